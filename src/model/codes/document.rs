@@ -1,0 +1,3 @@
+//! Codes `S…`: schemas, codecs and the documents they describe.
+
+codes! {}

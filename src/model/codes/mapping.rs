@@ -1,0 +1,3 @@
+//! Codes `M…`: mapping files.
+
+codes! {}

@@ -1,0 +1,3 @@
+//! Codes `G…`: messages on their way.
+
+codes! {}

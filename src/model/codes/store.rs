@@ -1,0 +1,3 @@
+//! Codes `T…`: the store and the record.
+
+codes! {}

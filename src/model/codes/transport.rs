@@ -1,0 +1,3 @@
+//! Codes `N…`: broker, HTTPS and listeners.
+
+codes! {}

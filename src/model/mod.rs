@@ -1,0 +1,15 @@
+//! The words everything else speaks.
+
+pub mod clock;
+pub mod codes;
+pub mod failure;
+pub mod message;
+pub mod secret;
+pub mod state;
+
+pub use clock::Clock;
+pub use codes::Code;
+pub use failure::{Class, Failure, Fault, Stage};
+pub use message::{Envelope, MessageId};
+pub use secret::Secret;
+pub use state::State;

@@ -1,0 +1,111 @@
+//! The 情報提供等記録 and everything else that must be provable: append-only, hash-linked.
+//!
+//! An entry is canonical JSON; its leaf hash is RFC 6962's SHA-256(0x00 ‖ entry), and each row
+//! also carries link = SHA-256(previous link ‖ leaf), so that one walk finds the first bad
+//! sequence. Checkpoints over the same leaves can be added without touching what is written.
+
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// What an entry tells of (番号法23条 for the first group).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// 求め: we ask a provider for 特定個人情報.
+    Request,
+    /// 提供: we provide it (副本 included).
+    Provide,
+    /// 取得: we received what we asked for.
+    Obtain,
+    /// 送付: sent to a counterpart outside the 情報提供ネットワーク (PMH, 申請管理).
+    Send,
+    /// 通知: a notice to a resident.
+    Notify,
+    /// 受領: an inbound business message was taken over.
+    Receive,
+    /// 操作: an operator's act.
+    Operate,
+    /// Life of the gateway itself: start, bundle change, purge, key change.
+    System,
+}
+
+/// Where in its life the exchange was when the entry was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Durable before the first byte leaves.
+    Intended,
+    /// What came of it.
+    Outcome,
+    /// Something that has no intent of its own (an act, a purge, a refusal before sending).
+    Noted,
+}
+
+/// The legal frame of a route, the same for all its messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Basis {
+    /// The provision, e.g. `番号法第19条第8号`.
+    pub law: String,
+    /// Item of the 主務省令第2条の表, e.g. `25`.
+    pub table_item: String,
+    /// 事務コード / name of the administrative work.
+    pub affair: String,
+    /// 事務手続コード.
+    pub procedure: String,
+    /// 照会者.
+    pub inquirer: String,
+    /// 提供者.
+    pub provider: String,
+    /// 特定個人情報名コード.
+    pub information: String,
+}
+
+/// An entry before the store gives it its sequence and link. No field carries personal data:
+/// the subject is a keyed pseudonym, the body a salted commitment.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it tells of.
+    pub kind: Kind,
+    /// Intended, outcome or noted.
+    pub phase: Phase,
+    /// When (UTC; the canonical form adds JST).
+    pub at: Timestamp,
+    /// Sender of the message.
+    pub source: String,
+    /// Its id.
+    pub message_id: String,
+    /// Its type.
+    pub message_type: String,
+    /// 団体コード.
+    pub municipality: Option<String>,
+    /// Route, counterpart and operation; empty for acts that have none.
+    pub route: String,
+    /// Counterpart.
+    pub counterpart: String,
+    /// Operation.
+    pub operation: String,
+    /// Attempt number, from 1; 0 when none.
+    pub attempt: u32,
+    /// The key the counterpart sees.
+    pub idempotency_key: String,
+    /// Legal frame.
+    pub basis: Option<Arc<Basis>>,
+    /// Item codes provided or asked for.
+    pub items: Vec<String>,
+    /// 処理通番, 受付番号 or task id.
+    pub reference: Option<String>,
+    /// 不開示.
+    pub not_disclosed: bool,
+    /// `applied`, `refused`, `not-applied`, `unknown`, `not-sent`, or the act's own word.
+    pub outcome: Option<String>,
+    /// Registered code of a failure.
+    pub code: Option<String>,
+    /// Keyed pseudonym of the person, hex.
+    pub subject: Option<String>,
+    /// HMAC-SHA-256(salt, body), hex; the salt rests beside the sealed body and dies with it.
+    pub commitment: Option<String>,
+    /// Who did it: `watashi-operator` of the message, or the operator of an act.
+    pub operator: Option<String>,
+    /// Reason given by an operator. Free text is limited and screened by the caller.
+    pub reason: Option<String>,
+    /// Digest of the definitions in force, hex.
+    pub bundle: String,
+}

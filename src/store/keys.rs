@@ -1,0 +1,1 @@
+//! Keys: sealing of bodies and the keyed hashes (lane, idempotency key, pseudonym, fingerprint).

@@ -1,0 +1,425 @@
+//! `Store`: everything that must survive a crash. One trait, so that another database can be
+//! its second home; SQLite is the first.
+//!
+//! Promises: what `accept`, `intend` and `settle` return has been fsynced; each call is all or
+//! nothing per message; calls made at the same time share one transaction and one fsync.
+
+use crate::model::{Code, Envelope, Failure, Secret, State};
+use crate::record::Draft;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use std::collections::HashSet;
+
+pub mod keys;
+
+/// A message as it arrives, before it has a row.
+#[derive(Debug)]
+pub struct NewMessage {
+    /// Envelope.
+    pub envelope: Envelope,
+    /// Keyed hash over type and body: tells a repetition from a reuse of the id.
+    pub fingerprint: [u8; 32],
+    /// The original bytes; the store seals them.
+    pub body: Secret<Vec<u8>>,
+    /// One per route, or one dead one when no route can take it.
+    pub exchanges: Vec<NewExchange>,
+    /// Entries written in the same transaction.
+    pub record: Vec<Draft>,
+}
+
+/// One route's share of a new message.
+#[derive(Clone, Debug)]
+pub struct NewExchange {
+    /// Route name; empty when no route could be chosen.
+    pub route: String,
+    /// Counterpart name.
+    pub counterpart: String,
+    /// Operation name.
+    pub operation: String,
+    /// Keyed hash of the ordering key; messages of one lane leave one after the other.
+    pub lane: i64,
+    /// The key every attempt carries.
+    pub idempotency_key: String,
+    /// Keyed pseudonym of the person.
+    pub subject: Option<String>,
+    /// Set when it is dead on arrival.
+    pub failure: Option<Failure>,
+    /// Digest of the definitions in force.
+    pub bundle: String,
+}
+
+/// What became of an accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// New: these exchanges were created.
+    New {
+        /// Row of the message.
+        message: i64,
+        /// Rows of its exchanges.
+        exchanges: Vec<i64>,
+    },
+    /// The same message had been accepted before; finished answers are published again.
+    Duplicate,
+    /// The same id with other content: kept apart as a dead letter, nothing is sent.
+    Quarantined,
+}
+
+/// Which exchanges a dispatcher wants.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Counterpart name.
+    pub counterpart: String,
+    /// Operation name.
+    pub operation: String,
+    /// States wanted.
+    pub states: Vec<State>,
+    /// Due at or before this instant.
+    pub now: Timestamp,
+    /// At most this many.
+    pub limit: usize,
+    /// Exchanges under way in memory, to leave out.
+    pub exclude: HashSet<i64>,
+}
+
+/// An exchange read for work. Reading changes nothing: `intend` takes it, guarded by `fence`.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Row of the exchange.
+    pub id: i64,
+    /// Row of the message.
+    pub message: i64,
+    /// Guard: a write with an old fence changes nothing.
+    pub fence: i64,
+    /// State it was read in.
+    pub state: State,
+    /// Route name.
+    pub route: String,
+    /// The key every attempt carries.
+    pub idempotency_key: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Sticky: some attempt may have been applied.
+    pub maybe_applied: bool,
+    /// 処理通番 or task id of an accepted submit.
+    pub ticket: Option<String>,
+    /// When the present state was entered.
+    pub since: Timestamp,
+    /// Keyed pseudonym of the person.
+    pub subject: Option<String>,
+    /// Commitment to the body, for record entries.
+    pub commitment: String,
+    /// Envelope of the message.
+    pub envelope: Envelope,
+    /// The original bytes, opened.
+    pub body: Secret<Vec<u8>>,
+}
+
+/// An attempt about to be made: durable before the first byte leaves.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// Row of the exchange.
+    pub exchange: i64,
+    /// Fence it was claimed with; the intent raises it by one.
+    pub fence: i64,
+    /// SHA-256 of the request, hex.
+    pub request_digest: String,
+    /// When.
+    pub at: Timestamp,
+    /// Entry "intended".
+    pub record: Option<Draft>,
+}
+
+/// What follows from an attempt, or from a decision taken without one.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Applied, with proof.
+    Delivered,
+    /// Certainly not applied, for good. The store refuses this while `maybe_applied` is set.
+    Dead(Failure),
+    /// Certainly not applied this time; due again later.
+    Retry {
+        /// When.
+        due: Timestamp,
+        /// Why.
+        failure: Failure,
+    },
+    /// Taken by the counterpart; ask for the result later.
+    WaitResult {
+        /// When to ask.
+        due: Timestamp,
+        /// 処理通番 or task id.
+        ticket: String,
+    },
+    /// May have been applied. `due` is when to resolve it; `None` waits for a person.
+    Unknown {
+        /// When to resolve it by itself.
+        due: Option<Timestamp>,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Result of one attempt, for the attempt's row.
+#[derive(Clone, Debug)]
+pub struct AttemptResult {
+    /// `applied`, `refused`, `not-applied`, `unknown`, `pending`.
+    pub outcome: &'static str,
+    /// HTTP status, when there was one.
+    pub http_status: Option<u16>,
+    /// SHA-256 of the answer, hex.
+    pub response_digest: Option<String>,
+}
+
+/// One exchange's settlement; everything in it is one transaction.
+#[derive(Debug)]
+pub struct Settlement {
+    /// Row of the exchange.
+    pub exchange: i64,
+    /// Fence it is held with (after `intend`: claimed fence + 1).
+    pub fence: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Result for the attempt's row, when an attempt was made.
+    pub attempt: Option<AttemptResult>,
+    /// What follows.
+    pub next: Next,
+    /// A settled status query proved that no attempt was applied: clears the sticky flag.
+    pub clear_maybe_applied: bool,
+    /// Entries.
+    pub record: Vec<Draft>,
+    /// Messages for upstream.
+    pub outbox: Vec<NewOutgoing>,
+}
+
+/// What a settlement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Written; `woke` tells that the next exchange of the lane became due.
+    Done {
+        /// Whether another exchange of the lane is now due.
+        woke: bool,
+    },
+    /// The fence was old: somebody else has it. Nothing was written.
+    Stale,
+}
+
+/// A message for upstream, before it has a row.
+#[derive(Clone, Debug)]
+pub struct NewOutgoing {
+    /// Routing key.
+    pub routing_key: String,
+    /// Its id: derived from the exchange, so that a repetition has the same.
+    pub message_id: String,
+    /// Its type.
+    pub message_type: String,
+    /// The message it answers.
+    pub correlation_id: Option<String>,
+    /// Media type.
+    pub content_type: String,
+    /// Body in the clear; the store seals it.
+    pub body: Secret<Vec<u8>>,
+}
+
+/// An outbox row ready to be published.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Row.
+    pub id: i64,
+    /// The message, opened.
+    pub message: NewOutgoing,
+}
+
+/// An act of an operator on one exchange.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Row of the exchange.
+    pub exchange: i64,
+    /// What.
+    pub verb: ActVerb,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What an operator may do with an exchange that waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActVerb {
+    /// `dead` → `received`: try again, same idempotency key.
+    Replay,
+    /// `dead` or `unknown` → `discarded`.
+    Discard,
+    /// `unknown` → `delivered`: the operator has proof that it was applied.
+    ConfirmApplied,
+    /// `unknown` → `waiting-retry`: the operator has proof that it was not.
+    ConfirmNotApplied,
+}
+
+/// Everything shown of one exchange; no personal data.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ExchangeView {
+    /// Row.
+    pub id: i64,
+    /// Sender.
+    pub source: String,
+    /// Sender's id.
+    pub message_id: String,
+    /// Type.
+    pub message_type: String,
+    /// Route; empty when none could be chosen.
+    pub route: String,
+    /// Counterpart.
+    pub counterpart: String,
+    /// Operation.
+    pub operation: String,
+    /// State name.
+    pub state: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Sticky flag.
+    pub maybe_applied: bool,
+    /// 処理通番 or task id.
+    pub ticket: Option<String>,
+    /// Code of the last failure.
+    pub code: Option<String>,
+    /// Station of the last failure.
+    pub stage: Option<String>,
+    /// Safe text of the last failure.
+    pub detail: Option<String>,
+    /// Accepted at (RFC 3339, UTC).
+    pub accepted_at: String,
+    /// Present state since (RFC 3339, UTC).
+    pub since: String,
+    /// Next due (RFC 3339, UTC).
+    pub due: Option<String>,
+    /// Digest of the definitions that last handled it.
+    pub bundle: String,
+}
+
+/// One attempt, for a trace.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct AttemptView {
+    /// Number, from 1.
+    pub number: u32,
+    /// Started at (RFC 3339, UTC).
+    pub started_at: String,
+    /// Finished at.
+    pub finished_at: Option<String>,
+    /// Outcome word.
+    pub outcome: Option<String>,
+    /// HTTP status.
+    pub http_status: Option<u16>,
+}
+
+/// Filter of a list of exchanges; unset fields match all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// States wanted; empty: all.
+    pub states: Vec<State>,
+    /// Route.
+    pub route: Option<String>,
+    /// Code of the last failure.
+    pub code: Option<String>,
+    /// Sender's message id.
+    pub message_id: Option<String>,
+    /// Rows after this id (cursor paging).
+    pub after: i64,
+    /// At most this many (the store caps it at 1,000).
+    pub limit: usize,
+}
+
+/// Exchanges of one route in one state.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Count {
+    /// Route.
+    pub route: String,
+    /// State name.
+    pub state: String,
+    /// Code, for dead ones.
+    pub code: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// Extra attempts beyond the first, summed.
+    pub retried: u64,
+    /// How many passed through `unknown` and were resolved to `delivered`.
+    pub unknown_resolved: u64,
+}
+
+/// One row of the record, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRow {
+    /// Sequence, from 1, without gaps.
+    pub sequence: i64,
+    /// The entry's canonical JSON, exactly as hashed.
+    pub entry: String,
+    /// Link after this entry, hex.
+    pub link: String,
+}
+
+/// Why the store could not do it.
+#[derive(Clone, Debug)]
+pub struct StoreError {
+    /// The registered code (`T…`).
+    pub code: &'static Code,
+    /// Safe text.
+    pub detail: String,
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}: {}", self.code.code, self.code.title, self.detail)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Result of a store call, ready later.
+pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// The store. See the module for its promises.
+pub trait Store: Send + Sync {
+    /// Makes a message durable, or recognises it.
+    fn accept(&self, message: NewMessage) -> Later<'_, Accepted>;
+    /// Reads exchanges that are due. A lane's exchanges are `held` but for its head.
+    fn claim(&self, claim: Claim) -> Later<'_, Vec<Claimed>>;
+    /// Takes exchanges for one attempt each: `false` where the fence was old.
+    fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>>;
+    /// Writes outcomes.
+    fn settle(&self, settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>>;
+    /// The earliest instant at which some exchange of these states becomes due.
+    fn next_due(
+        &self,
+        counterpart: String,
+        operation: String,
+        states: Vec<State>,
+    ) -> Later<'_, Option<Timestamp>>;
+    /// Unpublished outbox rows, oldest first.
+    fn pending(&self, limit: usize) -> Later<'_, Vec<Pending>>;
+    /// Marks outbox rows as published and confirmed.
+    fn published(&self, ids: Vec<i64>, at: Timestamp) -> Later<'_, ()>;
+    /// Puts an operator's act into effect and into the record; `None` when the exchange is not in
+    /// a state that allows it.
+    fn act(&self, act: Act) -> Later<'_, Option<State>>;
+    /// Writes entries that belong to no exchange.
+    fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()>;
+    /// Lists exchanges.
+    fn list(&self, filter: Filter) -> Later<'_, Vec<ExchangeView>>;
+    /// Attempts of one exchange.
+    fn attempts(&self, exchange: i64) -> Later<'_, Vec<AttemptView>>;
+    /// The opened original of a message; every call is recorded by the caller.
+    fn original(&self, exchange: i64) -> Later<'_, Option<Secret<Vec<u8>>>>;
+    /// Counts per route, state and code.
+    fn counts(&self) -> Later<'_, Vec<Count>>;
+    /// Exchanges not yet ended, per counterpart: the back-pressure figure.
+    fn backlog(&self) -> Later<'_, Vec<(String, u64)>>;
+    /// Record rows after a sequence.
+    fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>>;
+    /// A named cursor of a pull.
+    fn cursor(&self, name: String) -> Later<'_, Option<String>>;
+    /// Moves it.
+    fn set_cursor(&self, name: String, value: String) -> Later<'_, ()>;
+    /// Flushes, checkpoints and closes.
+    fn close(&self) -> Later<'_, ()>;
+}

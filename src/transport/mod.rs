@@ -1,0 +1,106 @@
+//! The outside world as the pipeline sees it: a `Target` to send to, a `Publisher` for answers,
+//! and deliveries that come from a source. Concrete transports are named only in `config` and `app`.
+
+use crate::model::{Code, Secret};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+/// One HTTPS request to a counterpart, built by the pipeline; paths are relative to the base URL
+/// that `watashi.toml` gives.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `GET`, `POST`, `PUT`, `DELETE`.
+    pub method: Method,
+    /// Path and query, already percent-encoded; starts with `/`.
+    pub path: String,
+    /// Header names and values; never personal data.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty for `GET`.
+    pub body: Bytes,
+    /// Deadline for the whole exchange, connect to last byte.
+    pub timeout: Duration,
+    /// Largest answer read, in bytes; a longer one is an unreadable answer.
+    pub max_response: usize,
+}
+
+/// HTTP methods a definition may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates or commands.
+    Post,
+    /// Replaces.
+    Put,
+    /// Removes.
+    Delete,
+}
+
+/// A complete answer of a counterpart, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// HTTP status code.
+    pub status: u16,
+    /// Media type without parameters, lower case; empty when absent.
+    pub content_type: String,
+    /// `Retry-After` as a delay, when it was readable (seconds or HTTP date), at most 1 day.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why there is no complete answer.
+#[derive(Clone, Debug)]
+pub struct SendError {
+    /// True when the counterpart cannot have seen a byte of the request.
+    pub before_first_byte: bool,
+    /// The registered code (`N…`).
+    pub code: &'static Code,
+    /// Safe text: the kind of error, never a URL with data or a body.
+    pub detail: String,
+}
+
+/// A counterpart that requests can be sent to. Implementations do exactly one attempt: no
+/// redirect, no retry of their own.
+pub trait Target: Send + Sync {
+    /// Sends one request and reads the whole answer.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, SendError>>;
+    /// Drops cached credentials after the counterpart refused them.
+    fn forget_credentials(&self);
+}
+
+/// A message for upstream, from the outbox.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Routing key, usually the message type.
+    pub routing_key: String,
+    /// `message_id` property.
+    pub message_id: String,
+    /// `type` property.
+    pub message_type: String,
+    /// `correlation_id` property.
+    pub correlation_id: Option<String>,
+    /// `content_type` property.
+    pub content_type: String,
+    /// Further headers; never personal data.
+    pub headers: Vec<(String, String)>,
+    /// The body in the clear: it exists only between opening and publishing.
+    pub body: Secret<Vec<u8>>,
+}
+
+/// Where answers go. `Ok` means confirmed and routed, nothing less.
+pub trait Publisher: Send + Sync {
+    /// Publishes one message, persistent, mandatory and confirmed; bounded in time.
+    fn publish(&self, message: Outgoing) -> BoxFuture<'_, Result<(), PublishError>>;
+}
+
+/// Why a publish did not count.
+#[derive(Clone, Debug)]
+pub struct PublishError {
+    /// The registered code (`N…`).
+    pub code: &'static Code,
+    /// Safe text.
+    pub detail: String,
+}
