@@ -7,6 +7,12 @@
 use jiff::Timestamp;
 use std::sync::Arc;
 
+mod chain;
+mod row;
+
+pub use chain::{Broken, GENESIS, Verdict, Verifier, hex, leaf, link, verify};
+pub use row::RecordRow;
+
 /// What an entry tells of (番号法23条 for the first group).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -6,6 +6,7 @@
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
 use crate::record::Draft;
+pub use crate::record::RecordRow;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -347,17 +348,6 @@ pub struct Count {
     pub unknown_resolved: u64,
 }
 
-/// One row of the record, as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordRow {
-    /// Sequence, from 1, without gaps.
-    pub sequence: i64,
-    /// The entry's canonical JSON, exactly as hashed.
-    pub entry: String,
-    /// Link after this entry, hex.
-    pub link: String,
-}
-
 /// Why the store could not do it.
 #[derive(Clone, Debug)]
 pub struct StoreError {
@@ -367,9 +357,17 @@ pub struct StoreError {
     pub detail: String,
 }
 
+impl StoreError {
+    /// An error of a registered code; `detail` must be safe to show.
+    pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
+        StoreError { code, detail: detail.into() }
+    }
+}
+
 impl std::fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {}: {}", self.code.code, self.code.title, self.detail)
+        write!(formatter, "{} {}", self.code.code, self.code.title)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.detail) }
     }
 }
 
