@@ -1,0 +1,3 @@
+//! HTTPS in both directions: the client to counterparts and the listener for what comes in.
+
+pub mod tls;
