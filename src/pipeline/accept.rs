@@ -137,7 +137,8 @@ pub fn recognise(arrival: &Arrival, cx: &Context) -> Result<Recognised, Failure>
             return Err(refuse(&codes::BAD_CONTENT_TYPE, shown));
         }
     };
-    let Unwrapped { id, message_type, operator, municipality, correlation, body, document } = unwrapped;
+    let Unwrapped { id, message_type, operator, municipality, correlation, body, document } =
+        unwrapped;
     let Some(id) = id else { return Err(refuse(&codes::MISSING_MESSAGE_ID, "")) };
     let message_id = MessageId::parse(&id).ok_or_else(|| refuse(&codes::BAD_MESSAGE_ID, ""))?;
     let message_type = message_type.ok_or_else(|| refuse(&codes::MISSING_TYPE, ""))?;
@@ -194,7 +195,8 @@ fn plain(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
 /// CloudEvents 1.0, structured mode: attributes and `data` in one JSON object.
 fn cloud_event(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
     let mut event = read_json(&arrival.body, cx)?;
-    let text = |event: &Value, name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text =
+        |event: &Value, name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
     if text(&event, "specversion").as_deref() != Some("1.0") {
         return Err(refuse(&codes::BAD_CLOUD_EVENT, "specversion is not 1.0"));
     }
@@ -257,9 +259,8 @@ fn municipality_of(
     document: &Value,
     cx: &Context,
 ) -> Result<Option<String>, Failure> {
-    let named = routes
-        .iter()
-        .find_map(|route| route.municipality.as_ref()?.find(document)?.as_str());
+    let named =
+        routes.iter().find_map(|route| route.municipality.as_ref()?.find(document)?.as_str());
     if let (Some(header), Some(named)) = (header, named)
         && header != named
     {
@@ -294,7 +295,8 @@ fn refuse(code: &'static Code, detail: impl Into<String>) -> Failure {
 fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
     let Recognised { envelope, body, document, routes } = recognised;
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
-    let exchanges = routes.iter().map(|route| new_exchange(route, &envelope, &document, cx)).collect();
+    let exchanges =
+        routes.iter().map(|route| new_exchange(route, &envelope, &document, cx)).collect();
     NewMessage { envelope, fingerprint, body: Secret::new(body), exchanges, record: Vec::new() }
 }
 
@@ -335,7 +337,11 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         message_id: message_id.clone(),
         // An unknown type is the sender's free text: it is kept in the sealed body's row only
         // when it looks like a type.
-        message_type: if known_type || is_plain_name(&message_type) { message_type } else { String::new() },
+        message_type: if known_type || is_plain_name(&message_type) {
+            message_type
+        } else {
+            String::new()
+        },
         content_type: String::new(),
         correlation_id: None,
         reply_to: None,
@@ -349,7 +355,12 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         counterpart: String::new(),
         operation: String::new(),
         lane: 0,
-        idempotency_key: cx.keys.idempotency_key("", &arrival.source, message_id.as_str(), failure.code.code),
+        idempotency_key: cx.keys.idempotency_key(
+            "",
+            &arrival.source,
+            message_id.as_str(),
+            failure.code.code,
+        ),
         subject: None,
         failure: Some(failure),
         bundle: cx.bundle.digest().to_owned(),

@@ -84,9 +84,11 @@ fn build(counterpart: &Counterpart, plan: &RequestPlan, parts: Parts) -> Request
     }
     let mut path = plan.path.clone();
     let key = Some(parts.idempotency_key.as_str());
-    for (placeholder, value) in
-        [("{ticket}", parts.ticket.as_deref()), ("{id}", parts.id.as_deref()), ("{idempotency-key}", key)]
-    {
+    for (placeholder, value) in [
+        ("{ticket}", parts.ticket.as_deref()),
+        ("{id}", parts.id.as_deref()),
+        ("{idempotency-key}", key),
+    ] {
         if path.contains(placeholder) {
             path = path.replace(placeholder, &percent_encode(value.unwrap_or_default()));
         }
@@ -201,8 +203,11 @@ fn note_health(counterpart: &Counterpart, answer: &Answer) {
         breaker.succeeded();
     } else if breaker.failed(Instant::now()) {
         let name = counterpart.adapter.name.as_str();
-        tracing::warn!(counterpart = name, action = "see the counterpart's status page; sending resumes by itself",
-            "counterpart left alone after failures");
+        tracing::warn!(
+            counterpart = name,
+            action = "see the counterpart's status page; sending resumes by itself",
+            "counterpart left alone after failures"
+        );
     }
     let open = if breaker.is_open() { 1.0 } else { 0.0 };
     let name = counterpart.adapter.name.clone();

@@ -126,7 +126,10 @@ pub struct Counterpart {
 
 impl std::fmt::Debug for Counterpart {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Counterpart").field("name", &self.adapter.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Counterpart")
+            .field("name", &self.adapter.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,7 +140,10 @@ impl Counterpart {
             slots: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1))),
             wake: Notify::new(),
             woken: AtomicBool::new(false),
-            breaker: Mutex::new(CircuitBreaker::new(adapter.breaker.failures, adapter.breaker.open_for)),
+            breaker: Mutex::new(CircuitBreaker::new(
+                adapter.breaker.failures,
+                adapter.breaker.open_for,
+            )),
             pace: Mutex::new(Pace::new(adapter.limits.rate_per_second)),
             adapter,
             target,

@@ -5,15 +5,22 @@ use super::context::Context;
 use super::map::Mapped;
 use super::settle::{self, Outcome};
 use crate::adapter::{Destination, Operation, Route};
+use crate::model::Secret;
 use crate::record::Phase;
 use crate::store::{Claimed, Intent, NewOutgoing};
-use crate::model::Secret;
 use std::sync::Arc;
 
 /// One attempt for one exchange. Inbound routes end in the outbox and send nothing.
-pub async fn deliver(claimed: &Claimed, route: &Route, mapped: Mapped, cx: &Arc<Context>) -> Outcome {
+pub async fn deliver(
+    claimed: &Claimed,
+    route: &Route,
+    mapped: Mapped,
+    cx: &Arc<Context>,
+) -> Outcome {
     let operation = match &route.destination {
-        Destination::Publish(message_type) => return Outcome::Published(published(claimed, message_type, mapped)),
+        Destination::Publish(message_type) => {
+            return Outcome::Published(published(claimed, message_type, mapped));
+        }
         Destination::Operation(operation) => operation,
     };
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
@@ -85,12 +92,19 @@ fn wrap(items: &[&(Claimed, Arc<Route>, Mapped)]) -> Vec<u8> {
 /// The same items in the same order have the same key, so that a batch sent again as it was is
 /// known again; items regrouped are recognised by their own keys.
 fn batch_key(items: &[&(Claimed, Arc<Route>, Mapped)]) -> String {
-    let keys: Vec<&str> = items.iter().map(|(claimed, _, _)| claimed.idempotency_key.as_str()).collect();
+    let keys: Vec<&str> =
+        items.iter().map(|(claimed, _, _)| claimed.idempotency_key.as_str()).collect();
     let digest = super::hex_digest(keys.join("\n").as_bytes());
     digest.get(..52).unwrap_or(&digest).to_owned()
 }
 
-fn intent(claimed: &Claimed, route: &Route, digest: &str, not_disclosed: bool, cx: &Context) -> Intent {
+fn intent(
+    claimed: &Claimed,
+    route: &Route,
+    digest: &str,
+    not_disclosed: bool,
+    cx: &Context,
+) -> Intent {
     let at = cx.clock.now();
     let record = route.record.as_ref().map(|rule| {
         let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at, cx);
@@ -98,7 +112,13 @@ fn intent(claimed: &Claimed, route: &Route, digest: &str, not_disclosed: bool, c
         draft.not_disclosed = not_disclosed;
         draft
     });
-    Intent { exchange: claimed.id, fence: claimed.fence, request_digest: digest.to_owned(), at, record }
+    Intent {
+        exchange: claimed.id,
+        fence: claimed.fence,
+        request_digest: digest.to_owned(),
+        at,
+        record,
+    }
 }
 
 fn published(claimed: &Claimed, message_type: &str, mapped: Mapped) -> NewOutgoing {

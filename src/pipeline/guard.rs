@@ -17,8 +17,11 @@ pub async fn run(cx: Arc<Context>, mut stop: watch::Receiver<bool>) {
         metrics::gauge!(names::ACCEPTING).set(accepting);
         if cx.accepting.set(cause.clone()) {
             match cause {
-                Some(detail) => tracing::warn!(detail, action = "nothing is lost: messages stay with their sender",
-                    "no new messages are taken"),
+                Some(detail) => tracing::warn!(
+                    detail,
+                    action = "nothing is lost: messages stay with their sender",
+                    "no new messages are taken"
+                ),
                 None => tracing::info!("new messages are taken"),
             }
         }
@@ -47,7 +50,10 @@ async fn look(cx: &Context) -> Option<String> {
     let mut cause = None;
     for (counterpart, count) in backlog {
         if count >= cx.settings.max_backlog {
-            cause = Some(format!("{count} exchanges wait for {counterpart}, the limit is {}", cx.settings.max_backlog));
+            cause = Some(format!(
+                "{count} exchanges wait for {counterpart}, the limit is {}",
+                cx.settings.max_backlog
+            ));
         }
         #[expect(clippy::cast_precision_loss, reason = "a gauge; exact below 2^53")]
         metrics::gauge!(names::BACKLOG, "counterpart" => counterpart).set(count as f64);

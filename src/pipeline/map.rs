@@ -82,7 +82,10 @@ fn rejected(mapping: &Mapping, rejection: &Rejection) -> Failure {
     match &rejection.author_code {
         Some(author) => failure(&codes::MAPPING_REFUSED, format!("{author} at {place}")),
         None => {
-            let what = format!("{} {} at {place}, `{}`", rejection.code, rejection.detail, rejection.target);
+            let what = format!(
+                "{} {} at {place}, `{}`",
+                rejection.code, rejection.detail, rejection.target
+            );
             failure(&codes::MAPPING_FAILED, what)
         }
     }
@@ -107,7 +110,6 @@ fn encode(route: &Route, output: &Value) -> Result<(Vec<u8>, String), Failure> {
         }
     }
 }
-
 
 fn failure(code: &'static Code, detail: impl Into<String>) -> Failure {
     Failure { code, stage: Stage::Map, class: Class::Never, detail: detail.into() }

@@ -49,7 +49,8 @@ pub async fn process(claimed: Claimed, cx: &Arc<Context>) {
     let Some(route) = cx.route(&claimed.route) else {
         return settle::route_gone(claimed, cx).await;
     };
-    let prepared = validate::validate(&claimed, &route, cx).and_then(|document| map::map(&claimed, &route, &document));
+    let prepared = validate::validate(&claimed, &route, cx)
+        .and_then(|document| map::map(&claimed, &route, &document));
     let outcome = match prepared {
         Err(failure) => Outcome::NotSent(failure),
         Ok(mapped) => deliver::deliver(&claimed, &route, mapped, cx).await,

@@ -34,7 +34,11 @@ async fn publish_pending(publisher: &dyn Publisher, cx: &Context) -> (usize, usi
     let pending = match cx.store.pending(GROUP).await {
         Ok(pending) => pending,
         Err(error) => {
-            tracing::error!(code = error.code.code, detail = error.detail, "the outbox cannot be read");
+            tracing::error!(
+                code = error.code.code,
+                detail = error.detail,
+                "the outbox cannot be read"
+            );
             return (0, 1);
         }
     };
@@ -52,9 +56,12 @@ async fn publish_pending(publisher: &dyn Publisher, cx: &Context) -> (usize, usi
             Err(error) => {
                 failed += 1;
                 if failed == 1 {
-                    tracing::warn!(code = error.code.code, detail = error.detail,
+                    tracing::warn!(
+                        code = error.code.code,
+                        detail = error.detail,
                         action = "publishing goes on by itself once the broker takes it",
-                        "answer not published yet");
+                        "answer not published yet"
+                    );
                 }
             }
         }

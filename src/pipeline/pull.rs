@@ -37,9 +37,14 @@ pub async fn run(
         if cx.accepting.refused_because().is_none()
             && let Err(failure) = pass(&operation, pull, &counterpart, &cx).await
         {
-            tracing::warn!(counterpart = counterpart.adapter.name, operation = operation.name,
-                code = failure.code.code, detail = failure.detail,
-                action = "the next pass tries again", "pull not complete");
+            tracing::warn!(
+                counterpart = counterpart.adapter.name,
+                operation = operation.name,
+                code = failure.code.code,
+                detail = failure.detail,
+                action = "the next pass tries again",
+                "pull not complete"
+            );
         }
         tokio::select! {
             () = tokio::time::sleep(pull.every) => {}
@@ -60,7 +65,11 @@ async fn pass(
     let cursor_name = format!("{}/{}", counterpart.adapter.name, operation.name);
     let Ok(since) = cx.store.cursor(cursor_name.clone()).await else { return Ok(()) };
     let body = list_body(pull, since.as_deref().unwrap_or_default(), started, cx)?;
-    let parts = Parts { body, idempotency_key: format!("list-{}", started.as_millisecond()), ..Parts::default() };
+    let parts = Parts {
+        body,
+        idempotency_key: format!("list-{}", started.as_millisecond()),
+        ..Parts::default()
+    };
     let answer = call(counterpart, &operation.name, &pull.list, parts).await;
     if let Some(failure) = answer.failure {
         return Err(failure);
@@ -80,7 +89,11 @@ async fn pass(
     if complete && let Ok(cursor) = started.checked_sub(OVERLAP) {
         let moved = cx.store.set_cursor(cursor_name, japan_time(cursor)).await;
         if let Err(error) = moved {
-            tracing::error!(code = error.code.code, detail = error.detail, "cursor not moved: the next list is longer");
+            tracing::error!(
+                code = error.code.code,
+                detail = error.detail,
+                "cursor not moved: the next list is longer"
+            );
         }
     }
     Ok(())
@@ -135,11 +148,15 @@ async fn fetch(
 ) -> Result<(), Failure> {
     if MessageId::parse(id).is_none() {
         count(counterpart, operation, "failed");
-        tracing::warn!(counterpart = counterpart.adapter.name, operation = operation.name,
-            "an item's id is not of the allowed form: left there");
+        tracing::warn!(
+            counterpart = counterpart.adapter.name,
+            operation = operation.name,
+            "an item's id is not of the allowed form: left there"
+        );
         return Ok(());
     }
-    let parts = Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
+    let parts =
+        Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
     let answer = call(counterpart, &operation.name, &operation.step, parts).await;
     if let Some(failure) = answer.failure {
         count(counterpart, operation, "failed");
@@ -166,9 +183,15 @@ async fn fetch(
     };
     match accept(arrival, cx).await {
         Ok(Accepted::New { .. }) => count(counterpart, operation, "new"),
-        Ok(Accepted::Duplicate | Accepted::Quarantined) => count(counterpart, operation, "duplicate"),
+        Ok(Accepted::Duplicate | Accepted::Quarantined) => {
+            count(counterpart, operation, "duplicate")
+        }
         Err(error) => {
-            tracing::error!(code = error.code.code, detail = error.detail, "pulled item not stored: pulled again later");
+            tracing::error!(
+                code = error.code.code,
+                detail = error.detail,
+                "pulled item not stored: pulled again later"
+            );
         }
     }
     Ok(())

@@ -19,20 +19,35 @@ pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: 
     let Some(poll) = &operation.poll else { return };
     let Some((first, route)) = group.first() else { return };
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
-    let reference = first.ticket.as_deref().map(|text| Ticket::parse(text).reference).unwrap_or_default();
-    let answer = match ask_step(first, route, &operation.name, &poll.step, &reference, counterpart, cx).await {
+    let reference =
+        first.ticket.as_deref().map(|text| Ticket::parse(text).reference).unwrap_or_default();
+    let answer = match ask_step(
+        first,
+        route,
+        &operation.name,
+        &poll.step,
+        &reference,
+        counterpart,
+        cx,
+    )
+    .await
+    {
         Ok(answer) => answer,
         Err(failure) => return settle_all(group, cx, |_| person(failure.clone())).await,
     };
     let mut decided = Vec::with_capacity(group.len());
     for (claimed, route) in &group {
-        let next = judge_poll(claimed, route, operation, poll, &answer, &reference, counterpart, cx).await;
+        let next =
+            judge_poll(claimed, route, operation, poll, &answer, &reference, counterpart, cx).await;
         decided.push((claimed.clone(), route.as_ref(), 0, next));
     }
     settle::write(decided, cx).await;
 }
 
-#[expect(clippy::too_many_arguments, reason = "one exchange, its group's answer, and where they belong")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one exchange, its group's answer, and where they belong"
+)]
 async fn judge_poll(
     claimed: &Claimed,
     route: &Route,
@@ -44,15 +59,18 @@ async fn judge_poll(
     cx: &Arc<Context>,
 ) -> Decided {
     match answer.verdict.then {
-        Then::Applied => with_reference(settle::applied(claimed, route, answer.document.as_ref(), cx), reference),
+        Then::Applied => {
+            with_reference(settle::applied(claimed, route, answer.document.as_ref(), cx), reference)
+        }
         Then::Ready => match (&poll.items, &operation.fetch) {
             (Some(_), _) => item_result(claimed, route, operation, poll, answer, reference, cx),
             (None, Some(step)) => {
                 fetch(claimed, route, operation, step, reference, counterpart, cx).await
             }
-            (None, None) => {
-                with_reference(settle::applied(claimed, route, answer.document.as_ref(), cx), reference)
-            }
+            (None, None) => with_reference(
+                settle::applied(claimed, route, answer.document.as_ref(), cx),
+                reference,
+            ),
         },
         Then::Refused => refused(answer.failure.clone(), reference),
         Then::NotApplied => not_applied(claimed, route, operation, answer.failure.clone(), cx),
@@ -87,7 +105,8 @@ fn item_result(
     let Some(items) = &poll.items else { return wait_on(claimed, route, operation, cx) };
     let number = claimed.ticket.as_deref().and_then(|text| Ticket::parse(text).item).unwrap_or(1);
     let list = answer.document.as_ref().and_then(|document| items.path.find(document)?.as_array());
-    let is_ours = |item: &&Value| items.key.find(item).and_then(Value::as_u64) == Some(u64::from(number));
+    let is_ours =
+        |item: &&Value| items.key.find(item).and_then(Value::as_u64) == Some(u64::from(number));
     let Some(item) = list.and_then(|list| list.iter().find(is_ours)) else {
         let missing = failure(&codes::ITEM_MISSING, Class::Unknown, format!("item {number}"));
         let next = settle::after_failure(claimed, operation, route, missing, None, cx.clock.now());
@@ -100,8 +119,16 @@ fn item_result(
         Then::NotApplied | Then::Retry => not_applied(claimed, route, operation, problem, cx),
         Then::Pending | Then::Accepted | Then::Ready => wait_on(claimed, route, operation, cx),
         Then::Unknown => {
-            let problem = problem.unwrap_or_else(|| failure(&codes::ITEM_MISSING, Class::Unknown, ""));
-            Decided::of(settle::after_failure(claimed, operation, route, problem, None, cx.clock.now()))
+            let problem =
+                problem.unwrap_or_else(|| failure(&codes::ITEM_MISSING, Class::Unknown, ""));
+            Decided::of(settle::after_failure(
+                claimed,
+                operation,
+                route,
+                problem,
+                None,
+                cx.clock.now(),
+            ))
         }
     }
 }
@@ -115,14 +142,19 @@ async fn fetch(
     counterpart: &Counterpart,
     cx: &Arc<Context>,
 ) -> Decided {
-    let answer = match ask_step(claimed, route, &operation.name, step, reference, counterpart, cx).await {
-        Ok(answer) => answer,
-        Err(failure) => return person(failure),
-    };
+    let answer =
+        match ask_step(claimed, route, &operation.name, step, reference, counterpart, cx).await {
+            Ok(answer) => answer,
+            Err(failure) => return person(failure),
+        };
     match answer.verdict.then {
         Then::Applied => {
             let mut decided = settle::applied(claimed, route, answer.document.as_ref(), cx);
-            decided.kind = route.record.as_ref().filter(|rule| rule.kind == Kind::Request).map(|_| Kind::Obtain);
+            decided.kind = route
+                .record
+                .as_ref()
+                .filter(|rule| rule.kind == Kind::Request)
+                .map(|_| Kind::Obtain);
             with_reference(decided, reference)
         }
         Then::Refused => refused(answer.failure, reference),
@@ -133,7 +165,13 @@ async fn fetch(
 
 /// Asks whether a submit whose answer was lost was applied. Only a declared answer counts; it is
 /// asked after the settle time, so that a late request cannot be missed.
-pub async fn ask(claimed: Claimed, route: &Route, operation: &Operation, ask: &Ask, cx: &Arc<Context>) {
+pub async fn ask(
+    claimed: Claimed,
+    route: &Route,
+    operation: &Operation,
+    ask: &Ask,
+    cx: &Arc<Context>,
+) {
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
     let answered = ask_step(&claimed, route, &operation.name, &ask.step, "", counterpart, cx).await;
     let decided = match answered {
@@ -153,8 +191,16 @@ pub async fn ask(claimed: Claimed, route: &Route, operation: &Operation, ask: &A
     settle::write(vec![(claimed, route, 0, decided)], cx).await;
 }
 
-fn ask_again(claimed: &Claimed, route: &Route, operation: &Operation, answer: Answer, cx: &Context) -> Decided {
-    let problem = answer.failure.unwrap_or_else(|| failure(&codes::ANSWER_NOT_UNDERSTOOD, Class::Unknown, ""));
+fn ask_again(
+    claimed: &Claimed,
+    route: &Route,
+    operation: &Operation,
+    answer: Answer,
+    cx: &Context,
+) -> Decided {
+    let problem = answer
+        .failure
+        .unwrap_or_else(|| failure(&codes::ANSWER_NOT_UNDERSTOOD, Class::Unknown, ""));
     // Whatever went wrong with the question, the submit stays unknown.
     let problem = Failure { class: Class::Unknown, ..problem };
     let now = cx.clock.now();

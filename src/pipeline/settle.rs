@@ -54,12 +54,18 @@ pub async fn settle(claimed: Claimed, route: &Route, outcome: Outcome, cx: &Arc<
     let decided = match outcome {
         Outcome::Stale => return,
         Outcome::StoreDown(error) => {
-            tracing::error!(code = error.code.code, detail = error.detail, exchange = claimed.id,
-                "the store cannot take the intent: nothing is sent");
+            tracing::error!(
+                code = error.code.code,
+                detail = error.detail,
+                exchange = claimed.id,
+                "the store cannot take the intent: nothing is sent"
+            );
             return tokio::time::sleep(STORE_PAUSE).await;
         }
         Outcome::NotSent(failure) => not_sent(&claimed, failure),
-        Outcome::Published(message) => Decided { outbox: vec![message], ..Decided::of(Next::Delivered) },
+        Outcome::Published(message) => {
+            Decided { outbox: vec![message], ..Decided::of(Next::Delivered) }
+        }
         Outcome::Answered(answer) => match &route.destination {
             Destination::Operation(operation) => {
                 after_attempt(&claimed, route, operation, answer, None, cx)
@@ -90,7 +96,14 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 impl Decided {
     /// A decision with nothing beside it.
     pub fn of(next: Next) -> Decided {
-        Decided { next, attempt: None, clear: false, reference: None, outbox: Vec::new(), kind: None }
+        Decided {
+            next,
+            attempt: None,
+            clear: false,
+            reference: None,
+            outbox: Vec::new(),
+            kind: None,
+        }
     }
 }
 
@@ -152,7 +165,10 @@ pub fn applied(
     let Some(reply) = &route.reply else { return Decided::of(Next::Delivered) };
     let mapped = document
         .ok_or_else(|| "the answer has no document".to_owned())
-        .and_then(|document| map::run(&reply.mapping, document, &map::meta(claimed)).map_err(|failure| failure.detail))
+        .and_then(|document| {
+            map::run(&reply.mapping, document, &map::meta(claimed))
+                .map_err(|failure| failure.detail)
+        })
         .and_then(|output| serde_json::to_vec(&output).map_err(|_| "not JSON".to_owned()));
     match mapped {
         Ok(body) => {
@@ -170,8 +186,13 @@ pub fn applied(
             Decided { outbox: vec![message], kind, ..Decided::of(Next::Delivered) }
         }
         Err(detail) => {
-            tracing::error!(code = codes::REPLY_NOT_MAPPED.code, route = route.name, exchange = claimed.id,
-                detail, "answer could not be mapped");
+            tracing::error!(
+                code = codes::REPLY_NOT_MAPPED.code,
+                route = route.name,
+                exchange = claimed.id,
+                detail,
+                "answer could not be mapped"
+            );
             let failure = Failure {
                 code: &codes::REPLY_NOT_MAPPED,
                 stage: Stage::Settle,
@@ -241,7 +262,9 @@ pub async fn write(decided: Vec<(Claimed, &Route, i64, Decided)>, cx: &Arc<Conte
         settlements.push(settlement(&claimed, raised, decided, record, now));
     }
     let settled = submit(settlements, cx).await;
-    for ((exchange, route, attempts, (outcome, failure), has_outbox), settled) in notes.into_iter().zip(settled) {
+    for ((exchange, route, attempts, (outcome, failure), has_outbox), settled) in
+        notes.into_iter().zip(settled)
+    {
         if settled == Settled::Stale {
             continue;
         }
@@ -255,8 +278,15 @@ pub async fn write(decided: Vec<(Claimed, &Route, i64, Decided)>, cx: &Arc<Conte
     }
 }
 
-fn report(exchange: i64, route: &Route, attempts: u32, outcome: &'static str, failure: Option<&Failure>) {
-    metrics::counter!(names::SETTLED, "route" => route.name.clone(), "outcome" => outcome).increment(1);
+fn report(
+    exchange: i64,
+    route: &Route,
+    attempts: u32,
+    outcome: &'static str,
+    failure: Option<&Failure>,
+) {
+    metrics::counter!(names::SETTLED, "route" => route.name.clone(), "outcome" => outcome)
+        .increment(1);
     let Some(failure) = failure else {
         tracing::debug!(exchange, route = route.name, outcome, attempt = attempts, "settled");
         return;
@@ -265,10 +295,27 @@ fn report(exchange: i64, route: &Route, attempts: u32, outcome: &'static str, fa
     if outcome == "dead" {
         count_dead(&route.name, failure);
         let action = failure.code.remedy;
-        tracing::warn!(exchange, route = route.name, code, stage, detail, outcome, action, "dead letter");
+        tracing::warn!(
+            exchange,
+            route = route.name,
+            code,
+            stage,
+            detail,
+            outcome,
+            action,
+            "dead letter"
+        );
     } else {
-        tracing::info!(exchange, route = route.name, code, stage, detail, outcome, attempt = attempts,
-            "attempt settled without delivery");
+        tracing::info!(
+            exchange,
+            route = route.name,
+            code,
+            stage,
+            detail,
+            outcome,
+            attempt = attempts,
+            "attempt settled without delivery"
+        );
     }
 }
 
@@ -342,8 +389,11 @@ async fn submit(settlements: Vec<Settlement>, cx: &Context) -> Vec<Settled> {
         match cx.store.settle(settlements.clone()).await {
             Ok(settled) => return settled,
             Err(error) => {
-                tracing::error!(code = error.code.code, detail = error.detail,
-                    "outcome not written yet: trying again");
+                tracing::error!(
+                    code = error.code.code,
+                    detail = error.detail,
+                    "outcome not written yet: trying again"
+                );
                 tokio::time::sleep(STORE_PAUSE).await;
             }
         }
@@ -360,22 +410,26 @@ fn entries(
 ) -> Vec<Draft> {
     let Some(rule) = &route.record else { return Vec::new() };
     let kind = decided.kind.unwrap_or(rule.kind);
-    let phase = if raised == 0 && decided.attempt.is_none() && !matches!(decided.next, Next::Delivered) {
-        Phase::Noted
-    } else {
-        Phase::Outcome
-    };
+    let phase =
+        if raised == 0 && decided.attempt.is_none() && !matches!(decided.next, Next::Delivered) {
+            Phase::Noted
+        } else {
+            Phase::Outcome
+        };
     let mut draft = draft(claimed, route, kind, phase, now, cx);
     draft.attempt = claimed.attempts + u32::from(raised > 0);
-    draft.reference = decided.reference.clone().or_else(|| {
-        claimed.ticket.as_deref().map(|ticket| Ticket::parse(ticket).reference)
-    });
+    draft.reference = decided
+        .reference
+        .clone()
+        .or_else(|| claimed.ticket.as_deref().map(|ticket| Ticket::parse(ticket).reference));
     let (outcome, failure) = match &decided.next {
         Next::Delivered => ("applied", None),
         Next::WaitResult { .. } if raised > 0 => ("accepted", None),
         // Still waiting: nothing new to record.
         Next::WaitResult { .. } => return Vec::new(),
-        Next::Dead(failure) if raised == 0 && claimed.ticket.is_none() => ("not-sent", Some(failure)),
+        Next::Dead(failure) if raised == 0 && claimed.ticket.is_none() => {
+            ("not-sent", Some(failure))
+        }
         Next::Dead(failure) => ("refused", Some(failure)),
         Next::Retry { failure, .. } => ("not-applied", Some(failure)),
         Next::Unknown { failure, .. } => ("unknown", Some(failure)),

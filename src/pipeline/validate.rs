@@ -29,7 +29,10 @@ pub fn read(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Fai
     let pulled = match &route.destination {
         Destination::Publish(_) => route.adapter.operations.values().find(|operation| {
             operation.interaction == Interaction::Pull
-                && operation.pull.as_ref().is_some_and(|pull| pull.message_type == claimed.envelope.message_type)
+                && operation
+                    .pull
+                    .as_ref()
+                    .is_some_and(|pull| pull.message_type == claimed.envelope.message_type)
         }),
         Destination::Operation(_) => None,
     };
@@ -51,7 +54,8 @@ pub fn check(document: &Value, route: &Route, cx: &Context) -> Result<(), Failur
         let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
         return Err(failure(&codes::SCHEMA_VIOLATION, format!("{}{tail}", shown.join("; "))));
     }
-    let town = route.municipality.as_ref().and_then(|path| path.find(document)).and_then(Value::as_str);
+    let town =
+        route.municipality.as_ref().and_then(|path| path.find(document)).and_then(Value::as_str);
     match town {
         Some(code) if !cx.settings.municipalities.iter().any(|served| served == code) => {
             Err(failure(&codes::WRONG_MUNICIPALITY, "not one of `gateway.municipalities`"))

@@ -13,8 +13,8 @@ use crate::store::{Claim, Claimed, Next};
 use futures_util::FutureExt;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -53,7 +53,12 @@ impl Work {
 
 /// Runs until `stop`, then until everything under way has settled or `drain` is over. What is
 /// still `sending` then becomes `unknown` at the next start.
-pub async fn run(work: Work, counterpart: Arc<Counterpart>, cx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+pub async fn run(
+    work: Work,
+    counterpart: Arc<Counterpart>,
+    cx: Arc<Context>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut worker = Worker {
         work,
         counterpart,
@@ -75,7 +80,10 @@ pub async fn run(work: Work, counterpart: Arc<Counterpart>, cx: Arc<Context>, mu
     let drain = worker.cx.settings.drain;
     let finish = async { while worker.running.join_next().await.is_some() {} };
     if tokio::time::timeout(drain, finish).await.is_err() {
-        tracing::warn!(operation = worker.work.name(), "requests still under way at the end of the drain time");
+        tracing::warn!(
+            operation = worker.work.name(),
+            "requests still under way at the end of the drain time"
+        );
     }
 }
 
@@ -154,7 +162,11 @@ impl Worker {
         match self.cx.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::error!(code = error.code.code, detail = error.detail, "the store cannot be read");
+                tracing::error!(
+                    code = error.code.code,
+                    detail = error.detail,
+                    "the store cannot be read"
+                );
                 Vec::new()
             }
         }
@@ -224,9 +236,14 @@ impl Worker {
             let (cx, operation) = (Arc::clone(&self.cx), Arc::clone(&operation));
             self.running.spawn(async move {
                 let _slot = slot;
-                let polled = AssertUnwindSafe(resolve::poll(group, &operation, &cx)).catch_unwind().await;
+                let polled =
+                    AssertUnwindSafe(resolve::poll(group, &operation, &cx)).catch_unwind().await;
                 if polled.is_err() {
-                    tracing::error!(code = codes::INTERNAL.code, operation = operation.name, "poll ended abnormally");
+                    tracing::error!(
+                        code = codes::INTERNAL.code,
+                        operation = operation.name,
+                        "poll ended abnormally"
+                    );
                 }
                 ids
             });
@@ -252,13 +269,18 @@ impl Worker {
             let Ok(slot) = Arc::clone(&self.counterpart.slots).try_acquire_owned() else { break };
             let ids: Vec<i64> = group.iter().map(|claimed| claimed.id).collect();
             self.busy.extend(&ids);
-            let (cx, operation, max_bytes) = (Arc::clone(&self.cx), Arc::clone(&operation), batch.max_bytes);
+            let (cx, operation, max_bytes) =
+                (Arc::clone(&self.cx), Arc::clone(&operation), batch.max_bytes);
             let alone = Arc::clone(&self.alone);
             self.running.spawn(async move {
                 let _slot = slot;
                 let sent = many(group, &operation, max_bytes, &alone, &cx);
                 if AssertUnwindSafe(sent).catch_unwind().await.is_err() {
-                    tracing::error!(code = codes::INTERNAL.code, operation = operation.name, "batch ended abnormally");
+                    tracing::error!(
+                        code = codes::INTERNAL.code,
+                        operation = operation.name,
+                        "batch ended abnormally"
+                    );
                 }
                 ids
             });
@@ -271,7 +293,8 @@ impl Worker {
         let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         let (single, together): (Vec<Claimed>, Vec<Claimed>) =
             claimed.into_iter().partition(|claimed| alone.contains(&claimed.id));
-        let mut groups: Vec<Vec<Claimed>> = single.into_iter().map(|claimed| vec![claimed]).collect();
+        let mut groups: Vec<Vec<Claimed>> =
+            single.into_iter().map(|claimed| vec![claimed]).collect();
         let mut rest = together.into_iter().peekable();
         while rest.peek().is_some() {
             groups.push(rest.by_ref().take(max_items).collect());
@@ -303,7 +326,11 @@ async fn one(claimed: Claimed, work: &Work, cx: &Arc<Context>) {
 }
 
 async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
-    tracing::error!(code = codes::INTERNAL.code, exchange = claimed.id, "exchange ended abnormally");
+    tracing::error!(
+        code = codes::INTERNAL.code,
+        exchange = claimed.id,
+        "exchange ended abnormally"
+    );
     let Some(route) = cx.route(&claimed.route) else { return };
     let failure = Failure {
         code: &codes::INTERNAL,
@@ -313,7 +340,10 @@ async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
     };
     // The intent may have been taken (fence raised) or not: one of the two settlements is stale.
     let decide = || Decided::of(Next::Unknown { due: None, failure: failure.clone() });
-    let pair = vec![(claimed.clone(), route.as_ref(), 1, decide()), (claimed, route.as_ref(), 0, decide())];
+    let pair = vec![
+        (claimed.clone(), route.as_ref(), 1, decide()),
+        (claimed, route.as_ref(), 0, decide()),
+    ];
     settle::write(pair, cx).await;
 }
 
@@ -354,7 +384,11 @@ async fn many(
     match deliver_batch(&ready, operation, cx).await {
         Ok((answer, taken)) => settle_batch(&ready, &taken, answer, operation, alone, cx).await,
         Err(Outcome::StoreDown(error)) => {
-            tracing::error!(code = error.code.code, detail = error.detail, "the store cannot take the intent: nothing is sent");
+            tracing::error!(
+                code = error.code.code,
+                detail = error.detail,
+                "the store cannot take the intent: nothing is sent"
+            );
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         Err(_) => {}

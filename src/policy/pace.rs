@@ -12,7 +12,8 @@ pub struct Pace {
 impl Pace {
     /// `per_second` of 0: no limit.
     pub fn new(per_second: u32) -> Self {
-        let interval = if per_second == 0 { Duration::ZERO } else { Duration::from_secs(1) / per_second };
+        let interval =
+            if per_second == 0 { Duration::ZERO } else { Duration::from_secs(1) / per_second };
         Pace { interval, next: None }
     }
 
