@@ -369,12 +369,12 @@ async fn acts(store: &dyn Store) {
             assert_eq!(written, usize::from(expected.is_some()), "{state} {verb:?}");
         }
     }
-    let last = store.record(0, 10_000).await.unwrap();
-    let entry = last.iter().rfind(|row| row.entry.contains("\"操作\"")).unwrap();
+    let rows = store.record(0, 10_000).await.unwrap();
+    let entry = rows.iter().find(|row| row.entry.contains("confirm-not-applied")).unwrap();
     let entry: serde_json::Value = serde_json::from_str(&entry.entry).unwrap();
     assert_eq!(entry["operator"], "yamada");
     assert_eq!(entry["reason"], "照会済み");
-    assert_eq!(entry["outcome"], "confirm-not-applied");
+    assert_eq!(entry["kind"], "操作");
 }
 
 async fn replay_keeps_the_lane(store: &dyn Store) {

@@ -14,6 +14,8 @@ use std::collections::HashSet;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod keys;
+#[cfg(test)]
+mod lifecycle;
 pub mod sqlite;
 
 pub use keys::Keys;

@@ -27,7 +27,7 @@ mod views;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Connections that read.
 const READERS: usize = 3;
