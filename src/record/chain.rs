@@ -2,18 +2,14 @@
 
 use super::row::RecordRow;
 use aws_lc_rs::digest::{Context, SHA256};
-use std::fmt::Write as _;
 
 /// Link before the first entry.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Lower-case hexadecimal of some bytes.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -51,11 +47,17 @@ pub fn leaf(entry: &str) -> String {
 /// (it can only come from a damaged row) counts as its own bytes, so that it never verifies as
 /// another one.
 pub fn link(previous: &str, entry: &str) -> String {
+    leaf_and_link(previous, entry).1
+}
+
+/// Leaf and link of an entry, hex, with the entry hashed once.
+pub fn leaf_and_link(previous: &str, entry: &str) -> (String, String) {
     let leaf = leaf_bytes(entry);
-    hex(&match unhex(previous) {
+    let link = match unhex(previous) {
         Some(bytes) => sha256(&[&bytes, &leaf]),
         None => sha256(&[previous.as_bytes(), &leaf]),
-    })
+    };
+    (hex(&leaf), hex(&link))
 }
 
 /// Why a row is bad.

@@ -139,6 +139,16 @@ impl Keys {
     /// # Errors
     /// `T303` when its master key is not listed, `T304` when bytes or label are not those sealed.
     pub fn open(&self, label: &str, sealed: &[u8]) -> Result<Secret<Vec<u8>>, StoreError> {
+        self.open_without_tail(label, sealed, 0)
+    }
+
+    /// Opens and drops the last `tail` bytes, which were sealed as another part.
+    pub(super) fn open_without_tail(
+        &self,
+        label: &str,
+        sealed: &[u8],
+        tail: usize,
+    ) -> Result<Secret<Vec<u8>>, StoreError> {
         let damaged = || StoreError::new(&codes::SEALED_DAMAGED, "");
         let parts = Parts::read(sealed).ok_or_else(damaged)?;
         let key = self.unwrap(&parts)?;
@@ -151,7 +161,8 @@ impl Keys {
             )
             .map_err(|_| damaged())?
             .len();
-        bytes.truncate(length);
+        let kept = length.checked_sub(tail).ok_or_else(damaged)?;
+        bytes.truncate(kept);
         Ok(Secret::new(std::mem::take(&mut *bytes)))
     }
 

@@ -11,7 +11,15 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod keys;
+#[cfg(test)]
+mod lifecycle;
+pub mod sqlite;
+
+pub use keys::Keys;
+pub use sqlite::SqliteStore;
 
 /// A message as it arrives, before it has a row.
 #[derive(Debug)]
@@ -378,6 +386,11 @@ pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
 pub trait Store: Send + Sync {
+    /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
+    /// answers the same error, and readiness is red.
+    fn healthy(&self) -> bool {
+        true
+    }
     /// Makes a message durable, or recognises it.
     fn accept(&self, message: NewMessage) -> Later<'_, Accepted>;
     /// Reads exchanges that are due. A lane's exchanges are `held` but for its head.
