@@ -2,7 +2,7 @@
 //! reading the files is `config`'s work.
 
 use super::load::{self, Definitions};
-use super::{Adapter, Route};
+use super::{Adapter, Overrides, Route};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
 use crate::mapping::{Mapping, Tables};
@@ -41,6 +41,7 @@ impl Bundle {
     pub fn build(
         files: &[Arc<SourceFile>],
         enabled: &Enabled,
+        overrides: &BTreeMap<String, Overrides>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Bundle> {
         let mut found = Vec::new();
@@ -63,7 +64,7 @@ impl Bundle {
             }
         }
         let (adapters, routes) =
-            load_adapters(&of("adapters", ".yaml"), &schemas, &mappings, &mut found);
+            load_adapters(&of("adapters", ".yaml"), &schemas, &mappings, overrides, &mut found);
         let enabled = choose(enabled, &routes, &mut found);
         let failed = found.iter().any(|problem| problem.severity == Severity::Error);
         diagnostics.append(&mut found);
@@ -125,6 +126,7 @@ fn load_adapters(
     files: &[Arc<SourceFile>],
     schemas: &Schemas,
     mappings: &HashMap<String, Arc<Mapping>>,
+    overrides: &BTreeMap<String, Overrides>,
     found: &mut Vec<Diagnostic>,
 ) -> (Adapters, Routes) {
     let mut adapters = Adapters::new();
@@ -139,7 +141,7 @@ fn load_adapters(
                 Some((name.to_owned(), Arc::clone(other)))
             })
             .collect();
-        let definitions = Definitions { schemas, mappings, lists: &lists };
+        let definitions = Definitions { schemas, mappings, lists: &lists, overrides };
         let Some((adapter, its_routes)) = load::load(file, &definitions, found) else { continue };
         let whole = Location { file: Arc::clone(file), span: 0..0 };
         if adapters.insert(adapter.name.clone(), Arc::clone(&adapter)).is_some() {

@@ -82,6 +82,23 @@ pub enum Auth {
     },
 }
 
+/// What an environment may set otherwise than the adapter (`[counterpart.NAME]`).
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Deadline of one request.
+    pub timeout: Option<Duration>,
+    /// Requests under way at once.
+    pub concurrency: Option<usize>,
+    /// First retry delay.
+    pub retry_first: Option<Duration>,
+    /// Longest retry delay.
+    pub retry_max: Option<Duration>,
+    /// How often results are asked for, and lists pulled.
+    pub poll_every: Option<Duration>,
+    /// How long after a lost answer a question counts.
+    pub settle_after: Option<Duration>,
+}
+
 /// How much at a time.
 #[derive(Clone, Debug)]
 pub struct Limits {

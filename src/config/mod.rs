@@ -1,9 +1,11 @@
 //! `Config`: `watashi.toml`, checked. The only module that reads files and the environment.
 
+use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::transport::https::Network;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,26 +124,9 @@ pub struct CounterpartConfig {
     /// Client secret or password.
     pub client_secret: Option<Reference>,
     /// Addresses the host may resolve to.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Vec<Network>,
     /// Overrides of what the adapter says.
     pub overrides: Overrides,
-}
-
-/// What an environment may set otherwise than the adapter.
-#[derive(Clone, Debug, Default)]
-pub struct Overrides {
-    /// Deadline of one request.
-    pub timeout: Option<Duration>,
-    /// Requests under way at once.
-    pub concurrency: Option<usize>,
-    /// First retry delay.
-    pub retry_first: Option<Duration>,
-    /// Longest retry delay.
-    pub retry_max: Option<Duration>,
-    /// How often results are asked for, and lists pulled.
-    pub poll_every: Option<Duration>,
-    /// How long after a lost answer a question counts.
-    pub settle_after: Option<Duration>,
 }
 
 /// Reads and checks a configuration file. Every problem is reported; `None` when there is an
@@ -152,4 +137,14 @@ pub fn load(path: &Path) -> (Option<Config>, Vec<Diagnostic>) {
     let failed =
         diagnostics.iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error);
     (config.filter(|_| !failed), diagnostics)
+}
+
+impl Config {
+    /// Overrides by adapter name.
+    pub fn overrides(&self) -> BTreeMap<String, Overrides> {
+        let of = |(name, counterpart): (&String, &CounterpartConfig)| {
+            (name.clone(), counterpart.overrides.clone())
+        };
+        self.counterparts.iter().map(of).collect()
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::reference::Reference;
 use super::{
-    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, Overrides,
-    StoreConfig, tree,
+    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, StoreConfig, tree,
 };
+use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
 use crate::adapter::load::parse_duration;
 use crate::diagnostic::yaml::{Node, Reader};
@@ -12,8 +12,9 @@ use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::Code;
 use crate::model::check_digit;
 use crate::model::codes::config as codes;
+use crate::transport::https::Network;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,7 +289,7 @@ impl Sections<'_> {
         })
     }
 
-    fn addresses(&mut self, node: &Node) -> Vec<IpAddr> {
+    fn addresses(&mut self, node: &Node) -> Vec<Network> {
         let Some(list) = self.reader.required(node, "a counterpart", "addresses") else {
             return Vec::new();
         };
@@ -296,7 +297,9 @@ impl Sections<'_> {
         for node in self.reader.list(list, "`addresses`").unwrap_or_default() {
             match self.reader.text(node, "an address").map(str::parse) {
                 Some(Ok(address)) => found.push(address),
-                Some(Err(_)) => self.error(&codes::BAD_ADDRESS, node, "not an IP address"),
+                Some(Err(_)) => {
+                    self.error(&codes::BAD_ADDRESS, node, "not an IP address or network")
+                }
                 None => {}
             }
         }

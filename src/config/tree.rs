@@ -26,7 +26,10 @@ fn entries(table: &DeTable<'_>) -> Vec<Entry> {
     let entry = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
         Entry { key: key.get_ref().to_string(), key_span: key.span(), node: node(value) }
     };
-    table.iter().map(entry).collect()
+    let mut entries: Vec<Entry> = table.iter().map(entry).collect();
+    // The order of the file counts: the first key listed is the oldest.
+    entries.sort_by_key(|entry| entry.key_span.start);
+    entries
 }
 
 fn node(value: &Spanned<DeValue<'_>>) -> Node {

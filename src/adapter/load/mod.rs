@@ -1,6 +1,6 @@
 //! Reads `adapters/<name>/adapter.yaml`: every problem at once, each with its place.
 
-use super::{Adapter, Auth, Breaker, Limits, Operation, Retry, Route};
+use super::{Adapter, Auth, Breaker, Limits, Operation, Overrides, Retry, Route};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::mapping::Mapping;
@@ -24,6 +24,8 @@ pub struct Definitions<'a> {
     pub mappings: &'a HashMap<String, Arc<Mapping>>,
     /// Other YAML files of the adapter's folder, by file name without ending.
     pub lists: &'a HashMap<String, Arc<SourceFile>>,
+    /// What the environment sets otherwise, by adapter name.
+    pub overrides: &'a BTreeMap<String, Overrides>,
 }
 
 /// An adapter with its routes.
@@ -42,7 +44,9 @@ pub fn load(
             return None;
         }
     };
-    let mut loader = Loader { reader: Reader::new(file, diagnostics), definitions };
+    let overrides = folder(&file.path).and_then(|name| definitions.overrides.get(name)).cloned();
+    let overrides = overrides.unwrap_or_default();
+    let mut loader = Loader { reader: Reader::new(file, diagnostics), definitions, overrides };
     loader.adapter(&root)
 }
 
@@ -50,6 +54,7 @@ pub fn load(
 struct Loader<'a, 'd> {
     reader: Reader<'a>,
     definitions: &'d Definitions<'d>,
+    overrides: Overrides,
 }
 
 impl Loader<'_, '_> {
@@ -88,13 +93,19 @@ impl Loader<'_, '_> {
                 }
             }
         }
+        let (mut limits, mut retry) =
+            (self.limits(root.get("limits")), self.retry(root.get("retry")));
+        limits.timeout = self.overrides.timeout.unwrap_or(limits.timeout);
+        limits.concurrency = self.overrides.concurrency.unwrap_or(limits.concurrency);
+        retry.first = self.overrides.retry_first.unwrap_or(retry.first);
+        retry.max = self.overrides.retry_max.unwrap_or(retry.max);
         let adapter = Arc::new(Adapter {
             title_ja,
             title_en,
             provisional: provisional.unwrap_or(false),
             auth,
-            limits: self.limits(root.get("limits")),
-            retry: self.retry(root.get("retry")),
+            limits,
+            retry,
             breaker: self.breaker(root.get("breaker")),
             operations,
             name,

@@ -146,6 +146,7 @@ impl Loader<'_, '_> {
             ["every", "request", "response", "outcomes", "items", "item-outcomes"];
         self.reader.map(node, "a poll", &KEYS)?;
         let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(2));
+        let every = self.overrides.poll_every.unwrap_or(every);
         let step = self.step(node, "a poll")?;
         let items = match node.get("items") {
             Some(items) => Some(self.items(node, items, &step)?),
@@ -173,11 +174,13 @@ impl Loader<'_, '_> {
         self.reader.map(node, "ask", &["settle-after", "request", "response", "outcomes"])?;
         self.reader.required(node, "ask", "settle-after")?;
         let settle_after = self.duration_at(node, "settle-after")?;
+        let settle_after = self.overrides.settle_after.unwrap_or(settle_after);
         Some(Ask { settle_after, step: self.step(node, "ask")? })
     }
 
     fn pull(&mut self, node: &Node) -> Option<Pull> {
         let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(60));
+        let every = self.overrides.poll_every.unwrap_or(every);
         let list_node = node.get("list")?;
         const KEYS: [&str; 5] = ["request", "response", "outcomes", "items", "id"];
         self.reader.map(list_node, "a list", &KEYS)?;
