@@ -180,7 +180,7 @@ pub struct AttemptResult {
 }
 
 /// One exchange's settlement; everything in it is one transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settlement {
     /// Row of the exchange.
     pub exchange: i64,
