@@ -5,9 +5,9 @@ use crate::adapter::{Adapter, Bundle, Destination, Interaction};
 use crate::config::connect::{self, StartProblem};
 use crate::config::{Config, definitions};
 use crate::diagnostic::render;
+use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
 use crate::model::{Clock, Code};
-use crate::model::clock::SystemClock;
 use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
@@ -71,7 +71,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let bundle = Arc::new(load_bundle(&config)?);
     let keys = Arc::new(connect::keys(&config)?);
-    let options = Options { max_bytes: config.store.max_bytes, clock: Arc::clone(&clock), ..Options::default() };
+    let options = Options {
+        max_bytes: config.store.max_bytes,
+        clock: Arc::clone(&clock),
+        ..Options::default()
+    };
     let store = SqliteStore::open(&config.store.path, Arc::clone(&keys), options)
         .map_err(|error| StartError { code: error.code, detail: error.detail, exit: 69 })?;
     let counterparts = counterparts(&config, &bundle, &clock)?;
@@ -124,12 +128,18 @@ pub fn load_bundle(config: &Config) -> Result<Bundle, StartError> {
     let mut problems = Vec::new();
     let files = definitions::read(&config.definitions, &mut problems);
     if files.is_empty() {
-        return Err(StartError::configuration(&codes::NO_DEFINITIONS, config.definitions.display().to_string()));
+        return Err(StartError::configuration(
+            &codes::NO_DEFINITIONS,
+            config.definitions.display().to_string(),
+        ));
     }
     let bundle = Bundle::build(&files, &config.enabled, &config.overrides(), &mut problems);
     bundle.ok_or_else(|| {
         let first = problems.first().map_or(&codes::NO_DEFINITIONS, |problem| problem.code);
-        StartError::configuration(first, format!("definitions have errors\n\n{}", render::text(&problems)))
+        StartError::configuration(
+            first,
+            format!("definitions have errors\n\n{}", render::text(&problems)),
+        )
     })
 }
 
@@ -139,7 +149,8 @@ fn counterparts(
     bundle: &Bundle,
     clock: &Arc<dyn Clock>,
 ) -> Result<HashMap<String, Arc<Counterpart>>, StartError> {
-    if let Some(name) = config.counterparts.keys().find(|name| !bundle.adapters.contains_key(*name)) {
+    if let Some(name) = config.counterparts.keys().find(|name| !bundle.adapters.contains_key(*name))
+    {
         return Err(StartError::configuration(&codes::UNKNOWN_COUNTERPART, name));
     }
     let mut found = HashMap::new();
@@ -148,7 +159,8 @@ fn counterparts(
             let detail = format!("[counterpart.{}]", adapter.name);
             return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
         };
-        let target = connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
+        let target =
+            connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
         let counterpart = Counterpart::new(Arc::clone(&adapter), Arc::new(target));
         found.insert(adapter.name.clone(), Arc::new(counterpart));
     }
@@ -175,7 +187,9 @@ fn broker(
 ) -> Result<Option<Control>, StartError> {
     let Some(amqp) = &config.amqp else { return Ok(None) };
     let settings = connect::broker(amqp)?;
-    let unusable = |error: crate::transport::amqp::BrokerError| StartError::configuration(error.code, error.detail);
+    let unusable = |error: crate::transport::amqp::BrokerError| {
+        StartError::configuration(error.code, error.detail)
+    };
     let (source, control, acknowledger) = Source::new(settings.clone()).map_err(unusable)?;
     let publisher = AmqpPublisher::start(settings.clone(), work_stop.clone()).map_err(unusable)?;
     let (sink, deliveries) = mpsc::channel(usize::from(settings.prefetch));
@@ -189,7 +203,11 @@ fn broker(
 /// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
 /// once (bounded by the prefetch), so that the store can group them; their order within the store
 /// is the order of arrival, because each is handed to it before the next is read.
-async fn take(mut deliveries: mpsc::Receiver<Delivery>, acknowledger: Acknowledger, cx: Arc<Context>) {
+async fn take(
+    mut deliveries: mpsc::Receiver<Delivery>,
+    acknowledger: Acknowledger,
+    cx: Arc<Context>,
+) {
     let mut waiting = futures_util::stream::FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -217,7 +235,11 @@ async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Contex
             Ok(_) => return acknowledger.complete([receipt]),
             Err(error) => {
                 // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
-                tracing::error!(code = error.code.code, detail = error.detail, "message not stored yet: trying again");
+                tracing::error!(
+                    code = error.code.code,
+                    detail = error.detail,
+                    "message not stored yet: trying again"
+                );
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
@@ -251,7 +273,11 @@ async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Recei
     let mut accepting = cx.accepting.subscribe();
     loop {
         let refused = accepting.borrow_and_update().is_some();
-        if refused { control.pause() } else { control.resume() }
+        if refused {
+            control.pause()
+        } else {
+            control.resume()
+        }
         tokio::select! {
             changed = accepting.changed() => if changed.is_err() { return },
             _ = stop.changed() => return,
@@ -273,8 +299,10 @@ async fn listen(
         let tls: ServerTls = connect::server_tls(ingest)?;
         let listener = bind(ingest.listen).await?;
         let router = ops::ingest::router(Arc::clone(ops));
-        let served = https::serve(listener, &tls, router, sources_stop.clone())
-            .map_err(|error| StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string()))?;
+        let served =
+            https::serve(listener, &tls, router, sources_stop.clone()).map_err(|error| {
+                StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string())
+            })?;
         sources.spawn(served);
     }
     Ok(())
@@ -300,15 +328,26 @@ fn start_work(
     for counterpart in cx.counterparts.values() {
         let adapter = &counterpart.adapter;
         let publishes = cx.bundle.routes().any(|route| {
-            route.adapter.name == adapter.name && matches!(route.destination, Destination::Publish(_))
+            route.adapter.name == adapter.name
+                && matches!(route.destination, Destination::Publish(_))
         });
         if publishes {
-            work.spawn(worker::run(Work::Publish, Arc::clone(counterpart), Arc::clone(cx), work_stop.clone()));
+            work.spawn(worker::run(
+                Work::Publish,
+                Arc::clone(counterpart),
+                Arc::clone(cx),
+                work_stop.clone(),
+            ));
         }
         for operation in adapter.operations.values() {
             let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
             if operation.interaction == Interaction::Pull {
-                sources.spawn(pull::run(operation, counterpart, Arc::clone(cx), sources_stop.clone()));
+                sources.spawn(pull::run(
+                    operation,
+                    counterpart,
+                    Arc::clone(cx),
+                    sources_stop.clone(),
+                ));
             } else {
                 let job = Work::Operation(operation);
                 work.spawn(worker::run(job, counterpart, Arc::clone(cx), work_stop.clone()));

@@ -23,7 +23,8 @@ impl Reasons {
     /// Free text is limited: a name of at most 64 characters, a reason of at most 200, and no
     /// digits that could be a 個人番号 (12 in a row), since both go into the record.
     fn check(&self) -> Result<(), Problem> {
-        let filled = |text: &str, most: usize| !text.trim().is_empty() && text.chars().count() <= most;
+        let filled =
+            |text: &str, most: usize| !text.trim().is_empty() && text.chars().count() <= most;
         let mut run = 0;
         let numbered = self.operator.chars().chain(self.reason.chars()).any(|c| {
             run = if c.is_numeric() { run + 1 } else { 0 };
@@ -32,7 +33,8 @@ impl Reasons {
         if filled(&self.operator, 64) && filled(&self.reason, 200) && !numbered {
             return Ok(());
         }
-        let title = "operator (1-64 characters) and reason (1-200) are needed, without long numbers";
+        let title =
+            "operator (1-64 characters) and reason (1-200) are needed, without long numbers";
         Err(Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title))
     }
 }
@@ -72,7 +74,10 @@ pub async fn act(
             ops.cx.outbox.notify_one();
             Ok(Json(json!({ "state": state.name() })))
         }
-        None => Err(Problem::plain(StatusCode::CONFLICT, "the exchange is not in a state that allows this")),
+        None => Err(Problem::plain(
+            StatusCode::CONFLICT,
+            "the exchange is not in a state that allows this",
+        )),
     }
 }
 
@@ -127,7 +132,10 @@ impl Ops {
     fn authorise(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let shown = bearer(headers);
         let (Some(token), Some(shown)) = (&self.token, shown) else {
-            return Err(Problem::plain(StatusCode::UNAUTHORIZED, "a bearer token is needed (`ops.token`)"));
+            return Err(Problem::plain(
+                StatusCode::UNAUTHORIZED,
+                "a bearer token is needed (`ops.token`)",
+            ));
         };
         if same(token.expose(), shown) {
             Ok(())

@@ -77,7 +77,8 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
         let up = if status.connected { 1.0 } else { 0.0 };
         metrics::gauge!(names::BROKER_CONNECTED).set(up);
         if !status.connected {
-            let (code, detail) = status.cause.map_or(("", String::new()), |(code, detail)| (code.code, detail));
+            let (code, detail) =
+                status.cause.map_or(("", String::new()), |(code, detail)| (code.code, detail));
             causes.push(json!({ "what": "broker", "code": code, "detail": detail }));
         }
     }
@@ -99,7 +100,8 @@ impl Ops {
         for certificate in &self.certificates {
             let left = certificate.ends.as_second() - now;
             if left < WARN_BEFORE {
-                let detail = if left < 0 { "certificate expired" } else { "certificate expires soon" };
+                let detail =
+                    if left < 0 { "certificate expired" } else { "certificate expires soon" };
                 let days = left / 86_400;
                 notes.push(json!({ "what": "certificate", "owner": certificate.owner, "detail": detail, "days": days }));
             }
@@ -115,7 +117,8 @@ impl Ops {
                 *by_state.entry((count.route, count.state)).or_insert(0_u64) += count.count;
             }
             for ((route, state), count) in by_state {
-                metrics::gauge!(names::EXCHANGES, "route" => route, "state" => state).set(count as f64);
+                metrics::gauge!(names::EXCHANGES, "route" => route, "state" => state)
+                    .set(count as f64);
             }
         }
         let now = self.cx.clock.now().as_second();

@@ -1,9 +1,9 @@
 //! HTTPS ingest: the same way as a delivery of the broker, without a broker. What can be told at
 //! once is refused at once, and the sender keeps it; 202 means durable.
 
+use super::Ops;
 use super::acts::{bearer, same};
 use super::problem::Problem;
-use super::Ops;
 use crate::model::Failure;
 use crate::model::codes::message as codes;
 use crate::pipeline::accept::{Arrival, Origin, accept, recognise};
@@ -39,13 +39,20 @@ pub fn router(ops: Arc<Ops>) -> Router {
 /// Who is asking: the name in its certificate or of its token.
 fn sender(ops: &Ops, peer: &PeerCertificate, headers: &HeaderMap) -> Result<String, Problem> {
     if let Some(name) = &peer.0 {
-        return Ok(name.name().to_owned());
+        let shown = [&name.common_name, &name.fingerprint];
+        return Ok(shown.into_iter().find(|text| !text.is_empty()).cloned().unwrap_or_default());
     }
     let shown = bearer(headers);
-    let known = ops.ingest_tokens.iter().find(|(_, token)| shown.is_some_and(|shown| same(token.expose(), shown)));
+    let known = ops
+        .ingest_tokens
+        .iter()
+        .find(|(_, token)| shown.is_some_and(|shown| same(token.expose(), shown)));
     match known {
         Some((name, _)) => Ok(name.clone()),
-        None => Err(Problem::plain(StatusCode::UNAUTHORIZED, "a client certificate or a bearer token is needed")),
+        None => Err(Problem::plain(
+            StatusCode::UNAUTHORIZED,
+            "a client certificate or a bearer token is needed",
+        )),
     }
 }
 
@@ -90,7 +97,8 @@ async fn take(
         tracing::debug!(detail = cause, "ingest refused");
         return Err(problem.retry_after(5));
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let arrival = Arrival {
         source,
         origin: Origin::Upstream,
@@ -109,9 +117,15 @@ async fn take(
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code, error.detail).retry_after(5)
     })?;
     match accepted {
-        Accepted::New { .. } => Ok((StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response()),
-        Accepted::Duplicate => Ok((StatusCode::ACCEPTED, Json(json!({ "status": "duplicate" }))).into_response()),
-        Accepted::Quarantined => Err(Problem::new(StatusCode::CONFLICT, &codes::MESSAGE_ID_REUSED, "")),
+        Accepted::New { .. } => {
+            Ok((StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response())
+        }
+        Accepted::Duplicate => {
+            Ok((StatusCode::ACCEPTED, Json(json!({ "status": "duplicate" }))).into_response())
+        }
+        Accepted::Quarantined => {
+            Err(Problem::new(StatusCode::CONFLICT, &codes::MESSAGE_ID_REUSED, ""))
+        }
     }
 }
 
@@ -175,7 +189,8 @@ async fn answers(
             "datacontenttype": message.content_type,
             "data": data,
         });
-        if let (Some(correlation), Some(members)) = (message.correlation_id, event.as_object_mut()) {
+        if let (Some(correlation), Some(members)) = (message.correlation_id, event.as_object_mut())
+        {
             members.insert("correlationid".to_owned(), correlation.into());
         }
         json!({ "receipt": id, "event": event })

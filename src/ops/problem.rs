@@ -58,7 +58,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = json!({ "title": self.title, "status": self.status.as_u16() });
         if let Some(members) = body.as_object_mut() {
-            for (name, text) in [("code", self.code), ("detail", &self.detail), ("remedy", self.remedy)] {
+            for (name, text) in
+                [("code", self.code), ("detail", &self.detail), ("remedy", self.remedy)]
+            {
                 if !text.is_empty() {
                     members.insert(name.to_owned(), text.into());
                 }
