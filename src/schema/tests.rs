@@ -164,9 +164,9 @@ fn every_problem_is_told_with_its_place_and_the_nearest_name() {
         [
             ("S103", "\"tpye\"", "nearest name: `type`"),
             ("S103", "\"x-clas\"", "nearest name: `x-class`"),
+            ("S104", "\"middle\"", ""),
             ("S104", "\"mynumber\"", "nearest name: `my-number`"),
             ("S104", "\"x-csv\"", ""),
-            ("S104", "\"middle\"", ""),
             ("S104", "\"個人情法\"", "nearest name: `個人情報`"),
             ("S104", "3", "nearest name: `width`"),
             ("S105", "\"#/$defs/nothng\"", "nearest name: `#/$defs/nothing`"),
