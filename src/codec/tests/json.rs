@@ -123,7 +123,7 @@ pub fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         any::<f64>()
-            .prop_filter_map("finite", |n| serde_json::Number::from_f64(n))
+            .prop_filter_map("finite", serde_json::Number::from_f64)
             .prop_map(Value::Number),
         "[^\u{0}]{0,8}".prop_map(Value::String),
     ];

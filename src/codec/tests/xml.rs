@@ -124,6 +124,8 @@ fn what_is_refused_and_where() {
         (format!("<Message xmlns='{NS}' other='1'/>"), "S324"),
         (format!("<Message xmlns='{NS}' version='1' version='2'/>"), "S321"),
         (format!("<Message xmlns='{NS}' version=1/>"), "S321"),
+        (format!("<Message xmlns='{NS}'version='1'/>"), "S321"),
+        (format!("<Message xmlns='{NS}' version/>"), "S321"),
         (format!("<Message xmlns='{NS}' version='a<b'/>"), "S321"),
         (format!("<Message xmlns='{NS}' version='&e;'/>"), "S322"),
         (inside("text<Id>a</Id>"), "S325"),
