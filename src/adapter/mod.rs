@@ -1,1 +1,356 @@
-//! ...
+//! What an `adapter.yaml` says, checked and compiled: operations, outcome tables, routes.
+//!
+//! Everything particular to one counterpart is here as data; no name of a counterpart appears in
+//! the source. `load` reads the files, `bundle` joins adapters, schemas and mappings into the one
+//! value that a message is handled with.
+
+use crate::codec::{Codec, Format};
+use crate::mapping::path::Path;
+use crate::mapping::{Mapping, Predicate};
+use crate::record::{Basis, Kind};
+use crate::schema::{Class, Schema};
+use crate::transport::Method;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod bundle;
+pub mod load;
+pub mod outcome;
+pub mod permit;
+
+pub use bundle::Bundle;
+pub use outcome::{OutcomeTable, Then, Verdict};
+pub use permit::Permit;
+
+/// One counterpart: the folder `adapters/<name>/`.
+#[derive(Debug)]
+pub struct Adapter {
+    /// Name of its folder.
+    pub name: String,
+    /// Title in Japanese.
+    pub title_ja: String,
+    /// Title in English.
+    pub title_en: String,
+    /// The layouts are not public: built from facts, to be confirmed.
+    pub provisional: bool,
+    /// How we prove who we are; secrets come from `watashi.toml`.
+    pub auth: Auth,
+    /// How much at a time.
+    pub limits: Limits,
+    /// When to try again, and when to give up.
+    pub retry: Retry,
+    /// When to leave it alone for a while.
+    pub breaker: Breaker,
+    /// What it offers.
+    pub operations: BTreeMap<String, Arc<Operation>>,
+}
+
+/// Authentication beside the client certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// The client certificate is enough.
+    None,
+    /// HTTP Basic with client id and secret.
+    Basic,
+    /// OAuth 2.0 client credentials, `client_secret_basic`.
+    ClientSecretBasic {
+        /// Path of the token endpoint.
+        token_path: String,
+        /// Scope asked for.
+        scope: String,
+    },
+    /// OAuth 2.0 client credentials, `client_secret_jwt` with HS256 (共通機能標準仕様書 2.2.5).
+    ClientSecretJwt {
+        /// Path of the token endpoint.
+        token_path: String,
+        /// Scope asked for.
+        scope: String,
+    },
+    /// A login call whose answer carries the token for the other calls.
+    LoginToken {
+        /// Path of the login call (POST, JSON).
+        path: String,
+        /// Members of its body; `{client-id}` and `{client-secret}` are filled in.
+        body: Vec<(String, String)>,
+        /// Member of the answer that holds the token.
+        token: String,
+        /// Header that carries it.
+        header: String,
+        /// Text before the token in that header.
+        prefix: String,
+    },
+}
+
+/// What an environment may set otherwise than the adapter (`[counterpart.NAME]`).
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Deadline of one request.
+    pub timeout: Option<Duration>,
+    /// Requests under way at once.
+    pub concurrency: Option<usize>,
+    /// First retry delay.
+    pub retry_first: Option<Duration>,
+    /// Longest retry delay.
+    pub retry_max: Option<Duration>,
+    /// How often results are asked for, and lists pulled.
+    pub poll_every: Option<Duration>,
+    /// How long after a lost answer a question counts.
+    pub settle_after: Option<Duration>,
+}
+
+/// How much at a time.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Requests a second; 0: no limit.
+    pub rate_per_second: u32,
+    /// Largest answer read, in bytes.
+    pub max_response: usize,
+    /// Deadline of one request, connect to last byte.
+    pub timeout: Duration,
+}
+
+/// When to try again.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// First delay.
+    pub first: Duration,
+    /// Longest delay.
+    pub max: Duration,
+    /// Attempts altogether.
+    pub max_attempts: u32,
+    /// Age of the message after which nothing is tried again.
+    pub max_age: Duration,
+}
+
+/// When to leave a counterpart alone.
+#[derive(Clone, Debug)]
+pub struct Breaker {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// How long it stays open before one probe is let through.
+    pub open_for: Duration,
+}
+
+/// One thing a counterpart offers.
+#[derive(Debug)]
+pub struct Operation {
+    /// Name, unique within the adapter.
+    pub name: String,
+    /// Title in Japanese.
+    pub title_ja: String,
+    /// How the exchange goes.
+    pub interaction: Interaction,
+    /// What to do when an answer was lost.
+    pub unknown: UnknownRule,
+    /// The submit, or the only request; for a pull: get one by its id.
+    pub step: Step,
+    /// Several messages in one request.
+    pub batch: Option<Batch>,
+    /// Asking for the result.
+    pub poll: Option<Poll>,
+    /// Getting the result once it is ready.
+    pub fetch: Option<Step>,
+    /// Asking whether a lost submit was applied.
+    pub ask: Option<Ask>,
+    /// Listing what can be pulled.
+    pub pull: Option<Pull>,
+}
+
+/// How an exchange goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interaction {
+    /// The answer says whether it was applied.
+    RequestReply,
+    /// The answer is a receipt; the result is asked for later.
+    SubmitPoll,
+    /// We list and fetch what waits there for us.
+    Pull,
+}
+
+/// What to do with an exchange whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownRule {
+    /// Idempotent: the same request again, with the same key.
+    Resend,
+    /// Ask first, after the settle time.
+    Ask,
+    /// Only a person can tell.
+    Person,
+}
+
+/// One request, its answer and what the answer means.
+#[derive(Debug)]
+pub struct Step {
+    /// The request.
+    pub request: RequestPlan,
+    /// The answer's form; `None` when only the status counts.
+    pub response: Option<ResponsePlan>,
+    /// What the answer means.
+    pub outcomes: OutcomeTable,
+}
+
+/// How a request is made.
+#[derive(Debug)]
+pub struct RequestPlan {
+    /// HTTP method.
+    pub method: Method,
+    /// Path with placeholders.
+    pub path: String,
+    /// Codec and schema of the body; `None` for an empty body.
+    pub body: Option<Arc<BodyPlan>>,
+    /// Mapping that makes the body from `watashi/ticket` or `watashi/cursor`; the submit's
+    /// mapping belongs to the route.
+    pub mapping: Option<Arc<Mapping>>,
+    /// Header that carries the idempotency key.
+    pub idempotency_header: Option<String>,
+    /// Fixed headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A body's layout.
+#[derive(Debug)]
+pub struct BodyPlan {
+    /// Wire format.
+    pub format: Format,
+    /// Schema of the document.
+    pub schema: Arc<Schema>,
+    /// The codec compiled from it.
+    pub codec: Codec,
+}
+
+/// An answer's layout.
+pub type ResponsePlan = BodyPlan;
+
+/// Several messages in one request.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// At most this many messages.
+    pub max_items: usize,
+    /// At most this many bytes.
+    pub max_bytes: usize,
+    /// How long the first waits for others.
+    pub max_wait: Duration,
+}
+
+/// Asking for the result of a submit.
+#[derive(Debug)]
+pub struct Poll {
+    /// How often.
+    pub every: Duration,
+    /// The question.
+    pub step: Step,
+    /// Per-item results of a batch.
+    pub items: Option<Items>,
+}
+
+/// Per-item results in the answer of a batch.
+#[derive(Debug)]
+pub struct Items {
+    /// Where the list is.
+    pub path: Path,
+    /// Member that holds the number of the item in the request, from 1.
+    pub key: Path,
+    /// What one item means; `status` is not looked at.
+    pub outcomes: OutcomeTable,
+}
+
+/// Asking whether a submit whose answer was lost was applied.
+#[derive(Debug)]
+pub struct Ask {
+    /// How long after the lost attempt a question counts: at least the counterpart's own longest
+    /// processing time.
+    pub settle_after: Duration,
+    /// The question.
+    pub step: Step,
+}
+
+/// Listing what can be pulled.
+#[derive(Debug)]
+pub struct Pull {
+    /// How often.
+    pub every: Duration,
+    /// The list request.
+    pub list: Step,
+    /// Where the list is in its answer.
+    pub items: Path,
+    /// Member that holds the id.
+    pub id: Path,
+    /// Message type the fetched document becomes.
+    pub message_type: String,
+}
+
+/// Type → mapping → operation, with its legal frame.
+#[derive(Debug)]
+pub struct Route {
+    /// Name, unique over all adapters.
+    pub name: String,
+    /// The adapter it belongs to.
+    pub adapter: Arc<Adapter>,
+    /// Message types it takes.
+    pub on: Vec<String>,
+    /// Where it leads.
+    pub destination: Destination,
+    /// The mapping; its `from` is what messages are validated against.
+    pub mapping: Arc<Mapping>,
+    /// Ordering key within the source document.
+    pub ordering_key: Option<Path>,
+    /// Whom it is about.
+    pub subject: Option<Path>,
+    /// Where the document names its municipality.
+    pub municipality: Option<Path>,
+    /// Strictest data classes the outgoing document may carry.
+    pub admits: Vec<Class>,
+    /// What the record says of it; `None`: not recorded.
+    pub record: Option<RecordRule>,
+    /// Legal frame.
+    pub basis: Option<Arc<Basis>>,
+    /// Applies only to documents that satisfy this.
+    pub when: Option<Predicate>,
+    /// 照会許可用照合リスト.
+    pub permit: Option<Permit>,
+    /// The answer for upstream.
+    pub reply: Option<Reply>,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// To an operation of its adapter.
+    Operation(Arc<Operation>),
+    /// To upstream, under this message type.
+    Publish(String),
+}
+
+impl Route {
+    /// Name of the operation, or `publish`.
+    pub fn operation_name(&self) -> &str {
+        match &self.destination {
+            Destination::Operation(operation) => &operation.name,
+            Destination::Publish(_) => PUBLISH,
+        }
+    }
+}
+
+/// Operation name of routes that lead to upstream.
+pub const PUBLISH: &str = "publish";
+
+/// What the record says of a route.
+#[derive(Clone, Debug)]
+pub struct RecordRule {
+    /// Kind of its entries.
+    pub kind: Kind,
+    /// 不開示, in the source document.
+    pub not_disclosed: Option<Path>,
+}
+
+/// The answer for upstream.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its message type.
+    pub message_type: String,
+    /// From the final answer's document to the message.
+    pub mapping: Arc<Mapping>,
+}

@@ -1,1 +1,151 @@
-//! ...
+//! `Config`: `watashi.toml`, checked. The only module that reads files and the environment.
+
+use crate::adapter::Overrides;
+use crate::adapter::bundle::Enabled;
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::transport::https::Network;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+pub mod connect;
+pub mod definitions;
+mod read;
+pub mod reference;
+mod tree;
+
+pub use reference::Reference;
+
+/// Everything that differs per environment.
+#[derive(Debug)]
+pub struct Config {
+    /// The file it came from.
+    pub file: Arc<SourceFile>,
+    /// Folder of that file; relative paths start here.
+    pub folder: PathBuf,
+    /// Name of this gateway, for logs.
+    pub name: String,
+    /// 団体コード served.
+    pub municipalities: Vec<String>,
+    /// Largest body accepted, in bytes.
+    pub max_body: usize,
+    /// How long a stop waits for requests under way.
+    pub drain: Duration,
+    /// Log level.
+    pub log: String,
+    /// Folder that holds adapters/, schemas/, mappings/.
+    pub definitions: PathBuf,
+    /// Routes that are on.
+    pub enabled: Enabled,
+    /// The store.
+    pub store: StoreConfig,
+    /// Sealing keys.
+    pub keys: KeysConfig,
+    /// The broker, when there is one.
+    pub amqp: Option<AmqpConfig>,
+    /// HTTPS ingest, when it is on.
+    pub ingest: Option<IngestConfig>,
+    /// The ops listener.
+    pub ops: OpsConfig,
+    /// Counterparts by adapter name.
+    pub counterparts: BTreeMap<String, CounterpartConfig>,
+}
+
+/// `[store]`
+#[derive(Debug)]
+pub struct StoreConfig {
+    /// Database file.
+    pub path: PathBuf,
+    /// Largest size of the database in bytes.
+    pub max_bytes: Option<u64>,
+    /// Exchanges not yet ended per counterpart, beyond which nothing new is taken.
+    pub max_backlog: u64,
+}
+
+/// `[keys]`
+#[derive(Debug)]
+pub struct KeysConfig {
+    /// Id of the key new bodies are sealed with.
+    pub current: String,
+    /// All keys by id, in the order of the file; the first also derives the keyed hashes.
+    pub masters: Vec<(String, Reference)>,
+}
+
+/// `[amqp]`
+#[derive(Debug)]
+pub struct AmqpConfig {
+    /// Broker URL, with credentials: a secret.
+    pub url: Reference,
+    /// Private CA of the broker.
+    pub ca: Option<Reference>,
+    /// Deliveries taken ahead.
+    pub prefetch: u16,
+}
+
+/// `[ingest]`
+#[derive(Debug)]
+pub struct IngestConfig {
+    /// Listening address.
+    pub listen: SocketAddr,
+    /// Server certificate, PEM.
+    pub certificate: Reference,
+    /// Its key, PEM.
+    pub key: Reference,
+    /// CA of the clients' certificates.
+    pub client_ca: Option<Reference>,
+    /// Bearer tokens, each `NAME` = reference.
+    pub tokens: Vec<(String, Reference)>,
+}
+
+/// `[ops]`
+#[derive(Debug)]
+pub struct OpsConfig {
+    /// Listening address; loopback unless a token is set.
+    pub listen: SocketAddr,
+    /// Token for acts over HTTP.
+    pub token: Option<Reference>,
+}
+
+/// `[counterpart.NAME]`
+#[derive(Debug)]
+pub struct CounterpartConfig {
+    /// Where it is.
+    pub base_url: Url,
+    /// Its CA, PEM.
+    pub ca: Reference,
+    /// Client certificate, PEM.
+    pub client_certificate: Option<Reference>,
+    /// Its key, PEM.
+    pub client_key: Option<Reference>,
+    /// Client or login id.
+    pub client_id: Option<String>,
+    /// Client secret or password.
+    pub client_secret: Option<Reference>,
+    /// Addresses the host may resolve to.
+    pub addresses: Vec<Network>,
+    /// Overrides of what the adapter says.
+    pub overrides: Overrides,
+}
+
+/// Reads and checks a configuration file. Every problem is reported; `None` when there is an
+/// error among them.
+pub fn load(path: &Path) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let config = read::read(path, &mut diagnostics);
+    let failed =
+        diagnostics.iter().any(|problem| problem.severity == crate::diagnostic::Severity::Error);
+    (config.filter(|_| !failed), diagnostics)
+}
+
+impl Config {
+    /// Overrides by adapter name.
+    pub fn overrides(&self) -> BTreeMap<String, Overrides> {
+        let of = |(name, counterpart): (&String, &CounterpartConfig)| {
+            (name.clone(), counterpart.overrides.clone())
+        };
+        self.counterparts.iter().map(of).collect()
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 pub mod nearest;
 pub mod render;
+pub mod yaml;
 
 /// A file a person wrote, kept whole so that a diagnostic can show its line.
 #[derive(Debug)]

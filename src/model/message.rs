@@ -20,6 +20,13 @@ impl MessageId {
         good.then(|| MessageId(text.into()))
     }
 
+    /// An id for a message that has none: derived from its keyed fingerprint, so that a
+    /// repetition gets the same.
+    pub fn from_content(fingerprint: &[u8; 32]) -> Self {
+        let hex: String = fingerprint.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        MessageId(format!("content-{hex}").into())
+    }
+
     /// The text of the id.
     pub fn as_str(&self) -> &str {
         &self.0

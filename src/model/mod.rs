@@ -1,8 +1,10 @@
 //! The words everything else speaks.
 
+pub mod check_digit;
 pub mod clock;
 pub mod codes;
 pub mod failure;
+pub mod json;
 pub mod message;
 pub mod secret;
 pub mod state;

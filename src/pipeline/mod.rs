@@ -1,1 +1,70 @@
-//! ...
+//! THE WAY OF A MESSAGE.
+//!
+//! Everything accepted is in the store; everything sent comes from the store.
+//!
+//! ```text
+//!  source            accept              validate   map            deliver              settle
+//!  AMQP delivery ─▶  envelope, limits, ─▶ schema, ─▶ rules, out  ─▶ intent durable, ─▶ outcome + record + (due |
+//!  HTTP POST         seen before?         towns      schema, list,  one attempt,        held | answer) in one
+//!  pull              sealed, durable                 encode         outcome table       transaction; wake the lane
+//!                    ── then ack
+//! ```
+//!
+//! Promises (design, P1–P9), and where they are kept:
+//! - acked ⇒ safe: `accept` returns after the store has fsynced, the source acks after that;
+//! - sent ⇒ recorded: `deliver` asks the store for the intent and sends only when it is durable;
+//! - once in effect: one idempotency key per exchange, a lost answer is `unknown` and resolved as
+//!   its operation declares, `maybe-applied` is sticky (`policy::verdict`);
+//! - order per person: only the head of a lane is claimable, the store holds the rest;
+//! - a crash right after *accept* leaves `received`, after the *intent* `sending` (which the next
+//!   start turns into `unknown`), after the attempt the same, after *settle* the outcome.
+//!
+//! [`process`] is the way of one claimed exchange; [`worker`] is the loop around it.
+
+use crate::store::Claimed;
+use std::sync::Arc;
+
+pub mod accept;
+pub mod call;
+pub mod context;
+pub mod deliver;
+pub mod guard;
+pub mod map;
+pub mod outbox;
+pub mod pull;
+pub mod resolve;
+pub mod settle;
+pub mod validate;
+pub mod worker;
+
+pub use context::{Context, Counterpart, Settings};
+
+use settle::Outcome;
+
+/// Takes one claimed exchange through the stations it still has before it.
+///
+/// Never panics on purpose and never returns an error: whatever happens becomes an outcome that
+/// is settled, so that nothing waits in silence.
+pub async fn process(claimed: Claimed, cx: &Arc<Context>) {
+    let Some(route) = cx.route(&claimed.route) else {
+        return settle::route_gone(claimed, cx).await;
+    };
+    let prepared = validate::validate(&claimed, &route, cx)
+        .and_then(|document| map::map(&claimed, &route, &document));
+    let outcome = match prepared {
+        Err(failure) => Outcome::NotSent(failure),
+        Ok(mapped) => deliver::deliver(&claimed, &route, mapped, cx).await,
+    };
+    settle::settle(claimed, &route, outcome, cx).await;
+}
+
+/// SHA-256 as lower-case hexadecimal.
+fn hex_digest(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _written = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,1 +1,9 @@
-//! ...
+//! Decisions without side effects: what to do next. Time and chance come in as arguments.
+
+pub mod breaker;
+pub mod pace;
+pub mod retry;
+pub mod verdict;
+
+pub use breaker::CircuitBreaker;
+pub use pace::Pace;

@@ -7,6 +7,15 @@
 use jiff::Timestamp;
 use std::sync::Arc;
 
+mod chain;
+mod entry;
+mod export;
+mod row;
+
+pub use chain::{Broken, GENESIS, Verdict, Verifier, hex, leaf, leaf_and_link, link, verify};
+pub use export::{Query, export, find, parse_export};
+pub use row::RecordRow;
+
 /// What an entry tells of (番号法23条 for the first group).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

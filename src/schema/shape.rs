@@ -1,5 +1,9 @@
 //! `Shape`: a schema resolved (`$ref` followed, `allOf` merged) into what checkers need to know.
 
+use super::file::escape;
+use crate::model::json::Segment;
+use serde_json::{Map, Value};
+
 /// Data class of a field (`x-class`), ordered from harmless to strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
@@ -14,6 +18,40 @@ pub enum Class {
     SpecificPersonal,
     /// The 個人番号 itself.
     MyNumber,
+}
+
+/// The values of `x-class`, in the order of [`Class`].
+pub const CLASSES: &[&str] = &["plain", "個人情報", "要配慮", "特定個人情報", "個人番号"];
+
+impl Class {
+    /// The class of that name in `x-class`.
+    pub fn from_name(name: &str) -> Option<Class> {
+        match name {
+            "plain" => Some(Class::Plain),
+            "個人情報" => Some(Class::Personal),
+            "要配慮" => Some(Class::Sensitive),
+            "特定個人情報" => Some(Class::SpecificPersonal),
+            "個人番号" => Some(Class::MyNumber),
+            _ => None,
+        }
+    }
+
+    /// Its name in `x-class`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Plain => "plain",
+            Class::Personal => "個人情報",
+            Class::Sensitive => "要配慮",
+            Class::SpecificPersonal => "特定個人情報",
+            Class::MyNumber => "個人番号",
+        }
+    }
+}
+
+/// Of two values of `x-class` the stricter one.
+pub(super) fn stricter(left: &Value, right: &Value) -> Value {
+    let rank = |value: &Value| value.as_str().and_then(Class::from_name);
+    if rank(left) > rank(right) { left.clone() } else { right.clone() }
 }
 
 /// What a schema says of one place in a document.
@@ -34,6 +72,8 @@ pub struct Shape {
     pub alternatives: Vec<Shape>,
     /// Longest string, in characters.
     pub max_length: Option<usize>,
+    /// Fewest elements of an array.
+    pub min_items: Option<usize>,
     /// Regular expression of a string.
     pub pattern: Option<String>,
     /// Data class.
@@ -42,6 +82,9 @@ pub struct Shape {
     pub item: Option<String>,
     /// Title for people.
     pub title: Option<String>,
+    /// Layout keywords of the codecs by name (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
+    /// `x-private-use`).
+    pub layout: Map<String, Value>,
 }
 
 /// One named member of an object.
@@ -53,4 +96,237 @@ pub struct Property {
     pub required: bool,
     /// What it is.
     pub shape: Shape,
+}
+
+impl Shape {
+    /// The member of that name, here or in one of the alternatives.
+    pub fn property(&self, name: &str) -> Option<&Property> {
+        let own = self.properties.iter().find(|property| property.name == name);
+        own.or_else(|| self.alternatives.iter().find_map(|shape| shape.property(name)))
+    }
+
+    /// The shape of array elements, here or in one of the alternatives.
+    pub fn element(&self) -> Option<&Shape> {
+        let own = self.items.as_deref();
+        own.or_else(|| self.alternatives.iter().find_map(Shape::element))
+    }
+
+    /// Whether values of that JSON type may stand here (an `integer` is a `number`).
+    pub fn allows(&self, json_type: &str) -> bool {
+        let listed = |name: &str| name == json_type || (name == "number" && json_type == "integer");
+        let own = self.types.is_empty() || self.types.iter().any(|name| listed(name));
+        own && (self.alternatives.is_empty()
+            || self.alternatives.iter().any(|shape| shape.allows(json_type)))
+    }
+
+    /// A JSON pointer in which every name that this shape does not declare is `?`: what it hides
+    /// could be data.
+    pub fn pointer(&self, segments: &[Segment]) -> String {
+        let mut text = String::new();
+        let mut here = Some(self);
+        for segment in segments {
+            text.push('/');
+            match segment {
+                Segment::Index(index) => {
+                    text.push_str(&index.to_string());
+                    here = here.and_then(Shape::element);
+                }
+                Segment::Key(name) => {
+                    let known = here.and_then(|shape| shape.property(name));
+                    text.push_str(&known.map_or_else(|| "?".to_owned(), |_| escape(name)));
+                    here = known.map(|property| &property.shape);
+                }
+            }
+        }
+        text
+    }
+
+    /// The shape of a schema without references.
+    pub(super) fn of(schema: &Value) -> Shape {
+        let Value::Object(members) = schema else {
+            // `true` allows anything, `false` nothing.
+            let none = (schema == &Value::Bool(false)).then(Vec::new);
+            return Shape { open: none.is_none(), allowed: none, ..Shape::default() };
+        };
+        let mut shape = own(members);
+        let all = members.get("allOf").and_then(Value::as_array);
+        for part in all.into_iter().flatten() {
+            merge(&mut shape, Shape::of(part));
+        }
+        for keyword in ["oneOf", "anyOf"] {
+            let list = members.get(keyword).and_then(Value::as_array);
+            for part in list.into_iter().flatten() {
+                let part = Shape::of(part);
+                if part.says_something() {
+                    shape.alternatives.push(part);
+                }
+            }
+        }
+        let closed = ["additionalProperties", "unevaluatedProperties"]
+            .iter()
+            .any(|keyword| members.get(*keyword) == Some(&Value::Bool(false)));
+        shape.open = !closed && (members.get("x-open") == Some(&Value::Bool(true)) || shape.open);
+        if shape.types.is_empty()
+            && shape.properties.is_empty()
+            && shape.allowed.is_none()
+            && shape.alternatives.is_empty()
+            && !closed
+        {
+            shape.open = true; // `{}` and the like say nothing at all
+        }
+        shape
+    }
+
+    /// Branches such as `{"required": [..]}` restrict, but declare nothing.
+    fn says_something(&self) -> bool {
+        !self.types.is_empty()
+            || !self.properties.is_empty()
+            || !self.alternatives.is_empty()
+            || self.items.is_some()
+            || self.allowed.is_some()
+            || self.pattern.is_some()
+            || self.max_length.is_some()
+            || self.class != Class::Plain
+    }
+}
+
+/// What the keywords of one schema object say, its applicators for the same place left out.
+fn own(members: &Map<String, Value>) -> Shape {
+    let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let count = |name: &str| {
+        members.get(name).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
+    };
+    let types = match members.get("type") {
+        Some(Value::String(name)) => vec![name.clone()],
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    let required = members.get("required").and_then(Value::as_array);
+    let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = members.get("properties").and_then(Value::as_object);
+    let mut properties: Vec<Property> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| Property {
+            name: name.clone(),
+            required: required.contains(&name.as_str()),
+            shape: Shape::of(schema),
+        })
+        .collect();
+    for name in required {
+        // Required here, declared in another part of an `allOf`: the merge joins the two.
+        if members.get("type").is_some() && !properties.iter().any(|known| known.name == name) {
+            let shape = Shape::default();
+            properties.push(Property { name: name.to_owned(), required: true, shape });
+        }
+    }
+    let listed = members.get("enum").and_then(Value::as_array).cloned();
+    Shape {
+        types,
+        properties,
+        open: members.get("x-open") == Some(&Value::Bool(true)),
+        items: members.get("items").map(|schema| Box::new(Shape::of(schema))),
+        allowed: members.get("const").map(|only| vec![only.clone()]).or(listed),
+        alternatives: Vec::new(),
+        max_length: count("maxLength"),
+        min_items: count("minItems"),
+        pattern: text("pattern"),
+        class: text("x-class").and_then(|name| Class::from_name(&name)).unwrap_or_default(),
+        item: text("x-item"),
+        title: text("title"),
+        layout: members
+            .iter()
+            .filter(|(name, _)| {
+                matches!(
+                    name.as_str(),
+                    "xml" | "x-xml" | "x-csv" | "x-csv-name" | "x-fixed" | "x-private-use"
+                )
+            })
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    }
+}
+
+/// Both must hold: types and allowed values in common, members of either.
+fn merge(into: &mut Shape, other: Shape) {
+    if into.types.is_empty() {
+        into.types = other.types;
+    } else if !other.types.is_empty() {
+        into.types.retain(|name| other.types.contains(name));
+    }
+    for property in other.properties {
+        match into.properties.iter_mut().find(|known| known.name == property.name) {
+            Some(known) => {
+                known.required |= property.required;
+                merge(&mut known.shape, property.shape);
+            }
+            None => into.properties.push(property),
+        }
+    }
+    into.open |= other.open;
+    match (&mut into.items, other.items) {
+        (Some(known), Some(items)) => merge(known, *items),
+        (known @ None, items) => *known = items,
+        _ => {}
+    }
+    match (&mut into.allowed, other.allowed) {
+        (Some(known), Some(allowed)) => known.retain(|value| allowed.contains(value)),
+        (known @ None, allowed) => *known = allowed,
+        _ => {}
+    }
+    into.alternatives.extend(other.alternatives);
+    into.max_length = match (into.max_length, other.max_length) {
+        (Some(left), Some(right)) => Some(left.min(right)),
+        (left, right) => left.or(right),
+    };
+    into.min_items = into.min_items.max(other.min_items);
+    into.pattern = into.pattern.take().or(other.pattern);
+    into.class = into.class.max(other.class);
+    into.item = into.item.take().or(other.item);
+    into.title = into.title.take().or(other.title);
+    for (name, value) in other.layout {
+        into.layout.entry(name).or_insert(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn all_of_is_merged_and_alternatives_are_collected() {
+        let shape = Shape::of(&json!({
+            "type": "object",
+            "required": ["a"],
+            "unevaluatedProperties": false,
+            "properties": {"b": {"type": "string", "maxLength": 5, "x-class": "個人情報"}},
+            "allOf": [
+                {"properties": {"a": {"type": "integer"}, "b": {"maxLength": 3}}, "required": ["b"]},
+                {"if": {"required": ["c"]}, "then": {"required": ["a"]}}
+            ],
+            "oneOf": [{"properties": {"c": {"const": 1}}}, {"required": ["d"]}]
+        }));
+        assert!(!shape.open);
+        assert_eq!(shape.alternatives.len(), 1);
+        let b = shape.property("b").unwrap();
+        assert_eq!((b.shape.max_length, b.shape.class), (Some(3), Class::Personal));
+        assert!(shape.property("a").unwrap().required);
+        assert!(shape.property("c").is_some());
+    }
+
+    #[test]
+    fn undeclared_names_are_hidden_in_pointers() {
+        let shape = Shape::of(&json!({
+            "type": "object", "additionalProperties": false,
+            "properties": {"a/b": {"type": "array", "items": {"type": "object",
+                "additionalProperties": false, "properties": {"c": {}}}}}
+        }));
+        let key = |name: &str| Segment::Key(name.to_owned());
+        let path = [key("a/b"), Segment::Index(2), key("c")];
+        assert_eq!(shape.pointer(&path), "/a~1b/2/c");
+        assert_eq!(shape.pointer(&[key("123456789018"), key("c")]), "/?/?");
+    }
 }

@@ -6,11 +6,20 @@
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
 use crate::record::Draft;
+pub use crate::record::RecordRow;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod keys;
+#[cfg(test)]
+mod lifecycle;
+pub mod sqlite;
+
+pub use keys::Keys;
+pub use sqlite::SqliteStore;
 
 /// A message as it arrives, before it has a row.
 #[derive(Debug)]
@@ -171,7 +180,7 @@ pub struct AttemptResult {
 }
 
 /// One exchange's settlement; everything in it is one transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settlement {
     /// Row of the exchange.
     pub exchange: i64,
@@ -347,17 +356,6 @@ pub struct Count {
     pub unknown_resolved: u64,
 }
 
-/// One row of the record, as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordRow {
-    /// Sequence, from 1, without gaps.
-    pub sequence: i64,
-    /// The entry's canonical JSON, exactly as hashed.
-    pub entry: String,
-    /// Link after this entry, hex.
-    pub link: String,
-}
-
 /// Why the store could not do it.
 #[derive(Clone, Debug)]
 pub struct StoreError {
@@ -367,9 +365,17 @@ pub struct StoreError {
     pub detail: String,
 }
 
+impl StoreError {
+    /// An error of a registered code; `detail` must be safe to show.
+    pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
+        StoreError { code, detail: detail.into() }
+    }
+}
+
 impl std::fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {}: {}", self.code.code, self.code.title, self.detail)
+        write!(formatter, "{} {}", self.code.code, self.code.title)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.detail) }
     }
 }
 
@@ -380,6 +386,11 @@ pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
 pub trait Store: Send + Sync {
+    /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
+    /// answers the same error, and readiness is red.
+    fn healthy(&self) -> bool {
+        true
+    }
     /// Makes a message durable, or recognises it.
     fn accept(&self, message: NewMessage) -> Later<'_, Accepted>;
     /// Reads exchanges that are due. A lane's exchanges are `held` but for its head.

@@ -1,10 +1,16 @@
 //! The outside world as the pipeline sees it: a `Target` to send to, a `Publisher` for answers,
 //! and deliveries that come from a source. Concrete transports are named only in `config` and `app`.
 
+pub mod amqp;
+#[doc(hidden)]
+pub mod fake;
+pub mod https;
+
 use crate::model::{Code, Secret};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// One HTTPS request to a counterpart, built by the pipeline; paths are relative to the base URL
 /// that `watashi.toml` gives.
@@ -103,4 +109,13 @@ pub struct PublishError {
     pub code: &'static Code,
     /// Safe text.
     pub detail: String,
+}
+
+/// Tells long-running transports to stop: they do when the value turns true or its sender is gone.
+pub type Shutdown = watch::Receiver<bool>;
+
+/// Returns once `shutdown` says so.
+pub(crate) async fn stopped(shutdown: &mut Shutdown) {
+    // An error means that the sender is gone: whoever could tell us to stop has stopped itself.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

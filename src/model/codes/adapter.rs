@@ -1,3 +1,84 @@
 //! Codes `A…`: adapter.yaml and its routes.
+//!
+//! 100 the file, 200 operations, 300 outcome tables, 400 routes.
 
-codes! {}
+codes! {
+    NAME_NOT_FOLDER = "A101", Configuration, "adapter name is not its folder's",
+        "`adapter:` must repeat the name of the folder the file lies in, so that messages, metrics and paths agree.",
+        "Rename one of the two.";
+    BAD_VALUE = "A102", Configuration, "value not allowed",
+        "A setting has a value outside of what is allowed; the message lists what is.",
+        "Use one of the allowed values.";
+    BAD_DURATION = "A103", Configuration, "not a duration",
+        "Durations are a whole number with a unit: `500ms`, `2s`, `5m`, `24h`, `7d`.",
+        "Write the duration with its unit.";
+    DUPLICATE_ADAPTER = "A104", Configuration, "two adapters of one name",
+        "Two folders declare the same adapter.",
+        "Rename or remove one.";
+    UNKNOWN_SCHEMA = "A201", Configuration, "unknown schema",
+        "No schema of that id is loaded. The id follows from the path: `schemas/pmh/subject/1.schema.json` is `pmh/subject@1`.",
+        "Check the spelling; add the schema file.";
+    BLOCK_MISSING = "A202", Configuration, "block missing for this interaction",
+        "submit-poll needs `poll:`, pull needs `list:`, `every:` and `type:`, `unknown: ask` needs `ask:`.",
+        "Add the block.";
+    BLOCK_UNUSED = "A203", Configuration, "block not used by this interaction",
+        "The block has no meaning for the interaction of this operation.",
+        "Remove it, or correct `interaction:`.";
+    BAD_PATH = "A204", Configuration, "path not allowed",
+        "A path starts with `/`, has no scheme, host, `..` or query of its own, and only the placeholders {ticket}, {id}, {idempotency-key}.",
+        "Correct the path; hosts belong into `watashi.toml`.";
+    UNKNOWN_MAPPING = "A205", Configuration, "unknown mapping",
+        "No mapping of that name is loaded.",
+        "Check the spelling; add `mappings/<name>/mapping.yaml`.";
+    MAPPING_DOES_NOT_FIT = "A206", Configuration, "mapping does not fit",
+        "The mapping's `from` or `to` is not the schema this place needs.",
+        "Use a mapping between the schemas that the message names.";
+    BATCH_NEEDS_JSON = "A207", Configuration, "batch not possible",
+        "Batches are JSON arrays: the request format must be json, and a submit-poll operation needs `poll.items` to tell the items apart.",
+        "Change the format, or remove `batch:`.";
+    BAD_HEADER_NAME = "A208", Configuration, "header not allowed",
+        "A header name or value has characters that are not allowed, or is one that Watashi sets itself.",
+        "Correct or remove it.";
+    BAD_FIELD_PATH = "A209", Configuration, "not a path into a document",
+        "A path is names joined by dots, e.g. `result.code`.",
+        "Correct the path.";
+    FIELD_NOT_IN_SCHEMA = "A210", Configuration, "path not in the schema",
+        "The schema of the document has no such member.",
+        "Check the spelling against the schema.";
+    EMPTY_OUTCOMES = "A301", Configuration, "outcome table says nothing of success",
+        "No line leads to applied, accepted, ready or pending, so the operation could never end well.",
+        "Add the line that proves success.";
+    BAD_STATUS = "A302", Configuration, "not an HTTP status",
+        "Statuses are whole numbers from 100 to 599.",
+        "Correct the number.";
+    STATUS_ALONE_PROVES_NOTHING = "A303", Configuration, "a status alone proves nothing",
+        "A line that claims applied, accepted, ready or not-applied must look at the decoded body: proxies answer 200 too.",
+        "Declare `response:` with its schema, and a condition where success and failure share a status.";
+    TICKET_MISSING = "A304", Configuration, "accepted without a ticket",
+        "`then: accepted` needs `ticket:`, the path of what the result is asked for with.",
+        "Add `ticket:`.";
+    UNREACHABLE_LINE = "A305", Configuration, "line can never match",
+        "An earlier line without a condition takes every answer of these statuses.",
+        "Move the line up, or remove it.";
+    DUPLICATE_ROUTE = "A401", Configuration, "two routes of one name",
+        "Route names are unique over all adapters: metrics, record and `watashi.toml` go by them.",
+        "Rename one.";
+    UNKNOWN_OPERATION = "A402", Configuration, "unknown operation",
+        "The adapter has no operation of that name.",
+        "Check the spelling.";
+    UNKNOWN_MESSAGE_TYPE = "A403", Configuration, "message type not declared",
+        "The route's source schema does not list this type in `x-message-types`.",
+        "Correct the type, or add it to the schema.";
+    BASIS_MISSING = "A404", Configuration, "legal basis missing",
+        "A route that carries 個人番号 or 特定個人情報 names its legal basis and what the record says of it (番号法9条, 19条, 23条).",
+        "Add `basis:` and `record:`.";
+    CLASS_NOT_ADMITTED = "A405", Configuration, "data class not admitted",
+        "The outgoing schema has fields of a class that the route does not admit.",
+        "Remove the field from the target, or add the class to `admits:` after a legal check.";
+    PERMISSIONS_MISSING = "A406", Configuration, "照会許可用照合リスト missing",
+        "`permit.list` names a file `<list>.yaml` in the adapter's folder that is not there or not readable.",
+        "Add the file.";
+    UNKNOWN_ROUTE = "A407", Configuration, "unknown route enabled",
+        "`routes.enabled` in `watashi.toml` names a route that no adapter has.",
+        "Check the spelling against `watashi list routes`.";
+}

@@ -1,3 +1,60 @@
 //! Codes `C…`: watashi.toml.
+//!
+//! 100 the file, 200 secrets and certificates, 300 what must agree with the definitions.
 
-codes! {}
+codes! {
+    NOT_READABLE = "C101", Configuration, "file not readable",
+        "The configuration or a definition file could not be read.",
+        "Check the path and the rights of the user Watashi runs as.";
+    NOT_TOML = "C102", Configuration, "not TOML",
+        "The configuration is not well-formed TOML.",
+        "Mend the place the message names.";
+    BAD_VALUE = "C103", Configuration, "value not allowed",
+        "A setting has a value outside of what is allowed.",
+        "See `docs/reference/config.md` for the allowed values.";
+    NO_DEFINITIONS = "C104", Configuration, "no definitions found",
+        "The definitions folder holds no adapter.",
+        "Point `definitions.folder` at the folder that holds adapters/, schemas/ and mappings/.";
+    BAD_ADDRESS = "C105", Configuration, "not an address",
+        "A listening address is `host:port`, for example `127.0.0.1:9470`.",
+        "Correct the address.";
+    BAD_BASE_URL = "C106", Configuration, "base URL not allowed",
+        "A counterpart's base URL is `https://host[:port][/path]`, without user, query or fragment.",
+        "Correct the URL; HTTP without TLS is never spoken to a counterpart.";
+    BAD_MUNICIPALITY = "C107", Configuration, "not a 団体コード",
+        "全国地方公共団体コード have 6 digits, the last of which is a check digit.",
+        "Correct the code.";
+    UNKNOWN_COUNTERPART = "C108", Configuration, "counterpart not known",
+        "`[counterpart.NAME]` names no adapter.",
+        "Check the spelling against the folders of adapters/.";
+    COUNTERPART_MISSING = "C109", Configuration, "counterpart not configured",
+        "An enabled route leads to a counterpart that has no `[counterpart.NAME]` section.",
+        "Add the section, or disable the route.";
+    REFERENCE_NOT_READABLE = "C201", Configuration, "secret not readable",
+        "A `file:` or `env:` reference could not be resolved.",
+        "Check that the file or variable exists and can be read by the user Watashi runs as.";
+    SECRET_EXPOSED = "C202", Configuration, "secret readable by others",
+        "A key or secret file can be read by users other than its owner.",
+        "chmod 0400 (or 0600) the file.";
+    BAD_KEY = "C203", Configuration, "not a key",
+        "A sealing key is 32 random bytes in base64.",
+        "Make one with `openssl rand -base64 32`.";
+    KEY_MISSING = "C204", Configuration, "key missing",
+        "`keys.current` names a key that is not listed.",
+        "List the key, or correct the name.";
+    PLAIN_AMQP = "C205", Configuration, "AMQP without TLS",
+        "Plain `amqp://` is allowed on the loopback only.",
+        "Use `amqps://`.";
+    INGEST_OPEN = "C206", Configuration, "ingest without a proof of who sends",
+        "HTTP ingest needs a client CA, tokens, or both.",
+        "Add `client-ca` or `tokens`.";
+    BAD_CERTIFICATE = "C207", Configuration, "certificate not usable",
+        "A certificate or key file is not PEM, does not fit, or has expired.",
+        "Renew it; the message names the file and the date.";
+    PORT_IN_USE = "C208", Configuration, "address in use",
+        "Another process listens on this address.",
+        "Stop the other process or choose another port.";
+    CREDENTIALS_MISSING = "C209", Configuration, "credentials missing",
+        "The adapter says that this counterpart wants credentials, and its section names none.",
+        "Add `client-id` and `client-secret` to the section that the message names.";
+}

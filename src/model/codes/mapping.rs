@@ -1,3 +1,134 @@
-//! Codes `M…`: mapping files.
+//! Codes `M…`: files written in YAML (`M0`), mapping files (`M1`, `M2`), mapping a message (`M3`)
+//! and mapping cases (`M4`).
 
-codes! {}
+codes! {
+    // M0: any YAML file a person writes.
+    YAML = "M001", Configuration, "not readable as YAML",
+        "The file does not follow YAML, so nothing in it can be used.",
+        "Mend the place shown; indentation and unclosed quotes are the usual causes.";
+    DUPLICATE_KEY = "M002", Configuration, "key given twice",
+        "A map has the same key twice; which of the two was meant cannot be known.",
+        "Keep one of the two.";
+    UNKNOWN_KEY = "M003", Configuration, "unknown key",
+        "A key is not one of those that may stand here.",
+        "Correct its spelling or remove it.";
+    WRONG_KIND = "M004", Configuration, "wrong kind of value",
+        "Text, a number, a list or a map stands where another kind is needed.",
+        "Write the kind the message names; text that looks like a number needs quotes.";
+    MISSING_KEY = "M005", Configuration, "missing key",
+        "A key that must be there is not.",
+        "Add it.";
+    YAML_EXTRA = "M006", Configuration, "anchors, aliases, tags and merge keys are refused",
+        "Definitions use only maps, lists and scalars, so that a file says what it says in place.",
+        "Write the value itself where it is needed.";
+    FILE_TOO_LARGE = "M007", Configuration, "file too large",
+        "The file is longer, deeper or has more values than definitions may have.",
+        "Split it.";
+
+    // M1: the form of a mapping.
+    WRONG_NAME = "M101", Configuration, "name differs from the folder or file",
+        "A mapping is known by its folder and a table by its file; the name inside must agree.",
+        "Use the same name in both places.";
+    UNKNOWN_SCHEMA = "M102", Configuration, "unknown schema",
+        "`from` or `to` names a schema that is not among the definitions.",
+        "Write the id as folder/name@version of a file below schemas/.";
+    BAD_TABLE = "M103", Configuration, "table cannot be used",
+        "A code table maps texts to texts, numbers, true, false or null; its name is unique.",
+        "Mend the entry shown.";
+    SYNTAX = "M110", Configuration, "expression cannot be read",
+        "The text is not an expression of the mapping language.",
+        "Mend the place shown. A literal text is written with its own quotes: '\"text\"'.";
+    EXPRESSION_TOO_LONG = "M111", Configuration, "expression too long",
+        "An expression may have at most 1024 bytes.",
+        "Split it with `let`.";
+    EXPRESSION_TOO_DEEP = "M112", Configuration, "expression too deep",
+        "Parentheses, calls, pipes and `not` may nest at most 32 deep.",
+        "Split it with `let`.";
+    BAD_RULE = "M120", Configuration, "rule cannot be used",
+        "A rule has one of `value` and `rules`, beside `each`, `when` and `let`.",
+        "Give it exactly one of the two; a target property of such a name is written `\"=value\"`.";
+    EACH_TOO_DEEP = "M121", Configuration, "each too deep",
+        "`each` may stand inside `each` at most 4 deep.",
+        "Flatten the source first.";
+
+    // M2: the mapping against its schemas.
+    UNKNOWN_SOURCE = "M201", Configuration, "unknown source path",
+        "The source schema has no such place, so the rule could never find a value.",
+        "Correct the path, or add the property to the schema.";
+    UNKNOWN_TARGET = "M202", Configuration, "unknown target path",
+        "The target schema has no such place.",
+        "Correct the name, or add the property to the schema.";
+    TARGET_NOT_SET = "M203", Configuration, "required target never set",
+        "The target schema requires a property that no rule sets.",
+        "Add a rule for it.";
+    UNKNOWN_FUNCTION = "M204", Configuration, "unknown function",
+        "There is no function of that name.",
+        "Correct the name; `watashi docs functions` lists them all.";
+    ARGUMENT_COUNT = "M205", Configuration, "wrong number of arguments",
+        "The function takes another number of arguments; a pipe gives the first.",
+        "Give the arguments its signature names.";
+    UNKNOWN_TABLE = "M206", Configuration, "unknown code table",
+        "`code` names a table that is neither in the mapping nor in mappings/tables.",
+        "Correct the name or add the table.";
+    UNKNOWN_VARIABLE = "M207", Configuration, "unknown variable",
+        "A name after `$` is neither a `let` above nor `$meta`.",
+        "Correct the name, or define it with `let` before it is used.";
+    UNUSED_LET = "M208", Configuration, "let is never used",
+        "A `let` is evaluated but no rule uses it.",
+        "Remove it.";
+    TARGET_TWICE = "M209", Configuration, "two rules for one target",
+        "Two rules set the same target, so one of them would be lost.",
+        "Keep one; choose between values with `if` or `??`.";
+    BAD_LITERAL = "M210", Configuration, "literal not allowed by the target",
+        "A literal has a type, length or value that the target schema refuses.",
+        "Write one of the allowed values.";
+    TABLE_NOT_TOTAL = "M211", Configuration, "table lacks a source value",
+        "The source schema allows a value for which the table has no entry.",
+        "Add the entry, or a default: code(x, table, default).";
+    TABLE_VALUE = "M212", Configuration, "table gives a value the target refuses",
+        "An entry of the table is not among the values the target schema allows.",
+        "Correct the entry.";
+    REJECT_CODE = "M213", Configuration, "reject code has the wrong form",
+        "A code of one's own is 3 to 40 characters of A-Z, 0-9 and _, beginning with a letter.",
+        "Write it as in reject(\"NO_DOSE\", \"the record has no dose\").";
+    CLASS_FLOW = "M214", Configuration, "protected value flows into an unprotected target",
+        "The value's data class is stricter than the class the target is declared to hold.",
+        "Take the rule out, or declare x-class at the target if it may hold such data.";
+    NOT_LITERAL = "M215", Configuration, "argument must be a literal",
+        "This argument has to be known when the mapping is loaded.",
+        "Write it as a literal.";
+    NEVER_EQUAL = "M216", Configuration, "comparison can never hold",
+        "The source schema lists the values of the path, and this one is not among them.",
+        "Correct the value.";
+    TYPE_MISMATCH = "M217", Configuration, "type does not fit",
+        "A value of this type is refused by the target, or cannot be used by the function.",
+        "Convert it first, for example with string(x), integer(x) or each.";
+    BAD_ARGUMENT = "M218", Configuration, "argument not allowed",
+        "A literal argument is outside what the function can use.",
+        "Write one the function's page allows.";
+
+    // M3: mapping one message.
+    REJECTED = "M301", Sender, "rejected by the mapping",
+        "A rule of the mapping refused this message with a code of its own.",
+        "Look up the code in the mapping's README and correct the message at its source.";
+    NO_ENTRY = "M302", Sender, "code table has no entry",
+        "The value is not among the keys of the code table and no default is given.",
+        "Correct the value at its source, or add the entry to the table.";
+    WRONG_TYPE = "M303", Sender, "value of the wrong type",
+        "A function or operator met a value of a type it cannot use.",
+        "Correct the value at its source, or convert it in the mapping first.";
+    NOT_CONVERTIBLE = "M304", Sender, "value cannot be converted",
+        "The value has the right type but not the form the function needs; nothing is guessed.",
+        "Correct the value at its source.";
+    LIMIT = "M305", Sender, "mapping limit exceeded",
+        "The result would be longer, or cost more, than one message may.",
+        "Send less in one message.";
+
+    // M4: cases of a mapping.
+    CASE_FAILED = "M401", Configuration, "case failed",
+        "The mapping gives another result than the case expects.",
+        "Correct the mapping or the case.";
+    CASE_FORM = "M402", Configuration, "case cannot be used",
+        "A case has `case`, `input` and one of `expected` and `rejected`.",
+        "Mend the place shown.";
+}

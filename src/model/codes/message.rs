@@ -1,3 +1,102 @@
 //! Codes `G…`: messages on their way.
+//!
+//! 100 accept, 200 validate, 300 map, 400 deliver, 500 settle.
 
-codes! {}
+codes! {
+    MISSING_MESSAGE_ID = "G101", Sender, "message id missing",
+        "The message came without `message_id`, so a repetition could not be told from a new message.",
+        "Set `message_id` (AMQP), `Idempotency-Key` (HTTP) or `id` (CloudEvents) to a value that is unique for ever and stays the same when you send again.";
+    BAD_MESSAGE_ID = "G102", Sender, "message id not allowed",
+        "A message id has 1 to 64 characters of A-Z a-z 0-9 . _ - so that it can stand in logs, headers and exports.",
+        "Choose ids of that form, for example a UUID.";
+    MISSING_TYPE = "G103", Sender, "message type missing",
+        "The message names no type, neither as property nor as routing key.",
+        "Set the `type` property or the routing key to the message type.";
+    UNKNOWN_TYPE = "G104", Sender, "unknown message type",
+        "No enabled route takes this message type.",
+        "Check the spelling against `watashi list routes`; enable the route in `watashi.toml` if it is missing there.";
+    NO_ROUTE_APPLIES = "G105", Sender, "no route applies",
+        "Routes exist for this type, but the conditions (`when:`) of all of them exclude this document.",
+        "Compare the document with the conditions shown by `watashi list routes`.";
+    BODY_TOO_LARGE = "G106", Sender, "body too large",
+        "The body is larger than the gateway accepts for one message.",
+        "Split it, or agree on a file interface; the limit is `gateway.max-body` in `watashi.toml`.";
+    BODY_NOT_READABLE = "G107", Sender, "body not readable",
+        "The body is not strict JSON: not UTF-8, cut off, nested too deeply, a duplicate key, a NUL, or a number that would lose digits. The detail names the place.",
+        "Mend the sender; send the corrected document under a new message id.";
+    BAD_CLOUD_EVENT = "G108", Sender, "CloudEvent not readable",
+        "The event lacks a required attribute of CloudEvents 1.0 or its `data` is not a JSON object.",
+        "Send structured mode JSON with specversion, id, source, type and data.";
+    WRONG_MUNICIPALITY = "G109", Sender, "wrong municipality",
+        "The message belongs to a municipality this gateway does not serve, or its header and its body name different ones.",
+        "Send it to the right gateway, or add the 団体コード to `gateway.municipalities`.";
+    UNDELIVERABLE = "G110", Sender, "rejected by the broker",
+        "RabbitMQ dead-lettered the message before it was accepted: delivery limit, length limit or expiry.",
+        "Look at the detail; replay the message once the cause is gone.";
+    BAD_CONTENT_TYPE = "G111", Sender, "content type not supported",
+        "Bodies are `application/json` or `application/cloudevents+json`.",
+        "Set the content type accordingly.";
+    MESSAGE_ID_REUSED = "G112", Sender, "message id reused with other content",
+        "This id had already been accepted with another content. Nothing is sent: the new content was put aside.",
+        "Find out which content is meant; send it under a new id and discard this one.";
+    BAD_HEADER = "G113", Sender, "header not allowed",
+        "A header holds characters that may not be passed on.",
+        "Send printable ASCII of at most 128 characters.";
+    SCHEMA_VIOLATION = "G201", Sender, "document not valid",
+        "The document is not what its schema says. The detail lists path, rule and what was expected; values are never shown.",
+        "Mend the sender; send the corrected document under a new message id.";
+    ROUTE_GONE = "G202", Configuration, "route no longer exists",
+        "The exchange was accepted for a route that the present definitions do not have.",
+        "Bring the route back or discard the exchange.";
+    MAPPING_REFUSED = "G301", Sender, "mapping refused the document",
+        "The mapping's author declared that such a document must not go on (`reject`). The detail names the author's code.",
+        "See the mapping's README for the code; mend the data at the sender.";
+    MAPPING_FAILED = "G302", Configuration, "mapping failed",
+        "A rule of the mapping could not be computed for this document. The detail names file, line and code.",
+        "Mend the mapping, then replay.";
+    OUTPUT_INVALID = "G303", Configuration, "mapped document not valid",
+        "The mapping's result is not what the counterpart's schema says. Nothing was sent.",
+        "Mend the mapping or the schema, add a case, then replay.";
+    OUTPUT_NOT_ENCODABLE = "G304", Sender, "mapped document cannot be written",
+        "The counterpart's format cannot hold a character or a length of this document. Nothing was sent.",
+        "See the detail for path and code point; mend the data or declare a substitution.";
+    NOT_PERMITTED = "G305", Sender, "combination not permitted",
+        "照会者, 事務, 提供者 and 特定個人情報 are not in the 照会許可用照合リスト. Nothing was sent.",
+        "Correct the request; if the combination is lawful, update the list of the adapter.";
+    CLASS_NOT_ADMITTED = "G306", Configuration, "data class not admitted",
+        "The outgoing document would carry a class of personal data that the route does not admit. Nothing was sent.",
+        "Correct the mapping, or let the route admit the class after a legal check.";
+    REFUSED = "G401", Counterpart, "refused by the counterpart",
+        "The counterpart refused the message for good; the detail holds its declared error code.",
+        "Look the code up in the adapter's README, mend the data, replay or send anew.";
+    UNAVAILABLE = "G402", Counterpart, "counterpart unavailable",
+        "The counterpart said that it did not process the request (busy, maintenance, credentials refused).",
+        "Nothing, while it is retried; if it lasts, call the counterpart's operator.";
+    ANSWER_LOST = "G403", Counterpart, "answer lost",
+        "The request was sent, but no complete answer came. It may have been applied.",
+        "Resolved as the operation declares (resend, ask or person).";
+    ANSWER_NOT_UNDERSTOOD = "G404", Counterpart, "answer not understood",
+        "An answer came that cannot be read, is not valid, or is not in the outcome table. The request may have been applied.",
+        "Resolved as the operation declares; if it recurs, extend the adapter's outcome table.";
+    INTERRUPTED = "G405", Gateway, "interrupted while sending",
+        "The gateway stopped while the request was under way. It may have been applied.",
+        "Resolved as the operation declares.";
+    ITEM_MISSING = "G406", Counterpart, "item missing in the result",
+        "The batch was completed but its result does not name this item. It may have been applied.",
+        "Resolved as the operation declares.";
+    RESULT_LATE = "G407", Counterpart, "result overdue",
+        "The counterpart took the request but gave no result within the age limit.",
+        "Ask the counterpart; then confirm as applied or not applied.";
+    GAVE_UP = "G408", Counterpart, "attempts used up",
+        "All attempts failed without having been applied; the detail names the last cause.",
+        "Find the cause, then replay.";
+    BATCH_REFUSED = "G409", Counterpart, "batch refused as a whole",
+        "The counterpart refused a request that carried several messages. Each of them is sent alone now, so that the bad one is found and the others go on.",
+        "Nothing; the bad one becomes a dead letter with the counterpart's code.";
+    REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
+        "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
+        "Mend the reply mapping, then replay the exchange's answer.";
+    INTERNAL = "G901", Gateway, "internal error",
+        "A defect of the gateway; the exchange was put aside so that the others go on.",
+        "Report it with the log lines of this exchange.";
+}

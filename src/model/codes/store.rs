@@ -1,3 +1,95 @@
-//! Codes `T…`: the store and the record.
+//! Codes `T…`: the store and the record. 1xx opening, 2xx reading and writing, 3xx keys and
+//! sealing, 4xx the record, 5xx what the store itself decides about an exchange.
 
-codes! {}
+codes! {
+    STORE_IN_USE = "T101", Gateway,
+        "the store is in use by another process",
+        "One process at a time may write an SQLite store; another one holds its lock file.",
+        "Stop the other process, or read with a command that only reads (`list`, `log`).";
+    STORE_NOT_OPENED = "T102", Gateway,
+        "the store cannot be opened",
+        "The file or its folder is missing, not writable, or not an SQLite database.",
+        "Check `[store] path` in watashi.toml, that the folder exists, and who may write there.";
+    STORE_VERSION_UNKNOWN = "T103", Gateway,
+        "the store was written by another version of Watashi",
+        "Its table version is not one this version can read or bring forward.",
+        "Run the newer Watashi; to bring an older store forward, start `watashi run` once.";
+    SQLITE_TOO_OLD = "T104", Gateway,
+        "the SQLite library is too old",
+        "Before 3.51.3 two connections could corrupt a database in WAL mode.",
+        "Build with the bundled SQLite.";
+    STORE_READ_ONLY = "T105", Gateway,
+        "the store is open for reading only",
+        "A command that only reads tried to write.",
+        "Use the command that speaks to the running gateway, or start `watashi run`.";
+    STORE_CLOSED = "T106", Gateway,
+        "the store is closed",
+        "The gateway is stopping, or its writer ended; what was answered before is safe.",
+        "Start the gateway again; what was not acknowledged is delivered again.";
+    KEYS_DO_NOT_FIT = "T107", Configuration,
+        "the keys are not those of this store",
+        "Lanes, pseudonyms and idempotency keys come from the oldest master key. With another one \
+         the same person would get another lane and the same message another idempotency key.",
+        "List the keys the store was created with, the oldest first, in `[keys]`.";
+    STORE_FULL = "T201", Gateway,
+        "the store is full",
+        "The disk, or the limit `[store] max-bytes`, is used up. Nothing new is accepted; \
+         what was answered before is safe.",
+        "Make room or raise the limit; the gateway goes on by itself.";
+    STORE_INPUT_OUTPUT = "T202", Gateway,
+        "the disk failed",
+        "A read, write or sync of the store failed. The gateway trusts nothing after that and \
+         stops its traffic.",
+        "Check the disk and the kernel log, then start the gateway again.";
+    STORE_CORRUPT = "T203", Gateway,
+        "the store is damaged",
+        "SQLite found a page or a row that cannot be right.",
+        "Stop the gateway, keep a copy of the files, restore the newest backup.";
+    STORE_REFUSED = "T204", Gateway,
+        "the store refused a statement",
+        "SQLite answered a statement with an error that should not happen.",
+        "Report it with the code and the detail; nothing of the call was written.";
+    KEY_LENGTH = "T301", Configuration,
+        "a master key is not 32 bytes",
+        "Master keys are 256 bits; anything else is refused rather than stretched.",
+        "Create one with `watashi keys new`.";
+    KEY_CURRENT_MISSING = "T302", Configuration,
+        "the current master key is not listed",
+        "`current` names a key that `[keys]` does not hold, or the list is empty.",
+        "Add the key under that name, or correct `current`.";
+    KEY_MISSING = "T303", Configuration,
+        "the key that sealed this is not listed",
+        "A body was sealed under a master key that `[keys]` no longer holds.",
+        "List that key again; a master key may go only when nothing is sealed under it.";
+    SEALED_DAMAGED = "T304", Gateway,
+        "a sealed body does not open",
+        "Its bytes were changed, or it stands in a row where it does not belong.",
+        "Restore the row from a backup; find out who changed the store.";
+    SEALING_FAILED = "T305", Gateway,
+        "sealing failed",
+        "The cryptographic library or its random source gave an error.",
+        "Check the machine's random source; start the gateway again.";
+    KEY_NAME = "T306", Configuration,
+        "a master key has no usable name",
+        "Names of master keys are 1 to 32 characters of A-Z a-z 0-9 . _ - and used once.",
+        "Rename the key in `[keys]`.";
+    RECORD_BROKEN = "T401", Gateway,
+        "the record is broken",
+        "An entry, its leaf or its link is not what was written: the hash chain does not hold.",
+        "Run `watashi log verify` to find the first bad sequence; keep the files as evidence.";
+    RECORD_LINE_INVALID = "T402", Gateway,
+        "not a line of an exported record",
+        "The line is not `{\"sequence\":…,\"link\":…,\"entry\":…}` as the export writes it.",
+        "Export the record again with `watashi log export`; do not edit exports.";
+    MESSAGE_ID_REUSED = "T501", Sender,
+        "the message id was used before with other content",
+        "Ids stand for one content for ever; this one came a second time with another body. \
+         It is kept apart and not sent.",
+        "Have the sender post it under a new id, then discard this one.";
+    INTERRUPTED_WHILE_SENDING = "T502", Gateway,
+        "the gateway stopped while sending",
+        "It ended between the first byte sent and the recorded outcome, so nobody here knows \
+         whether the counterpart applied it.",
+        "Nothing, where the operation can ask or resend; otherwise ask the counterpart and \
+         confirm by hand.";
+}

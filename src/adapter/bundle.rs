@@ -1,0 +1,196 @@
+//! `Bundle`: all definitions together, checked and compiled, with one digest. Built from texts:
+//! reading the files is `config`'s work.
+
+use super::load::{self, Definitions};
+use super::{Adapter, Overrides, Route};
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
+use crate::mapping::{Mapping, Tables};
+use crate::model::codes::adapter as codes;
+use crate::schema::{Schemas, examples};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Definitions in force.
+#[derive(Debug)]
+pub struct Bundle {
+    /// All schemas.
+    pub schemas: Schemas,
+    /// All mappings, by name.
+    pub mappings: BTreeMap<String, Arc<Mapping>>,
+    /// All adapters, by name.
+    pub adapters: BTreeMap<String, Arc<Adapter>>,
+    routes: BTreeMap<String, Arc<Route>>,
+    by_type: HashMap<String, Vec<Arc<Route>>>,
+    enabled: Vec<String>,
+    digest: String,
+}
+
+/// Which routes are on, and where that is written.
+#[derive(Clone, Debug)]
+pub enum Enabled {
+    /// All of them.
+    All,
+    /// These; the location points at the list for messages.
+    These(Vec<(String, Option<Location>)>),
+}
+
+impl Bundle {
+    /// Builds a bundle from the texts of all files below `adapters/`, `schemas/` and `mappings/`.
+    /// Every problem is reported; `None` when there is an error among them.
+    pub fn build(
+        files: &[Arc<SourceFile>],
+        enabled: &Enabled,
+        overrides: &BTreeMap<String, Overrides>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Bundle> {
+        let mut found = Vec::new();
+        let of = |part: &str, end: &str| -> Vec<Arc<SourceFile>> {
+            let wanted =
+                |file: &&Arc<SourceFile>| belongs(&file.path, part) && file.path.ends_with(end);
+            files.iter().filter(wanted).cloned().collect()
+        };
+        let schemas = Schemas::load(&of("schemas", ".schema.json"), &mut found);
+        examples::check(&schemas, &of("schemas", ""), &mut found);
+        let tables: Vec<Arc<SourceFile>> = of("mappings", ".yaml")
+            .into_iter()
+            .filter(|file| file.path.contains("mappings/tables/"))
+            .collect();
+        let tables = Tables::load(&tables, &mut found);
+        let mut mappings: HashMap<String, Arc<Mapping>> = HashMap::new();
+        for file in of("mappings", "/mapping.yaml") {
+            if let Some(mapping) = Mapping::compile(&file, &schemas, &tables, &mut found) {
+                mappings.insert(mapping.name.clone(), Arc::new(mapping));
+            }
+        }
+        let (adapters, routes) =
+            load_adapters(&of("adapters", ".yaml"), &schemas, &mappings, overrides, &mut found);
+        let enabled = choose(enabled, &routes, &mut found);
+        let failed = found.iter().any(|problem| problem.severity == Severity::Error);
+        diagnostics.append(&mut found);
+        if failed {
+            return None;
+        }
+        let mut by_type: HashMap<String, Vec<Arc<Route>>> = HashMap::new();
+        for route in routes.values().filter(|route| enabled.contains(&route.name)) {
+            for message_type in &route.on {
+                by_type.entry(message_type.clone()).or_default().push(Arc::clone(route));
+            }
+        }
+        let digest = digest(files);
+        let mappings = mappings.into_iter().collect();
+        Some(Bundle { schemas, mappings, adapters, routes, by_type, enabled, digest })
+    }
+
+    /// The route of that name, enabled or not: an exchange accepted before its route was
+    /// switched off still ends.
+    pub fn route(&self, name: &str) -> Option<Arc<Route>> {
+        self.routes.get(name).cloned()
+    }
+
+    /// All routes, by name.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.values()
+    }
+
+    /// Whether a route is switched on.
+    pub fn is_enabled(&self, route: &str) -> bool {
+        self.enabled.iter().any(|name| name == route)
+    }
+
+    /// Enabled routes of a message type.
+    pub fn routes_for(&self, message_type: &str) -> &[Arc<Route>] {
+        self.by_type.get(message_type).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Message types that enabled routes take.
+    pub fn message_types(&self) -> impl Iterator<Item = &str> {
+        self.by_type.keys().map(String::as_str)
+    }
+
+    /// SHA-256 over all files, hex: what the record names as the definitions in force.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// Whether a path has `part` as one of its folders.
+fn belongs(path: &str, part: &str) -> bool {
+    path.split('/').rev().skip(1).any(|folder| folder == part)
+}
+
+type Adapters = BTreeMap<String, Arc<Adapter>>;
+type Routes = BTreeMap<String, Arc<Route>>;
+
+fn load_adapters(
+    files: &[Arc<SourceFile>],
+    schemas: &Schemas,
+    mappings: &HashMap<String, Arc<Mapping>>,
+    overrides: &BTreeMap<String, Overrides>,
+    found: &mut Vec<Diagnostic>,
+) -> (Adapters, Routes) {
+    let mut adapters = Adapters::new();
+    let mut routes = Routes::new();
+    for file in files.iter().filter(|file| file.path.ends_with("/adapter.yaml")) {
+        let folder = file.path.trim_end_matches("adapter.yaml");
+        let lists = files
+            .iter()
+            .filter(|other| other.path.starts_with(folder) && other.path != file.path)
+            .filter_map(|other| {
+                let name = other.path.strip_prefix(folder)?.strip_suffix(".yaml")?;
+                Some((name.to_owned(), Arc::clone(other)))
+            })
+            .collect();
+        let definitions = Definitions { schemas, mappings, lists: &lists, overrides };
+        let Some((adapter, its_routes)) = load::load(file, &definitions, found) else { continue };
+        let whole = Location { file: Arc::clone(file), span: 0..0 };
+        if adapters.insert(adapter.name.clone(), Arc::clone(&adapter)).is_some() {
+            let message = format!("adapter `{}` is declared twice", adapter.name);
+            found.push(Diagnostic::error(&codes::DUPLICATE_ADAPTER, whole.clone(), message));
+        }
+        for route in its_routes {
+            if let Some(earlier) = routes.get(&route.name) {
+                let earlier: &Arc<Route> = earlier;
+                let message = format!(
+                    "route `{}` is also declared by adapter `{}`",
+                    route.name, earlier.adapter.name
+                );
+                found.push(Diagnostic::error(&codes::DUPLICATE_ROUTE, whole.clone(), message));
+                continue;
+            }
+            routes.insert(route.name.clone(), Arc::new(route));
+        }
+    }
+    (adapters, routes)
+}
+
+fn choose(enabled: &Enabled, routes: &Routes, found: &mut Vec<Diagnostic>) -> Vec<String> {
+    match enabled {
+        Enabled::All => routes.keys().cloned().collect(),
+        Enabled::These(names) => {
+            for (name, location) in names.iter().filter(|(name, _)| !routes.contains_key(name)) {
+                let Some(location) = location.clone() else { continue };
+                let message = format!("no adapter has a route `{name}`");
+                let mut problem = Diagnostic::error(&codes::UNKNOWN_ROUTE, location, message);
+                problem.hint = nearest(name, routes.keys().map(String::as_str))
+                    .map(|name| format!("did you mean `{name}`?"));
+                found.push(problem);
+            }
+            names.iter().map(|(name, _)| name.clone()).collect()
+        }
+    }
+}
+
+fn digest(files: &[Arc<SourceFile>]) -> String {
+    let mut sorted: Vec<&Arc<SourceFile>> = files.iter().collect();
+    sorted.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for file in sorted {
+        // Lengths keep one file's end from passing for another's beginning.
+        context.update(&(file.path.len() as u64).to_be_bytes());
+        context.update(file.path.as_bytes());
+        context.update(&(file.text.len() as u64).to_be_bytes());
+        context.update(file.text.as_bytes());
+    }
+    crate::record::hex(context.finish().as_ref())
+}

@@ -1,0 +1,42 @@
+//! Looks a path up in a schema's shape.
+
+use crate::diagnostic::nearest::nearest;
+use crate::mapping::path::{Path, Step};
+use crate::schema::Shape;
+
+/// The shape at a path; `None` when the schema has nothing there.
+pub fn shape_at<'s>(shape: &'s Shape, path: &Path) -> Option<&'s Shape> {
+    path.steps().iter().try_fold(shape, next)
+}
+
+fn next<'s>(shape: &'s Shape, step: &Step) -> Option<&'s Shape> {
+    match step {
+        Step::Field(name) => shape.property(name).map(|property| &property.shape),
+        Step::Index(_) => shape.element(),
+    }
+}
+
+/// The nearest name to the first step that leads nowhere, as a hint. Call it only for a path
+/// that is not there.
+pub fn nearest_to(shape: &Shape, path: &Path) -> Option<String> {
+    let mut here = shape;
+    for step in path.steps() {
+        match (next(here, step), step) {
+            (Some(inner), _) => here = inner,
+            (None, Step::Field(name)) => {
+                let mut names: Vec<&str> = Vec::new();
+                member_names(here, &mut names);
+                return nearest(name, names).map(|name| format!("did you mean `{name}`?"));
+            }
+            (None, Step::Index(_)) => return None,
+        }
+    }
+    None
+}
+
+fn member_names<'s>(shape: &'s Shape, names: &mut Vec<&'s str>) {
+    names.extend(shape.properties.iter().map(|property| property.name.as_str()));
+    for alternative in &shape.alternatives {
+        member_names(alternative, names);
+    }
+}

@@ -1,0 +1,206 @@
+//! Reads one operation: its interaction and the blocks that interaction needs.
+
+use super::{Loader, field};
+use crate::adapter::{Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule};
+use crate::codec::Format;
+use crate::diagnostic::yaml::Node;
+use crate::mapping::path::Path;
+use crate::model::codes::adapter as codes;
+use crate::schema::Shape;
+use std::time::Duration;
+
+impl Loader<'_, '_> {
+    pub(super) fn operation(&mut self, name: &str, node: &Node) -> Option<Operation> {
+        const KEYS: [&str; 13] = [
+            "title",
+            "interaction",
+            "unknown",
+            "request",
+            "batch",
+            "response",
+            "outcomes",
+            "poll",
+            "fetch",
+            "ask",
+            "every",
+            "list",
+            "type",
+        ];
+        self.reader.map(node, "an operation", &KEYS)?;
+        let interaction = self.interaction(node)?;
+        let unknown = self.unknown_rule(node);
+        let (title_ja, _) = self.title(node.get("title"), name);
+        let step = self.step(node, "an operation");
+        self.blocks(node, interaction, unknown);
+        let batch = node.get("batch").map(|node| self.batch(node));
+        let poll = node.get("poll").and_then(|node| self.poll(node));
+        let fetch = node.get("fetch").and_then(|node| self.sub_step(node, "a fetch"));
+        let ask = node.get("ask").and_then(|node| self.ask(node));
+        let pull = (interaction == Interaction::Pull).then(|| self.pull(node)).flatten();
+        let step = step?;
+        if batch.is_some() {
+            self.check_batch(node, &step, poll.as_ref(), interaction);
+        }
+        Some(Operation {
+            name: name.to_owned(),
+            title_ja,
+            interaction,
+            unknown,
+            step,
+            batch,
+            poll,
+            fetch,
+            ask,
+            pull,
+        })
+    }
+
+    fn interaction(&mut self, node: &Node) -> Option<Interaction> {
+        let found = self.reader.required(node, "an operation", "interaction")?;
+        match self.reader.text(found, "`interaction`")? {
+            "request-reply" => Some(Interaction::RequestReply),
+            "submit-poll" => Some(Interaction::SubmitPoll),
+            "pull" => Some(Interaction::Pull),
+            other => {
+                self.not_allowed(found, other, "request-reply, submit-poll, pull");
+                None
+            }
+        }
+    }
+
+    /// Without a word of its own an operation is resolved by a person: no default that guesses.
+    fn unknown_rule(&mut self, node: &Node) -> UnknownRule {
+        match self.reader.text_at(node, "unknown").unwrap_or("person") {
+            "resend" => UnknownRule::Resend,
+            "ask" => UnknownRule::Ask,
+            "person" => UnknownRule::Person,
+            other => {
+                self.not_allowed(node.get("unknown").unwrap_or(node), other, "resend, ask, person");
+                UnknownRule::Person
+            }
+        }
+    }
+
+    fn blocks(&mut self, node: &Node, interaction: Interaction, unknown: UnknownRule) {
+        let needs: &[&str] = match interaction {
+            Interaction::RequestReply => &[],
+            Interaction::SubmitPoll => &["poll"],
+            Interaction::Pull => &["every", "list", "type"],
+        };
+        let unused: &[&str] = match interaction {
+            Interaction::RequestReply => &["poll", "fetch", "every", "list", "type"],
+            Interaction::SubmitPoll => &["every", "list", "type"],
+            Interaction::Pull => &["poll", "fetch", "ask", "batch"],
+        };
+        for key in needs.iter().filter(|key| node.get(key).is_none()) {
+            self.error(&codes::BLOCK_MISSING, node, format!("`{key}:` is missing"));
+        }
+        if unknown == UnknownRule::Ask && node.get("ask").is_none() {
+            self.error(&codes::BLOCK_MISSING, node, "`ask:` is missing");
+        }
+        for key in unused {
+            if let Some(found) = node.get(key) {
+                self.error(&codes::BLOCK_UNUSED, found, format!("`{key}:` is not used here"));
+            }
+        }
+    }
+
+    fn batch(&mut self, node: &Node) -> Batch {
+        self.reader.map(node, "a batch", &["max-items", "max-bytes", "max-wait", "wrap"]);
+        if let Some(wrap) = node.get("wrap")
+            && wrap.as_str() != Some("array")
+        {
+            self.not_allowed(wrap, wrap.as_str().unwrap_or("that"), "array");
+        }
+        Batch {
+            max_items: self.number(node, "max-items", 1, 10_000).unwrap_or(100) as usize,
+            max_bytes: self.number(node, "max-bytes", 1, 100 << 20).unwrap_or(1_000_000) as usize,
+            max_wait: self.duration_at(node, "max-wait").unwrap_or(Duration::from_millis(50)),
+        }
+    }
+
+    fn check_batch(
+        &mut self,
+        node: &Node,
+        step: &Step,
+        poll: Option<&Poll>,
+        interaction: Interaction,
+    ) {
+        let json = step.request.body.as_ref().is_some_and(|plan| plan.format == Format::Json);
+        let told_apart =
+            interaction != Interaction::SubmitPoll || poll.is_some_and(|poll| poll.items.is_some());
+        if !json || !told_apart {
+            let at = node.get("batch").unwrap_or(node);
+            self.error(&codes::BATCH_NEEDS_JSON, at, "a batch needs format json and `poll.items`");
+        }
+    }
+
+    /// A block that has `request`, `response` and `outcomes` and nothing else.
+    fn sub_step(&mut self, node: &Node, what: &str) -> Option<Step> {
+        self.reader.map(node, what, &["request", "response", "outcomes"])?;
+        self.step(node, what)
+    }
+
+    fn poll(&mut self, node: &Node) -> Option<Poll> {
+        const KEYS: [&str; 6] =
+            ["every", "request", "response", "outcomes", "items", "item-outcomes"];
+        self.reader.map(node, "a poll", &KEYS)?;
+        let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(2));
+        let every = self.overrides.poll_every.unwrap_or(every);
+        let step = self.step(node, "a poll")?;
+        let items = match node.get("items") {
+            Some(items) => Some(self.items(node, items, &step)?),
+            None => None,
+        };
+        Some(Poll { every, step, items })
+    }
+
+    fn items(&mut self, poll: &Node, node: &Node, step: &Step) -> Option<Items> {
+        self.reader.map(node, "items", &["path", "key"])?;
+        let shape = step.response.as_ref().map(|plan| plan.schema.shape());
+        let path =
+            self.reader.required(node, "items", "path").and_then(|node| self.field(node, shape))?;
+        let item_shape = shape.and_then(|shape| element_at(shape, &path));
+        let key = self
+            .reader
+            .required(node, "items", "key")
+            .and_then(|node| self.field(node, item_shape))?;
+        let outcomes = self.reader.required(poll, "a poll with items", "item-outcomes")?;
+        let outcomes = self.outcomes_of(outcomes, item_shape, false);
+        Some(Items { path, key, outcomes })
+    }
+
+    fn ask(&mut self, node: &Node) -> Option<Ask> {
+        self.reader.map(node, "ask", &["settle-after", "request", "response", "outcomes"])?;
+        self.reader.required(node, "ask", "settle-after")?;
+        let settle_after = self.duration_at(node, "settle-after")?;
+        let settle_after = self.overrides.settle_after.unwrap_or(settle_after);
+        Some(Ask { settle_after, step: self.step(node, "ask")? })
+    }
+
+    fn pull(&mut self, node: &Node) -> Option<Pull> {
+        let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(60));
+        let every = self.overrides.poll_every.unwrap_or(every);
+        let list_node = node.get("list")?;
+        const KEYS: [&str; 5] = ["request", "response", "outcomes", "items", "id"];
+        self.reader.map(list_node, "a list", &KEYS)?;
+        let list = self.step(list_node, "a list")?;
+        let shape = list.response.as_ref().map(|plan| plan.schema.shape());
+        let items = self
+            .reader
+            .required(list_node, "a list", "items")
+            .and_then(|node| self.field(node, shape))?;
+        let item_shape = shape.and_then(|shape| element_at(shape, &items));
+        let id = self
+            .reader
+            .required(list_node, "a list", "id")
+            .and_then(|node| self.field(node, item_shape))?;
+        let message_type = self.reader.text_at(node, "type")?.to_owned();
+        Some(Pull { every, list, items, id, message_type })
+    }
+}
+
+/// Shape of the elements of the array at a path.
+fn element_at<'s>(shape: &'s Shape, path: &Path) -> Option<&'s Shape> {
+    field::shape_at(shape, path)?.element()
+}

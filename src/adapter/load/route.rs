@@ -1,0 +1,354 @@
+//! Reads one route: types, mapping, destination, legal frame.
+
+use super::Loader;
+use crate::adapter::permit::Permission;
+use crate::adapter::{Adapter, Destination, Operation, Permit, RecordRule, Reply, Route};
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::yaml::{self, Entry, Node, Reader};
+use crate::mapping::Predicate;
+use crate::model::codes::adapter as codes;
+use crate::record::{Basis, Kind};
+use crate::schema::{Class, Schema, Shape};
+use std::sync::Arc;
+
+impl Loader<'_, '_> {
+    pub(super) fn route(&mut self, adapter: &Arc<Adapter>, entry: &Entry) -> Option<Route> {
+        const KEYS: [&str; 13] = [
+            "on",
+            "operation",
+            "publish",
+            "mapping",
+            "ordering-key",
+            "subject",
+            "municipality",
+            "admits",
+            "record",
+            "basis",
+            "when",
+            "permit",
+            "reply",
+        ];
+        let (name, node) = (&entry.key, &entry.node);
+        self.reader.map(node, "a route", &KEYS)?;
+        let on_node = self.reader.required(node, "a route", "on")?;
+        let on: Vec<String> = match on_node.as_str() {
+            Some(one) => vec![one.to_owned()],
+            None => {
+                let list = self.reader.list(on_node, "`on`").unwrap_or_default();
+                list.iter()
+                    .filter_map(|node| self.reader.text(node, "a type").map(str::to_owned))
+                    .collect()
+            }
+        };
+        let destination = self.destination(adapter, node);
+        let mapping =
+            self.reader.required(node, "a route", "mapping").and_then(|node| self.mapping(node));
+        let (destination, mapping) = (destination?, mapping?);
+        let from = Arc::clone(&mapping.from);
+        let shape = Some(from.shape());
+        self.check_types(on_node, &on, &destination, &from);
+        let response = self.check_fit(node, &destination, &mapping.to);
+        let admits = self.admits(node);
+        let record = node.get("record").and_then(|node| self.record_rule(node, shape));
+        let basis = node.get("basis").map(|node| Arc::new(self.basis(node)));
+        let route = Route {
+            name: name.clone(),
+            adapter: Arc::clone(adapter),
+            ordering_key: self.field_at(node, "ordering-key", shape),
+            subject: self.field_at(node, "subject", shape),
+            municipality: self.field_at(node, "municipality", shape),
+            when: node.get("when").and_then(|node| {
+                let text = self.reader.text(node, "`when`")?;
+                let location = node.location(self.reader.file);
+                Predicate::compile(text, location, shape, self.reader.diagnostics)
+            }),
+            permit: node.get("permit").and_then(|node| self.permit(node, mapping.to.shape())),
+            reply: node.get("reply").and_then(|node| self.reply(node, response.as_deref())),
+            on,
+            destination,
+            admits,
+            record,
+            basis,
+            mapping,
+        };
+        self.check_classes(node, &route);
+        Some(route)
+    }
+
+    fn destination(&mut self, adapter: &Adapter, node: &Node) -> Option<Destination> {
+        if let Some(message_type) = self.reader.text_at(node, "publish") {
+            return Some(Destination::Publish(message_type.to_owned()));
+        }
+        let found = self.reader.required(node, "a route", "operation")?;
+        let name = self.reader.text(found, "`operation`")?;
+        match adapter.operations.get(name) {
+            Some(operation) => Some(Destination::Operation(Arc::clone(operation))),
+            None => {
+                let hint = nearest(name, adapter.operations.keys().map(String::as_str))
+                    .map(|name| format!("did you mean `{name}`?"));
+                let message = format!("adapter `{}` has no operation `{name}`", adapter.name);
+                self.error_with_hint(&codes::UNKNOWN_OPERATION, found, message, hint);
+                None
+            }
+        }
+    }
+
+    /// Messages from upstream come in types the source schema declares.
+    fn check_types(
+        &mut self,
+        node: &Node,
+        on: &[String],
+        destination: &Destination,
+        from: &Schema,
+    ) {
+        if matches!(destination, Destination::Publish(_)) {
+            return;
+        }
+        for message_type in on {
+            let declared = self.definitions.schemas.for_message_type(message_type);
+            if declared.is_none_or(|schema| schema.id() != from.id()) {
+                let hint = nearest(message_type, self.definitions.schemas.message_types())
+                    .filter(|name| name != message_type)
+                    .map(|name| format!("did you mean `{name}`?"));
+                let message = format!(
+                    "`{message_type}` is not among the `x-message-types` of `{}`",
+                    from.id()
+                );
+                self.error_with_hint(&codes::UNKNOWN_MESSAGE_TYPE, node, message, hint);
+            }
+        }
+    }
+
+    /// The mapping must end where the operation's request begins. Returns the schema of the
+    /// answer that a reply is made from.
+    fn check_fit(
+        &mut self,
+        node: &Node,
+        destination: &Destination,
+        to: &Arc<Schema>,
+    ) -> Option<Arc<Schema>> {
+        let Destination::Operation(operation) = destination else { return None };
+        match &operation.step.request.body {
+            Some(plan) if plan.schema.id() != to.id() => {
+                let message = format!(
+                    "the mapping makes `{}`, operation `{}` takes `{}`",
+                    to.id(),
+                    operation.name,
+                    plan.schema.id()
+                );
+                self.error(
+                    &codes::MAPPING_DOES_NOT_FIT,
+                    node.get("mapping").unwrap_or(node),
+                    message,
+                );
+            }
+            _ => {}
+        }
+        final_response(operation)
+    }
+
+    fn admits(&mut self, node: &Node) -> Vec<Class> {
+        let Some(list) = node.get("admits") else { return Vec::new() };
+        let nodes = self.reader.list(list, "`admits`").unwrap_or_default();
+        let mut classes = Vec::new();
+        for node in nodes {
+            match node.as_str().map(|name| (name, Class::from_name(name))) {
+                Some((_, Some(class))) => classes.push(class),
+                Some((name, None)) => {
+                    self.not_allowed(node, name, "plain, 個人情報, 要配慮, 特定個人情報, 個人番号");
+                }
+                None => self.reader.wrong_kind(node, "a class", "text"),
+            }
+        }
+        classes
+    }
+
+    fn record_rule(&mut self, node: &Node, shape: Option<&Shape>) -> Option<RecordRule> {
+        self.reader.map(node, "record", &["kind", "items-from", "not-disclosed"])?;
+        let kind_node = self.reader.required(node, "record", "kind")?;
+        let word = self.reader.text(kind_node, "`kind`")?;
+        let kind = match word {
+            "求め" => Kind::Request,
+            "提供" => Kind::Provide,
+            "取得" => Kind::Obtain,
+            "送付" => Kind::Send,
+            "通知" => Kind::Notify,
+            "受領" => Kind::Receive,
+            other => {
+                self.not_allowed(kind_node, other, "求め, 提供, 取得, 送付, 通知, 受領");
+                return None;
+            }
+        };
+        Some(RecordRule { kind, not_disclosed: self.field_at(node, "not-disclosed", shape) })
+    }
+
+    fn basis(&mut self, node: &Node) -> Basis {
+        const KEYS: [&str; 7] =
+            ["law", "table-item", "affair", "procedure", "inquirer", "provider", "information"];
+        self.reader.map(node, "basis", &KEYS);
+        let text = |key: &str| {
+            let scalar = node.get(key).and_then(Node::as_scalar);
+            scalar
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                .unwrap_or_default()
+        };
+        self.reader.required(node, "basis", "law");
+        Basis {
+            law: text("law"),
+            table_item: text("table-item"),
+            affair: text("affair"),
+            procedure: text("procedure"),
+            inquirer: text("inquirer"),
+            provider: text("provider"),
+            information: text("information"),
+        }
+    }
+
+    fn permit(&mut self, node: &Node, shape: &Shape) -> Option<Permit> {
+        const KEYS: [&str; 6] =
+            ["list", "inquirer", "affair", "procedure", "provider", "information"];
+        self.reader.map(node, "permit", &KEYS)?;
+        let list_node = self.reader.required(node, "permit", "list")?;
+        let list = self.reader.text(list_node, "`list`")?.to_owned();
+        let mut path = |loader: &mut Self, key: &str| {
+            loader
+                .reader
+                .required(node, "permit", key)
+                .and_then(|node| loader.field(node, Some(shape)))
+        };
+        let inquirer = path(self, "inquirer");
+        let affair = path(self, "affair");
+        let provider = path(self, "provider");
+        let information = path(self, "information");
+        let procedure = self.field_at(node, "procedure", Some(shape));
+        let permissions = self.permissions(list_node, &list)?;
+        Some(Permit {
+            list,
+            permissions,
+            inquirer: inquirer?,
+            affair: affair?,
+            procedure,
+            provider: provider?,
+            information: information?,
+        })
+    }
+
+    fn permissions(&mut self, node: &Node, list: &str) -> Option<Vec<Permission>> {
+        let Some(file) = self.definitions.lists.get(list) else {
+            self.error(
+                &codes::PERMISSIONS_MISSING,
+                node,
+                format!("there is no `{list}.yaml` in this folder"),
+            );
+            return None;
+        };
+        let root = match yaml::parse(file) {
+            Ok(root) => root,
+            Err(problem) => {
+                self.reader.diagnostics.push(problem);
+                return None;
+            }
+        };
+        let mut reader = Reader::new(file, self.reader.diagnostics);
+        reader.map(&root, "a list of permissions", &["permissions"])?;
+        let nodes = reader.required(&root, "a list of permissions", "permissions")?;
+        let mut permissions = Vec::new();
+        for node in reader.list(nodes, "`permissions`").unwrap_or_default() {
+            reader.map(
+                node,
+                "a permission",
+                &["inquirer", "affair", "procedure", "provider", "information", "note"],
+            );
+            let mut text = |key: &str| {
+                let found = reader.required(node, "a permission", key)?;
+                reader.text(found, key).map(str::to_owned)
+            };
+            let (inquirer, affair, provider, information) =
+                (text("inquirer"), text("affair"), text("provider"), text("information"));
+            let procedure = reader.text_at(node, "procedure").map(str::to_owned);
+            if let (Some(inquirer), Some(affair), Some(provider), Some(information)) =
+                (inquirer, affair, provider, information)
+            {
+                permissions.push(Permission { inquirer, affair, procedure, provider, information });
+            }
+        }
+        Some(permissions)
+    }
+
+    fn reply(&mut self, node: &Node, response: Option<&Schema>) -> Option<Reply> {
+        self.reader.map(node, "reply", &["type", "mapping"])?;
+        let message_type = self.reader.required(node, "reply", "type")?;
+        let message_type = self.reader.text(message_type, "`type`")?.to_owned();
+        let mapping_node = self.reader.required(node, "reply", "mapping")?;
+        let mapping = self.mapping(mapping_node)?;
+        if let Some(response) = response
+            && response.id() != mapping.from.id()
+        {
+            let message = format!(
+                "the answer is `{}`, the mapping starts from `{}`",
+                response.id(),
+                mapping.from.id()
+            );
+            self.error(&codes::MAPPING_DOES_NOT_FIT, mapping_node, message);
+        }
+        Some(Reply { message_type, mapping })
+    }
+
+    /// Classes of the outgoing schema against what the route admits, and the legal frame that
+    /// 個人番号 and 特定個人情報 need.
+    fn check_classes(&mut self, node: &Node, route: &Route) {
+        let mut found = Vec::new();
+        collect_classes(route.mapping.to.shape(), "", &mut found);
+        for (path, class) in &found {
+            if *class > Class::Personal && !route.admits.contains(class) {
+                let message = format!(
+                    "`{path}` of `{}` is {}, which the route does not admit",
+                    route.mapping.to.id(),
+                    class.name()
+                );
+                self.error(&codes::CLASS_NOT_ADMITTED, node.get("admits").unwrap_or(node), message);
+            }
+        }
+        let strict = found.iter().any(|(_, class)| *class >= Class::SpecificPersonal);
+        if strict && (route.basis.is_none() || route.record.is_none()) {
+            self.error(
+                &codes::BASIS_MISSING,
+                node,
+                format!(
+                    "route `{}` carries 特定個人情報 and needs `basis:` and `record:`",
+                    route.name
+                ),
+            );
+        }
+    }
+}
+
+/// The schema of the answer in which a successful exchange ends.
+fn final_response(operation: &Operation) -> Option<Arc<Schema>> {
+    let step = match (&operation.fetch, &operation.poll) {
+        (Some(fetch), _) => fetch,
+        (None, Some(poll)) => &poll.step,
+        (None, None) => &operation.step,
+    };
+    step.response.as_ref().map(|plan| Arc::clone(&plan.schema))
+}
+
+fn collect_classes(shape: &Shape, path: &str, found: &mut Vec<(String, Class)>) {
+    if shape.class != Class::Plain {
+        found.push((path.to_owned(), shape.class));
+    }
+    for property in &shape.properties {
+        let inner = if path.is_empty() {
+            property.name.clone()
+        } else {
+            format!("{path}.{}", property.name)
+        };
+        collect_classes(&property.shape, &inner, found);
+    }
+    for alternative in &shape.alternatives {
+        collect_classes(alternative, path, found);
+    }
+    if let Some(items) = &shape.items {
+        collect_classes(items, path, found);
+    }
+}

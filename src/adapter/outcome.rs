@@ -1,0 +1,153 @@
+//! The outcome table: what an answer means. The first line that matches decides; an answer that
+//! matches none, or could not be read, is `unknown`. No text matching, no defaults that guess.
+
+use crate::mapping::Predicate;
+use crate::mapping::path::Path;
+use serde_json::Value;
+
+/// What a line says of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Applied, with proof.
+    Applied,
+    /// Refused for good: certainly not applied.
+    Refused,
+    /// Certainly not applied; worth another attempt.
+    Retry,
+    /// Taken; the result is asked for later.
+    Accepted,
+    /// The result is not there yet.
+    Pending,
+    /// The result can be fetched.
+    Ready,
+    /// The counterpart does not know of it: certainly not applied.
+    NotApplied,
+    /// May have been applied.
+    Unknown,
+}
+
+impl Then {
+    /// All words, as definitions write them.
+    pub const NAMES: [(&'static str, Then); 8] = [
+        ("applied", Then::Applied),
+        ("refused", Then::Refused),
+        ("retry", Then::Retry),
+        ("accepted", Then::Accepted),
+        ("pending", Then::Pending),
+        ("ready", Then::Ready),
+        ("not-applied", Then::NotApplied),
+        ("unknown", Then::Unknown),
+    ];
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Line {
+    /// Status codes it is for; empty: any.
+    pub status: Vec<u16>,
+    /// Condition on the decoded body.
+    pub when: Option<Predicate>,
+    /// Decides by status alone, without looking at the body.
+    pub undecoded: bool,
+    /// What it means.
+    pub then: Then,
+    /// Where the ticket is (with `accepted`).
+    pub ticket: Option<Path>,
+    /// Where the 処理通番 or 受付番号 is, for the record.
+    pub reference: Option<Path>,
+    /// Where the counterpart's declared error code is.
+    pub detail: Option<Path>,
+    /// The credentials were refused: get new ones first.
+    pub refresh_credentials: bool,
+}
+
+/// The lines, in order.
+#[derive(Debug, Default)]
+pub struct OutcomeTable {
+    /// First match decides.
+    pub lines: Vec<Line>,
+}
+
+/// What an answer means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The word of the line that matched; `Unknown` when none did.
+    pub then: Then,
+    /// The ticket, when the line names one.
+    pub ticket: Option<String>,
+    /// The reference, when the line names one.
+    pub reference: Option<String>,
+    /// The counterpart's own error code; only characters safe to show.
+    pub detail: Option<String>,
+    /// Whether credentials must be renewed.
+    pub refresh_credentials: bool,
+    /// Whether a line of the table said so, or nothing matched.
+    pub declared: bool,
+}
+
+impl OutcomeTable {
+    /// Judges one answer. `body` is `None` when it could not be decoded or was not valid; an
+    /// operation that declares no response passes `Some(&Value::Null)`.
+    pub fn judge(&self, status: u16, body: Option<&Value>) -> Verdict {
+        let matched = self.lines.iter().find(|line| line.matches(status, body));
+        let Some(line) = matched else {
+            return Verdict::undeclared();
+        };
+        let text = |path: &Option<Path>| {
+            let found = body.and_then(|body| path.as_ref()?.find(body))?;
+            reference_text(found)
+        };
+        let ticket = text(&line.ticket);
+        if line.ticket.is_some() && ticket.is_none() {
+            // "Accepted" without a usable ticket cannot be followed up: it is not an answer.
+            return Verdict::undeclared();
+        }
+        Verdict {
+            then: line.then,
+            ticket,
+            reference: text(&line.reference),
+            detail: text(&line.detail),
+            refresh_credentials: line.refresh_credentials,
+            declared: true,
+        }
+    }
+}
+
+impl Line {
+    fn matches(&self, status: u16, body: Option<&Value>) -> bool {
+        if !self.status.is_empty() && !self.status.contains(&status) {
+            return false;
+        }
+        if self.undecoded {
+            return true;
+        }
+        let Some(body) = body else { return false };
+        self.when.as_ref().is_none_or(|predicate| predicate.test(body))
+    }
+}
+
+impl Verdict {
+    /// Nothing in the table speaks of such an answer.
+    pub fn undeclared() -> Verdict {
+        Verdict {
+            then: Then::Unknown,
+            ticket: None,
+            reference: None,
+            detail: None,
+            refresh_credentials: false,
+            declared: false,
+        }
+    }
+}
+
+/// A ticket, reference or error code as text: 1 to 128 characters of `A-Z a-z 0-9 . _ : / -`. A
+/// counterpart's free text never gets through here.
+fn reference_text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '-');
+    (!text.is_empty() && text.len() <= 128 && text.chars().all(allowed)).then_some(text)
+}

@@ -1,0 +1,1 @@
+//! Every format with whole files.

@@ -1,0 +1,379 @@
+//! Accept: recognise a message, deduplicate it, make it durable. After that it is ours.
+
+use super::context::Context;
+use crate::adapter::{Adapter, Operation, Route};
+use crate::codec::{self, Limits};
+use crate::model::codes::message as codes;
+use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage};
+use crate::store::{Accepted, NewExchange, NewMessage, StoreError};
+use crate::telemetry::names;
+use bytes::Bytes;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A message as a source hands it over. Nothing in it has been checked.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Who sent it.
+    pub source: String,
+    /// Where it came in.
+    pub origin: Origin,
+    /// Sender's id.
+    pub message_id: Option<String>,
+    /// Message type.
+    pub message_type: Option<String>,
+    /// Media type, with or without parameters.
+    pub content_type: Option<String>,
+    /// Correlation id.
+    pub correlation_id: Option<String>,
+    /// Where the sender wants the answer.
+    pub reply_to: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// Who at the sender did it.
+    pub operator: Option<String>,
+    /// 団体コード.
+    pub municipality: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Where a message came in: decides which routes may take it and how its body is read.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// Posted by an upstream system.
+    Upstream,
+    /// Fetched from a counterpart.
+    Pulled {
+        /// Its adapter.
+        adapter: Arc<Adapter>,
+        /// The pull.
+        operation: Arc<Operation>,
+    },
+    /// Dead-lettered by the broker before we saw it.
+    Undeliverable {
+        /// The broker's reason word.
+        reason: String,
+    },
+}
+
+/// A message that is what it should be as far as it can be told without its schema.
+#[derive(Debug)]
+pub struct Recognised {
+    /// Envelope.
+    pub envelope: Envelope,
+    /// The business document's bytes (out of the CloudEvent, if it came in one).
+    pub body: Vec<u8>,
+    /// The document.
+    pub document: Value,
+    /// Routes that apply.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// Largest body kept as a dead letter; the broker's own limit is 128 MiB.
+const MAX_KEPT: usize = 16 * 1024 * 1024;
+
+/// Makes a message durable, whatever it is: what cannot be recognised becomes a dead letter.
+///
+/// # Errors
+/// Only when the store cannot write; the source keeps the message then.
+pub async fn accept(arrival: Arrival, cx: &Context) -> Result<Accepted, StoreError> {
+    let source = arrival.source.clone();
+    let message = match recognise(&arrival, cx) {
+        Ok(recognised) => new_message(recognised, cx),
+        Err(failure) => dead_on_arrival(&arrival, failure, cx),
+    };
+    let counterparts: Vec<String> = message
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.failure.is_none())
+        .map(|exchange| exchange.counterpart.clone())
+        .collect();
+    let dead: Vec<(String, Failure)> = message
+        .exchanges
+        .iter()
+        .filter_map(|exchange| Some((exchange.route.clone(), exchange.failure.clone()?)))
+        .collect();
+    let accepted = cx.store.accept(message).await?;
+    let result = match &accepted {
+        Accepted::New { .. } if counterparts.is_empty() => "dead",
+        Accepted::New { .. } => "new",
+        Accepted::Duplicate => "duplicate",
+        Accepted::Quarantined => "quarantined",
+    };
+    metrics::counter!(names::ACCEPTED, "source" => source, "result" => result).increment(1);
+    if matches!(accepted, Accepted::New { .. }) {
+        for (route, failure) in dead {
+            super::settle::count_dead(&route, &failure);
+        }
+        for counterpart in &counterparts {
+            cx.wake(counterpart);
+        }
+    } else if accepted == Accepted::Duplicate {
+        cx.outbox.notify_one();
+    }
+    Ok(accepted)
+}
+
+/// Checks what can be checked without a schema. Pure but for the clock.
+///
+/// # Errors
+/// The failure a dead letter or a problem document will carry.
+pub fn recognise(arrival: &Arrival, cx: &Context) -> Result<Recognised, Failure> {
+    if let Origin::Undeliverable { reason } = &arrival.origin {
+        return Err(refuse(&codes::UNDELIVERABLE, reason));
+    }
+    if arrival.body.len() > cx.settings.max_body {
+        let found = format!("{} bytes, allowed {}", arrival.body.len(), cx.settings.max_body);
+        return Err(refuse(&codes::BODY_TOO_LARGE, found));
+    }
+    let media = media_type(arrival.content_type.as_deref());
+    let unwrapped = match (&arrival.origin, media.as_str()) {
+        (Origin::Pulled { operation, .. }, _) => pulled(arrival, operation)?,
+        (_, "application/cloudevents+json") => cloud_event(arrival, cx)?,
+        (_, "application/json" | "") => plain(arrival, cx)?,
+        (_, other) => {
+            let shown = if other.len() <= 64 { other } else { "a very long one" };
+            return Err(refuse(&codes::BAD_CONTENT_TYPE, shown));
+        }
+    };
+    let Unwrapped { id, message_type, operator, municipality, correlation, body, document } =
+        unwrapped;
+    let Some(id) = id else { return Err(refuse(&codes::MISSING_MESSAGE_ID, "")) };
+    let message_id = MessageId::parse(&id).ok_or_else(|| refuse(&codes::BAD_MESSAGE_ID, ""))?;
+    let message_type = message_type.ok_or_else(|| refuse(&codes::MISSING_TYPE, ""))?;
+    let candidates = candidates(&arrival.origin, &message_type, cx);
+    if candidates.is_empty() {
+        let known = cx.bundle.message_types();
+        let nearest = crate::diagnostic::nearest::nearest(&message_type, known);
+        let detail = nearest.map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
+        return Err(refuse(&codes::UNKNOWN_TYPE, detail));
+    }
+    let envelope = Envelope {
+        source: arrival.source.clone(),
+        message_id,
+        message_type,
+        content_type: media,
+        correlation_id: correlation.as_deref().and_then(MessageId::parse),
+        reply_to: header(arrival.reply_to.as_deref(), "reply-to")?,
+        traceparent: header(arrival.traceparent.as_deref(), "traceparent")?,
+        operator: header(operator.as_deref(), "watashi-operator")?,
+        municipality: municipality_of(municipality.as_deref(), &candidates, &document, cx)?,
+        accepted_at: cx.clock.now(),
+    };
+    let applies = |route: &Arc<Route>| route.when.as_ref().is_none_or(|when| when.test(&document));
+    let routes: Vec<Arc<Route>> = candidates.into_iter().filter(applies).collect();
+    if routes.is_empty() {
+        return Err(refuse(&codes::NO_ROUTE_APPLIES, ""));
+    }
+    Ok(Recognised { envelope, body, document, routes })
+}
+
+struct Unwrapped {
+    id: Option<String>,
+    message_type: Option<String>,
+    operator: Option<String>,
+    municipality: Option<String>,
+    correlation: Option<String>,
+    body: Vec<u8>,
+    document: Value,
+}
+
+fn plain(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
+    let document = read_json(&arrival.body, cx)?;
+    Ok(Unwrapped {
+        id: arrival.message_id.clone(),
+        message_type: arrival.message_type.clone(),
+        operator: arrival.operator.clone(),
+        municipality: arrival.municipality.clone(),
+        correlation: arrival.correlation_id.clone(),
+        body: arrival.body.to_vec(),
+        document,
+    })
+}
+
+/// CloudEvents 1.0, structured mode: attributes and `data` in one JSON object.
+fn cloud_event(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
+    let mut event = read_json(&arrival.body, cx)?;
+    let text =
+        |event: &Value, name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
+    if text(&event, "specversion").as_deref() != Some("1.0") {
+        return Err(refuse(&codes::BAD_CLOUD_EVENT, "specversion is not 1.0"));
+    }
+    let (id, kind, source) = (text(&event, "id"), text(&event, "type"), text(&event, "source"));
+    if id.is_none() || kind.is_none() || source.is_none() {
+        return Err(refuse(&codes::BAD_CLOUD_EVENT, "id, type and source are required"));
+    }
+    let operator = text(&event, "watashioperator").or_else(|| arrival.operator.clone());
+    let municipality = text(&event, "watashimunicipality").or_else(|| arrival.municipality.clone());
+    let correlation = text(&event, "correlationid").or_else(|| arrival.correlation_id.clone());
+    let data = event.get_mut("data").map(Value::take);
+    let Some(document @ Value::Object(_)) = data else {
+        return Err(refuse(&codes::BAD_CLOUD_EVENT, "data is not a JSON object"));
+    };
+    let body = serde_json::to_vec(&document).map_err(|_| refuse(&codes::INTERNAL, "data"))?;
+    Ok(Unwrapped { id, message_type: kind, operator, municipality, correlation, body, document })
+}
+
+fn pulled(arrival: &Arrival, operation: &Operation) -> Result<Unwrapped, Failure> {
+    let document = match &operation.step.response {
+        Some(response) => response
+            .codec
+            .decode(&arrival.body, &Limits::default())
+            .map_err(|error| refuse(&codes::BODY_NOT_READABLE, error.to_string()))?,
+        None => return Err(refuse(&codes::BODY_NOT_READABLE, "the pull declares no response")),
+    };
+    Ok(Unwrapped {
+        id: arrival.message_id.clone(),
+        message_type: arrival.message_type.clone(),
+        operator: None,
+        municipality: None,
+        correlation: None,
+        body: arrival.body.to_vec(),
+        document,
+    })
+}
+
+fn read_json(body: &[u8], cx: &Context) -> Result<Value, Failure> {
+    let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
+    codec::json::decode_strict(body, &limits)
+        .map_err(|error| refuse(&codes::BODY_NOT_READABLE, error.to_string()))
+}
+
+/// Upstream messages go to operations, pulled ones to upstream: neither can take the other's way.
+fn candidates(origin: &Origin, message_type: &str, cx: &Context) -> Vec<Arc<Route>> {
+    let routes = cx.bundle.routes_for(message_type);
+    let fits = |route: &&Arc<Route>| match (origin, &route.destination) {
+        (Origin::Upstream, crate::adapter::Destination::Operation(_)) => true,
+        (Origin::Pulled { adapter, .. }, crate::adapter::Destination::Publish(_)) => {
+            adapter.name == route.adapter.name
+        }
+        _ => false,
+    };
+    routes.iter().filter(fits).cloned().collect()
+}
+
+fn municipality_of(
+    header: Option<&str>,
+    routes: &[Arc<Route>],
+    document: &Value,
+    cx: &Context,
+) -> Result<Option<String>, Failure> {
+    let named =
+        routes.iter().find_map(|route| route.municipality.as_ref()?.find(document)?.as_str());
+    if let (Some(header), Some(named)) = (header, named)
+        && header != named
+    {
+        return Err(refuse(&codes::WRONG_MUNICIPALITY, "header and body differ"));
+    }
+    let found = named.or(header);
+    match found {
+        Some(code) if !cx.settings.municipalities.iter().any(|served| served == code) => {
+            Err(refuse(&codes::WRONG_MUNICIPALITY, "not one of `gateway.municipalities`"))
+        }
+        Some(code) => Ok(Some(code.to_owned())),
+        None => Ok(None),
+    }
+}
+
+/// A header that is passed on or kept: printable ASCII, at most 128 characters.
+fn header(value: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
+    let Some(value) = value else { return Ok(None) };
+    let good = value.len() <= 128 && value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if good { Ok(Some(value.to_owned())) } else { Err(refuse(&codes::BAD_HEADER, name)) }
+}
+
+fn media_type(content_type: Option<&str>) -> String {
+    let text = content_type.unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn refuse(code: &'static Code, detail: impl Into<String>) -> Failure {
+    Failure { code, stage: Stage::Accept, class: Class::Never, detail: detail.into() }
+}
+
+fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
+    let Recognised { envelope, body, document, routes } = recognised;
+    let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
+    let exchanges =
+        routes.iter().map(|route| new_exchange(route, &envelope, &document, cx)).collect();
+    NewMessage { envelope, fingerprint, body: Secret::new(body), exchanges, record: Vec::new() }
+}
+
+fn new_exchange(route: &Route, envelope: &Envelope, document: &Value, cx: &Context) -> NewExchange {
+    let text = |path: &Option<crate::mapping::path::Path>| {
+        path.as_ref().and_then(|path| path.find(document)).and_then(Value::as_str)
+    };
+    let counterpart = &route.adapter.name;
+    let id = envelope.message_id.as_str();
+    // Without an ordering key the message is a lane of its own: no order, no waiting.
+    let lane = match text(&route.ordering_key) {
+        Some(key) => cx.keys.lane(counterpart, key),
+        None => cx.keys.lane(counterpart, &format!("message:{}:{id}", envelope.source)),
+    };
+    NewExchange {
+        route: route.name.clone(),
+        counterpart: counterpart.clone(),
+        operation: route.operation_name().to_owned(),
+        lane,
+        idempotency_key: cx.keys.idempotency_key(counterpart, &envelope.source, id, &route.name),
+        subject: text(&route.subject).map(|person| cx.keys.subject(person)),
+        failure: None,
+        bundle: cx.bundle.digest().to_owned(),
+    }
+}
+
+/// What could not be recognised is kept, sealed, as a dead letter. Without a usable id of its own
+/// it gets one from its content, so that a redelivery is known again.
+fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMessage {
+    let message_type = arrival.message_type.clone().unwrap_or_default();
+    let kept = arrival.body.get(..MAX_KEPT).unwrap_or(&arrival.body);
+    let fingerprint = cx.keys.fingerprint(&message_type, kept);
+    let own = arrival.message_id.as_deref().and_then(MessageId::parse);
+    let message_id = own.unwrap_or_else(|| MessageId::from_content(&fingerprint));
+    let known_type = cx.bundle.message_types().any(|known| known == message_type);
+    let envelope = Envelope {
+        source: arrival.source.clone(),
+        message_id: message_id.clone(),
+        // An unknown type is the sender's free text: it is kept in the sealed body's row only
+        // when it looks like a type.
+        message_type: if known_type || is_plain_name(&message_type) {
+            message_type
+        } else {
+            String::new()
+        },
+        content_type: String::new(),
+        correlation_id: None,
+        reply_to: None,
+        traceparent: None,
+        operator: None,
+        municipality: None,
+        accepted_at: cx.clock.now(),
+    };
+    let exchange = NewExchange {
+        route: String::new(),
+        counterpart: String::new(),
+        operation: String::new(),
+        lane: 0,
+        idempotency_key: cx.keys.idempotency_key(
+            "",
+            &arrival.source,
+            message_id.as_str(),
+            failure.code.code,
+        ),
+        subject: None,
+        failure: Some(failure),
+        bundle: cx.bundle.digest().to_owned(),
+    };
+    NewMessage {
+        envelope,
+        fingerprint,
+        body: Secret::new(kept.to_vec()),
+        exchanges: vec![exchange],
+        record: Vec::new(),
+    }
+}
+
+fn is_plain_name(text: &str) -> bool {
+    text.len() <= 64 && text.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '-'))
+}

@@ -1,0 +1,226 @@
+//! One call of a counterpart: request built, sent once, answer judged by its outcome table.
+
+use super::context::Counterpart;
+use crate::adapter::{OutcomeTable, RequestPlan, Step, Then, Verdict};
+use crate::codec::Limits;
+use crate::model::codes::message as codes;
+use crate::model::{Class, Code, Failure, Stage};
+use crate::telemetry::names;
+use crate::transport::{Request, Response, SendError};
+use bytes::Bytes;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// What fills a request plan.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// The encoded body and its media type.
+    pub body: Option<(Vec<u8>, String)>,
+    /// Key of the exchange, or of the batch.
+    pub idempotency_key: String,
+    /// 処理通番 or task id.
+    pub ticket: Option<String>,
+    /// Id of the item to pull.
+    pub id: Option<String>,
+    /// W3C trace context to pass on.
+    pub traceparent: Option<String>,
+}
+
+/// What a call brought.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What the outcome table says.
+    pub verdict: Verdict,
+    /// Why it did not go on, unless it did.
+    pub failure: Option<Failure>,
+    /// The decoded, valid answer.
+    pub document: Option<Value>,
+    /// The answer's bytes, for a pull.
+    pub body: Bytes,
+    /// HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// SHA-256 of the answer, hex.
+    pub digest: Option<String>,
+    /// Lower bound of the next delay.
+    pub retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// The same answer for one item of its batch, without the document.
+    pub fn share(&self) -> Answer {
+        Answer { document: None, body: Bytes::new(), ..self.clone() }
+    }
+}
+
+/// Makes one call: exactly one request leaves.
+pub async fn call(counterpart: &Counterpart, operation: &str, step: &Step, parts: Parts) -> Answer {
+    let request = build(counterpart, &step.request, parts);
+    let start = counterpart.reserve(Instant::now());
+    tokio::time::sleep_until(start.into()).await;
+    counterpart.breaker().started(Instant::now());
+    let begun = Instant::now();
+    let result = counterpart.target.send(request).await;
+    let name = counterpart.adapter.name.clone();
+    metrics::histogram!(names::ATTEMPT_SECONDS, "counterpart" => name, "operation" => operation.to_owned())
+        .record(begun.elapsed().as_secs_f64());
+    let answer = match result {
+        Ok(response) => judge(step, response),
+        Err(error) => no_answer(error),
+    };
+    note_health(counterpart, &answer);
+    if answer.verdict.refresh_credentials {
+        counterpart.target.forget_credentials();
+    }
+    answer
+}
+
+fn build(counterpart: &Counterpart, plan: &RequestPlan, parts: Parts) -> Request {
+    let mut headers = plan.headers.clone();
+    if let Some(header) = &plan.idempotency_header {
+        headers.push((header.clone(), parts.idempotency_key.clone()));
+    }
+    if let Some(traceparent) = parts.traceparent {
+        headers.push(("traceparent".to_owned(), traceparent));
+    }
+    let mut path = plan.path.clone();
+    let key = Some(parts.idempotency_key.as_str());
+    for (placeholder, value) in [
+        ("{ticket}", parts.ticket.as_deref()),
+        ("{id}", parts.id.as_deref()),
+        ("{idempotency-key}", key),
+    ] {
+        if path.contains(placeholder) {
+            path = path.replace(placeholder, &percent_encode(value.unwrap_or_default()));
+        }
+    }
+    let body = match parts.body {
+        Some((body, content_type)) => {
+            headers.push(("content-type".to_owned(), content_type));
+            Bytes::from(body)
+        }
+        None => Bytes::new(),
+    };
+    Request {
+        method: plan.method,
+        path,
+        headers,
+        body,
+        timeout: counterpart.adapter.limits.timeout,
+        max_response: counterpart.adapter.limits.max_response,
+    }
+}
+
+/// Everything but RFC 3986 unreserved characters, so that an id cannot change the path.
+fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+fn judge(step: &Step, response: Response) -> Answer {
+    let (document, problem) = read(step, &response);
+    let seen = match (&step.response, &document) {
+        (Some(_), found) => found.as_ref(),
+        (None, _) => Some(&Value::Null),
+    };
+    let verdict = step.outcomes.judge(response.status, seen);
+    let failure = failure_of(&verdict, response.status, problem.as_deref());
+    Answer {
+        verdict,
+        failure,
+        document,
+        digest: Some(super::hex_digest(&response.body)),
+        status: Some(response.status),
+        retry_after: response.retry_after,
+        body: response.body,
+    }
+}
+
+/// Decodes and validates an answer: the same distrust as for an incoming message.
+fn read(step: &Step, response: &Response) -> (Option<Value>, Option<String>) {
+    let Some(plan) = &step.response else { return (None, None) };
+    if !plan.codec.accepts(&response.content_type) {
+        return (None, Some("content type is not the declared one".to_owned()));
+    }
+    match plan.codec.decode(&response.body, &Limits::default()) {
+        Err(error) => (None, Some(error.to_string())),
+        Ok(document) => match plan.schema.validate(&document) {
+            Ok(()) => (Some(document), None),
+            Err(violations) => (None, violations.first().map(ToString::to_string)),
+        },
+    }
+}
+
+/// The failure that a judged answer stands for; `None` when the exchange goes on.
+fn failure_of(verdict: &Verdict, status: u16, problem: Option<&str>) -> Option<Failure> {
+    let counterpart_code = || verdict.detail.clone().unwrap_or_else(|| format!("status {status}"));
+    match verdict.then {
+        Then::Applied | Then::Accepted | Then::Pending | Then::Ready => None,
+        Then::Refused => Some(failure(&codes::REFUSED, Class::Never, counterpart_code())),
+        Then::Retry | Then::NotApplied => {
+            Some(failure(&codes::UNAVAILABLE, Class::TryAgain, counterpart_code()))
+        }
+        Then::Unknown => {
+            let why = problem.unwrap_or("no line of the outcome table speaks of it");
+            let detail = format!("status {status}: {why}");
+            Some(failure(&codes::ANSWER_NOT_UNDERSTOOD, Class::Unknown, detail))
+        }
+    }
+}
+
+fn no_answer(error: SendError) -> Answer {
+    let failure = if error.before_first_byte {
+        failure(error.code, Class::TryAgain, error.detail)
+    } else {
+        failure(&codes::ANSWER_LOST, Class::Unknown, format!("{} {}", error.code, error.detail))
+    };
+    Answer {
+        verdict: Verdict::undeclared(),
+        failure: Some(failure),
+        document: None,
+        body: Bytes::new(),
+        status: None,
+        digest: None,
+        retry_after: None,
+    }
+}
+
+/// An answer that shows life closes the breaker, whatever it says; none, or "unavailable",
+/// counts against it.
+fn note_health(counterpart: &Counterpart, answer: &Answer) {
+    let unavailable = match answer.status {
+        None => true,
+        Some(status) => answer.verdict.then == Then::Retry && matches!(status, 429 | 502..=504),
+    };
+    let mut breaker = counterpart.breaker();
+    if !unavailable {
+        breaker.succeeded();
+    } else if breaker.failed(Instant::now()) {
+        let name = counterpart.adapter.name.as_str();
+        tracing::warn!(
+            counterpart = name,
+            action = "see the counterpart's status page; sending resumes by itself",
+            "counterpart left alone after failures"
+        );
+    }
+    let open = if breaker.is_open() { 1.0 } else { 0.0 };
+    let name = counterpart.adapter.name.clone();
+    metrics::gauge!(names::BREAKER_OPEN, "counterpart" => name).set(open);
+}
+
+fn failure(code: &'static Code, class: Class, detail: impl Into<String>) -> Failure {
+    Failure { code, stage: Stage::Deliver, class, detail: detail.into() }
+}
+
+/// Judges one item of a batch's result.
+pub fn judge_item(table: &OutcomeTable, item: &Value) -> (Verdict, Option<Failure>) {
+    let verdict = table.judge(200, Some(item));
+    let failure = failure_of(&verdict, 200, Some("the item's state is not in the outcome table"));
+    (verdict, failure)
+}

@@ -1,0 +1,133 @@
+//! Deliver: the intent durable first, then one attempt, then the outcome table.
+
+use super::call::{Answer, Parts, call};
+use super::context::Context;
+use super::map::Mapped;
+use super::settle::{self, Outcome};
+use crate::adapter::{Destination, Operation, Route};
+use crate::model::Secret;
+use crate::record::Phase;
+use crate::store::{Claimed, Intent, NewOutgoing};
+use std::sync::Arc;
+
+/// One attempt for one exchange. Inbound routes end in the outbox and send nothing.
+pub async fn deliver(
+    claimed: &Claimed,
+    route: &Route,
+    mapped: Mapped,
+    cx: &Arc<Context>,
+) -> Outcome {
+    let operation = match &route.destination {
+        Destination::Publish(message_type) => {
+            return Outcome::Published(published(claimed, message_type, mapped));
+        }
+        Destination::Operation(operation) => operation,
+    };
+    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
+    let digest = super::hex_digest(&mapped.body);
+    let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
+    match cx.store.intend(vec![intent]).await {
+        Ok(taken) if taken.first() == Some(&true) => {}
+        Ok(_) => return Outcome::Stale,
+        Err(error) => return Outcome::StoreDown(error),
+    }
+    let parts = Parts {
+        body: Some((mapped.body, mapped.content_type)),
+        idempotency_key: claimed.idempotency_key.clone(),
+        ticket: claimed.ticket.clone(),
+        id: None,
+        traceparent: claimed.envelope.traceparent.clone(),
+    };
+    Outcome::Answered(call(counterpart, &operation.name, &operation.step, parts).await)
+}
+
+/// One attempt for several exchanges in one request; outcomes in the order of `items`. The
+/// second half of the result tells which of them the attempt was made for.
+pub async fn deliver_batch(
+    items: &[(Claimed, Arc<Route>, Mapped)],
+    operation: &Operation,
+    cx: &Arc<Context>,
+) -> Result<(Answer, Vec<bool>), Outcome> {
+    let Some((_, first_route, _)) = items.first() else { return Err(Outcome::Stale) };
+    let Some(counterpart) = cx.counterparts.get(&first_route.adapter.name) else {
+        return Err(Outcome::Stale);
+    };
+    let intents = items
+        .iter()
+        .map(|(claimed, route, mapped)| {
+            let digest = super::hex_digest(&mapped.body);
+            intent(claimed, route, &digest, mapped.not_disclosed, cx)
+        })
+        .collect();
+    let taken = match cx.store.intend(intents).await {
+        Ok(taken) => taken,
+        Err(error) => return Err(Outcome::StoreDown(error)),
+    };
+    let kept: Vec<&(Claimed, Arc<Route>, Mapped)> =
+        items.iter().zip(&taken).filter_map(|(item, taken)| taken.then_some(item)).collect();
+    let Some((_, _, mapped)) = kept.first() else { return Err(Outcome::Stale) };
+    let parts = Parts {
+        body: Some((wrap(&kept), mapped.content_type.clone())),
+        idempotency_key: batch_key(&kept),
+        ..Parts::default()
+    };
+    Ok((call(counterpart, &operation.name, &operation.step, parts).await, taken))
+}
+
+/// A JSON array of the items, in order: item numbers count from 1.
+fn wrap(items: &[&(Claimed, Arc<Route>, Mapped)]) -> Vec<u8> {
+    let size: usize = items.iter().map(|(_, _, mapped)| mapped.body.len() + 1).sum();
+    let mut body = Vec::with_capacity(size + 2);
+    body.push(b'[');
+    for (index, (_, _, mapped)) in items.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&mapped.body);
+    }
+    body.push(b']');
+    body
+}
+
+/// The same items in the same order have the same key, so that a batch sent again as it was is
+/// known again; items regrouped are recognised by their own keys.
+fn batch_key(items: &[&(Claimed, Arc<Route>, Mapped)]) -> String {
+    let keys: Vec<&str> =
+        items.iter().map(|(claimed, _, _)| claimed.idempotency_key.as_str()).collect();
+    let digest = super::hex_digest(keys.join("\n").as_bytes());
+    digest.get(..52).unwrap_or(&digest).to_owned()
+}
+
+fn intent(
+    claimed: &Claimed,
+    route: &Route,
+    digest: &str,
+    not_disclosed: bool,
+    cx: &Context,
+) -> Intent {
+    let at = cx.clock.now();
+    let record = route.record.as_ref().map(|rule| {
+        let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at, cx);
+        draft.attempt = claimed.attempts + 1;
+        draft.not_disclosed = not_disclosed;
+        draft
+    });
+    Intent {
+        exchange: claimed.id,
+        fence: claimed.fence,
+        request_digest: digest.to_owned(),
+        at,
+        record,
+    }
+}
+
+fn published(claimed: &Claimed, message_type: &str, mapped: Mapped) -> NewOutgoing {
+    NewOutgoing {
+        routing_key: message_type.to_owned(),
+        message_id: settle::outgoing_id(claimed, "in"),
+        message_type: message_type.to_owned(),
+        correlation_id: Some(claimed.envelope.message_id.as_str().to_owned()),
+        content_type: mapped.content_type,
+        body: Secret::new(mapped.body),
+    }
+}

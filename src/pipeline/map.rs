@@ -1,0 +1,116 @@
+//! Map: into the counterpart's shape, checked against its schema, written as bytes.
+
+use crate::adapter::{Destination, Route};
+use crate::mapping::{Mapping, Meta, Rejection};
+use crate::model::codes::message as codes;
+use crate::model::{Class, Code, Failure, Stage};
+use crate::store::Claimed;
+use serde_json::Value;
+
+/// A document in the counterpart's shape, ready to leave.
+#[derive(Debug)]
+pub struct Mapped {
+    /// The encoded body.
+    pub body: Vec<u8>,
+    /// Media type of the body.
+    pub content_type: String,
+    /// 不開示, as the source document says.
+    pub not_disclosed: bool,
+}
+
+/// Runs the route's mapping on a validated document.
+///
+/// # Errors
+/// `G301`–`G305`; nothing has been sent.
+pub fn map(claimed: &Claimed, route: &Route, document: &Value) -> Result<Mapped, Failure> {
+    let output = shape(claimed, route, document)?;
+    if let Some(permit) = &route.permit
+        && !permit.allows(&output)
+    {
+        return Err(failure(&codes::NOT_PERMITTED, format!("list `{}`", permit.list)));
+    }
+    let not_disclosed = route
+        .record
+        .as_ref()
+        .and_then(|rule| rule.not_disclosed.as_ref()?.find(document)?.as_bool())
+        .unwrap_or(false);
+    let (body, content_type) = encode(route, &output)?;
+    Ok(Mapped { body, content_type, not_disclosed })
+}
+
+/// The mapped document itself, valid under the counterpart's schema.
+///
+/// # Errors
+/// `G301`, `G302`, `G303`.
+pub fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<Value, Failure> {
+    run(&route.mapping, document, &meta(claimed))
+}
+
+/// Runs a mapping and checks its result.
+///
+/// # Errors
+/// `G301`, `G302`, `G303`.
+pub fn run(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
+    let output = mapping.run(document, meta).map_err(|rejection| rejected(mapping, &rejection))?;
+    match mapping.to.validate(&output) {
+        Ok(()) => Ok(output),
+        Err(violations) => {
+            let shown: Vec<String> = violations.iter().take(10).map(ToString::to_string).collect();
+            Err(failure(&codes::OUTPUT_INVALID, format!("{}: {}", mapping.name, shown.join("; "))))
+        }
+    }
+}
+
+/// What a mapping may know beside the document.
+pub fn meta(claimed: &Claimed) -> Meta {
+    let envelope = &claimed.envelope;
+    Meta {
+        message_id: envelope.message_id.as_str().to_owned(),
+        message_type: envelope.message_type.clone(),
+        source: envelope.source.clone(),
+        municipality: envelope.municipality.clone(),
+        operator: envelope.operator.clone(),
+        accepted_at: envelope.accepted_at,
+        idempotency_key: claimed.idempotency_key.clone(),
+        correlation_id: envelope.correlation_id.as_ref().map(ToString::to_string),
+        ticket: claimed.ticket.clone(),
+    }
+}
+
+fn rejected(mapping: &Mapping, rejection: &Rejection) -> Failure {
+    let place = format!("{}:{}:{}", mapping.name, rejection.line, rejection.column);
+    match &rejection.author_code {
+        Some(author) => failure(&codes::MAPPING_REFUSED, format!("{author} at {place}")),
+        None => {
+            let what = format!(
+                "{} {} at {place}, `{}`",
+                rejection.code, rejection.detail, rejection.target
+            );
+            failure(&codes::MAPPING_FAILED, what)
+        }
+    }
+}
+
+fn encode(route: &Route, output: &Value) -> Result<(Vec<u8>, String), Failure> {
+    match &route.destination {
+        Destination::Operation(operation) => match &operation.step.request.body {
+            Some(plan) => {
+                let body = plan
+                    .codec
+                    .encode(output)
+                    .map_err(|error| failure(&codes::OUTPUT_NOT_ENCODABLE, error.to_string()))?;
+                Ok((body, plan.codec.content_type().to_owned()))
+            }
+            None => Ok((Vec::new(), String::new())),
+        },
+        Destination::Publish(_) => {
+            let body = serde_json::to_vec(output)
+                .map_err(|_| failure(&codes::OUTPUT_NOT_ENCODABLE, "not JSON"))?;
+            Ok((body, "application/json".to_owned()))
+        }
+    }
+}
+
+fn failure(code: &'static Code, detail: impl Into<String>) -> Failure {
+    Failure { code, stage: Stage::Map, class: Class::Never, detail: detail.into() }
+}

@@ -1,0 +1,69 @@
+//! Validate: is the document what its schema says, and does it belong here?
+
+use super::context::Context;
+use crate::adapter::{Destination, Interaction, Route};
+use crate::codec::{self, Limits};
+use crate::model::codes::message as codes;
+use crate::model::{Class, Code, Failure, Stage};
+use crate::store::Claimed;
+use serde_json::Value;
+
+/// Reads the sealed original again and checks it against the schema its mapping starts from.
+///
+/// # Errors
+/// `G107` when it cannot be read, `G201` with every violation by path, `G109` for a document of
+/// another municipality.
+pub fn validate(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Failure> {
+    let document = read(claimed, route, cx)?;
+    check(&document, route, cx)?;
+    Ok(document)
+}
+
+/// The document of a claimed exchange.
+///
+/// # Errors
+/// `G107` when it cannot be read.
+pub fn read(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Failure> {
+    let body = claimed.body.expose();
+    let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
+    let pulled = match &route.destination {
+        Destination::Publish(_) => route.adapter.operations.values().find(|operation| {
+            operation.interaction == Interaction::Pull
+                && operation
+                    .pull
+                    .as_ref()
+                    .is_some_and(|pull| pull.message_type == claimed.envelope.message_type)
+        }),
+        Destination::Operation(_) => None,
+    };
+    let decoded = match pulled.and_then(|operation| operation.step.response.as_ref()) {
+        Some(response) => response.codec.decode(body, &limits),
+        None => codec::json::decode_strict(body, &limits),
+    };
+    decoded.map_err(|error| failure(&codes::BODY_NOT_READABLE, error.to_string()))
+}
+
+/// Checks a document for a route.
+///
+/// # Errors
+/// `G201` with every violation by path, `G109` for a document of another municipality.
+pub fn check(document: &Value, route: &Route, cx: &Context) -> Result<(), Failure> {
+    if let Err(violations) = route.mapping.from.validate(document) {
+        let shown: Vec<String> = violations.iter().take(10).map(ToString::to_string).collect();
+        let more = violations.len().saturating_sub(shown.len());
+        let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
+        return Err(failure(&codes::SCHEMA_VIOLATION, format!("{}{tail}", shown.join("; "))));
+    }
+    let town =
+        route.municipality.as_ref().and_then(|path| path.find(document)).and_then(Value::as_str);
+    match town {
+        Some(code) if !cx.settings.municipalities.iter().any(|served| served == code) => {
+            Err(failure(&codes::WRONG_MUNICIPALITY, "not one of `gateway.municipalities`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn failure(code: &'static Code, detail: impl Into<String>) -> Failure {
+    Failure { code, stage: Stage::Validate, class: Class::Never, detail: detail.into() }
+}

@@ -1,0 +1,436 @@
+//! The loop around the way of a message, one per operation: claims what is due, never more than
+//! the counterpart allows, and stops by finishing what is under way.
+
+use super::context::{Context, Counterpart};
+use super::deliver::deliver_batch;
+use super::map::Mapped;
+use super::settle::{self, Decided, Outcome};
+use super::{map, process, resolve, validate};
+use crate::adapter::{Batch, Operation, PUBLISH, Route, Then, UnknownRule};
+use crate::model::codes::message as codes;
+use crate::model::{Class, Failure, Stage, State};
+use crate::store::{Claim, Claimed, Next};
+use futures_util::FutureExt;
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Exchanges read ahead of free slots, so that a slot never waits for the store.
+const READ_AHEAD: usize = 64;
+/// Results asked for in one go.
+const POLL_LIMIT: usize = 1_000;
+/// Longest sleep: whatever wake was missed, work goes on after it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// What a worker does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Sends to an operation.
+    Operation(Arc<Operation>),
+    /// Hands inbound documents to upstream.
+    Publish,
+}
+
+impl Work {
+    fn name(&self) -> &str {
+        match self {
+            Work::Operation(operation) => &operation.name,
+            Work::Publish => PUBLISH,
+        }
+    }
+
+    fn batch(&self) -> Option<&Batch> {
+        match self {
+            Work::Operation(operation) => operation.batch.as_ref(),
+            Work::Publish => None,
+        }
+    }
+}
+
+/// Runs until `stop`, then until everything under way has settled or `drain` is over. What is
+/// still `sending` then becomes `unknown` at the next start.
+pub async fn run(
+    work: Work,
+    counterpart: Arc<Counterpart>,
+    cx: Arc<Context>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut worker = Worker {
+        work,
+        counterpart,
+        cx,
+        running: JoinSet::new(),
+        busy: HashSet::new(),
+        alone: Arc::default(),
+    };
+    while !*stop.borrow() {
+        worker.reap();
+        let started = worker.start_what_is_due().await;
+        if started == 0 {
+            tokio::select! {
+                () = worker.idle() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+    let drain = worker.cx.settings.drain;
+    let finish = async { while worker.running.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain, finish).await.is_err() {
+        tracing::warn!(
+            operation = worker.work.name(),
+            "requests still under way at the end of the drain time"
+        );
+    }
+}
+
+struct Worker {
+    work: Work,
+    counterpart: Arc<Counterpart>,
+    cx: Arc<Context>,
+    /// Tasks under way; each returns the exchanges it had.
+    running: JoinSet<Vec<i64>>,
+    /// Their exchanges, left out of the next claim.
+    busy: HashSet<i64>,
+    /// Exchanges of a batch that was refused as a whole: each travels alone, so that the bad one
+    /// harms only itself.
+    alone: Alone,
+}
+
+type Alone = Arc<Mutex<HashSet<i64>>>;
+
+impl Worker {
+    fn reap(&mut self) {
+        while let Some(finished) = self.running.try_join_next() {
+            self.release(finished);
+        }
+    }
+
+    fn release(&mut self, finished: Result<Vec<i64>, tokio::task::JoinError>) {
+        for exchange in finished.unwrap_or_default() {
+            self.busy.remove(&exchange);
+        }
+    }
+
+    /// Waits for a wake, a finished task or the next due time.
+    async fn idle(&mut self) {
+        let counterpart = Arc::clone(&self.counterpart);
+        if counterpart.woken.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let sleep = self.until_due().await;
+        let finished = tokio::select! {
+            () = counterpart.wake.notified() => None,
+            finished = self.running.join_next(), if !self.running.is_empty() => finished,
+            () = tokio::time::sleep(sleep) => None,
+        };
+        if let Some(finished) = finished {
+            self.release(finished);
+        }
+    }
+
+    async fn until_due(&self) -> Duration {
+        let name = self.counterpart.adapter.name.clone();
+        let due = self.cx.store.next_due(name, self.work.name().to_owned(), self.states()).await;
+        match due {
+            Ok(Some(due)) => {
+                let wait = settle::elapsed(self.cx.clock.now(), due);
+                // Something due now that could not start waits for a slot or for the breaker.
+                if wait.is_zero() { Duration::from_millis(20) } else { wait.min(LONGEST_SLEEP) }
+            }
+            Ok(None) => LONGEST_SLEEP,
+            Err(_) => LONGEST_SLEEP,
+        }
+    }
+
+    fn states(&self) -> Vec<State> {
+        vec![State::Received, State::WaitingRetry, State::Unknown, State::WaitingResult]
+    }
+
+    async fn claim(&self, states: Vec<State>, limit: usize) -> Vec<Claimed> {
+        let claim = Claim {
+            counterpart: self.counterpart.adapter.name.clone(),
+            operation: self.work.name().to_owned(),
+            states,
+            now: self.cx.clock.now(),
+            limit,
+            exclude: self.busy.clone(),
+        };
+        match self.cx.store.claim(claim).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::error!(
+                    code = error.code.code,
+                    detail = error.detail,
+                    "the store cannot be read"
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    /// Claims and starts; returns how many tasks were started.
+    async fn start_what_is_due(&mut self) -> usize {
+        let allowed = self.counterpart.allowance(Instant::now());
+        if allowed == 0 {
+            return 0;
+        }
+        let polled = self.start_polls(allowed).await;
+        let left = allowed.saturating_sub(polled);
+        let sendable = vec![State::Received, State::WaitingRetry, State::Unknown];
+        let started = match self.work.batch().cloned() {
+            Some(batch) => self.start_batches(&batch, sendable, left).await,
+            None => self.start_singles(sendable, left).await,
+        };
+        polled + started
+    }
+
+    async fn start_singles(&mut self, states: Vec<State>, allowed: usize) -> usize {
+        if allowed == 0 {
+            return 0;
+        }
+        let claimed = self.claim(states, allowed.max(READ_AHEAD)).await;
+        let mut started = 0;
+        for exchange in claimed {
+            // Read-ahead: the last ones wait here for a slot, which is sooner than a new claim.
+            let slots = Arc::clone(&self.counterpart.slots);
+            if self.counterpart.breaker().is_open() && started >= allowed {
+                break;
+            }
+            let Ok(slot) = slots.acquire_owned().await else { break };
+            self.busy.insert(exchange.id);
+            let (cx, work) = (Arc::clone(&self.cx), self.work.clone());
+            self.running.spawn(async move {
+                let _slot = slot;
+                let id = exchange.id;
+                one(exchange, &work, &cx).await;
+                vec![id]
+            });
+            started += 1;
+        }
+        started
+    }
+
+    async fn start_polls(&mut self, allowed: usize) -> usize {
+        let Work::Operation(operation) = &self.work else { return 0 };
+        if operation.poll.is_none() {
+            return 0;
+        }
+        let operation = Arc::clone(operation);
+        let claimed = self.claim(vec![State::WaitingResult], POLL_LIMIT).await;
+        let with_routes = claimed
+            .into_iter()
+            .filter_map(|claimed| {
+                let route = self.cx.route(&claimed.route)?;
+                Some((claimed, route))
+            })
+            .collect();
+        let mut started = 0;
+        for group in resolve::by_ticket(with_routes).into_iter().take(allowed) {
+            let Ok(slot) = Arc::clone(&self.counterpart.slots).try_acquire_owned() else { break };
+            let ids: Vec<i64> = group.iter().map(|(claimed, _)| claimed.id).collect();
+            self.busy.extend(&ids);
+            let (cx, operation) = (Arc::clone(&self.cx), Arc::clone(&operation));
+            self.running.spawn(async move {
+                let _slot = slot;
+                let polled =
+                    AssertUnwindSafe(resolve::poll(group, &operation, &cx)).catch_unwind().await;
+                if polled.is_err() {
+                    tracing::error!(
+                        code = codes::INTERNAL.code,
+                        operation = operation.name,
+                        "poll ended abnormally"
+                    );
+                }
+                ids
+            });
+            started += 1;
+        }
+        started
+    }
+
+    async fn start_batches(&mut self, batch: &Batch, states: Vec<State>, allowed: usize) -> usize {
+        let Work::Operation(operation) = &self.work else { return 0 };
+        let operation = Arc::clone(operation);
+        if allowed == 0 {
+            return 0;
+        }
+        let mut claimed = self.claim(states.clone(), batch.max_items * allowed).await;
+        if !claimed.is_empty() && claimed.len() < batch.max_items && !batch.max_wait.is_zero() {
+            // The first waits a moment for company: many people travel in one request.
+            tokio::time::sleep(batch.max_wait).await;
+            claimed = self.claim(states, batch.max_items * allowed).await;
+        }
+        let mut started = 0;
+        for group in self.groups(claimed, batch.max_items) {
+            let Ok(slot) = Arc::clone(&self.counterpart.slots).try_acquire_owned() else { break };
+            let ids: Vec<i64> = group.iter().map(|claimed| claimed.id).collect();
+            self.busy.extend(&ids);
+            let (cx, operation, max_bytes) =
+                (Arc::clone(&self.cx), Arc::clone(&operation), batch.max_bytes);
+            let alone = Arc::clone(&self.alone);
+            self.running.spawn(async move {
+                let _slot = slot;
+                let sent = many(group, &operation, max_bytes, &alone, &cx);
+                if AssertUnwindSafe(sent).catch_unwind().await.is_err() {
+                    tracing::error!(
+                        code = codes::INTERNAL.code,
+                        operation = operation.name,
+                        "batch ended abnormally"
+                    );
+                }
+                ids
+            });
+            started += 1;
+        }
+        started
+    }
+
+    fn groups(&self, claimed: Vec<Claimed>, max_items: usize) -> Vec<Vec<Claimed>> {
+        let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let (single, together): (Vec<Claimed>, Vec<Claimed>) =
+            claimed.into_iter().partition(|claimed| alone.contains(&claimed.id));
+        let mut groups: Vec<Vec<Claimed>> =
+            single.into_iter().map(|claimed| vec![claimed]).collect();
+        let mut rest = together.into_iter().peekable();
+        while rest.peek().is_some() {
+            groups.push(rest.by_ref().take(max_items).collect());
+        }
+        groups
+    }
+}
+
+/// One exchange: asked about when its answer was lost and the operation says so, else sent. A
+/// defect that panics puts the exchange aside instead of leaving it under way for ever.
+async fn one(claimed: Claimed, work: &Work, cx: &Arc<Context>) {
+    let kept = claimed.clone();
+    let way = async {
+        if let Work::Operation(operation) = work
+            && claimed.state == State::Unknown
+            && operation.unknown == UnknownRule::Ask
+            && let Some(ask) = &operation.ask
+        {
+            return match cx.route(&claimed.route) {
+                Some(route) => resolve::ask(claimed, &route, operation, ask, cx).await,
+                None => settle::route_gone(claimed, cx).await,
+            };
+        }
+        process(claimed, cx).await;
+    };
+    if AssertUnwindSafe(way).catch_unwind().await.is_err() {
+        put_aside(kept, cx).await;
+    }
+}
+
+async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
+    tracing::error!(
+        code = codes::INTERNAL.code,
+        exchange = claimed.id,
+        "exchange ended abnormally"
+    );
+    let Some(route) = cx.route(&claimed.route) else { return };
+    let failure = Failure {
+        code: &codes::INTERNAL,
+        stage: Stage::Deliver,
+        class: Class::Unknown,
+        detail: String::new(),
+    };
+    // The intent may have been taken (fence raised) or not: one of the two settlements is stale.
+    let decide = || Decided::of(Next::Unknown { due: None, failure: failure.clone() });
+    let pair = vec![
+        (claimed.clone(), route.as_ref(), 1, decide()),
+        (claimed, route.as_ref(), 0, decide()),
+    ];
+    settle::write(pair, cx).await;
+}
+
+/// Several exchanges in one request; what cannot be mapped settles alone.
+async fn many(
+    group: Vec<Claimed>,
+    operation: &Operation,
+    max_bytes: usize,
+    alone: &Alone,
+    cx: &Arc<Context>,
+) {
+    let mut ready: Vec<(Claimed, Arc<Route>, Mapped)> = Vec::with_capacity(group.len());
+    let mut failed = Vec::new();
+    let mut size = 2;
+    for claimed in group {
+        let Some(route) = cx.route(&claimed.route) else {
+            settle::route_gone(claimed, cx).await;
+            continue;
+        };
+        let mapped = validate::validate(&claimed, &route, cx)
+            .and_then(|document| map::map(&claimed, &route, &document));
+        match mapped {
+            // Beyond the size limit it stays as it is and travels in a later request.
+            Ok(mapped) if !ready.is_empty() && size + mapped.body.len() > max_bytes => break,
+            Ok(mapped) => {
+                size += mapped.body.len() + 1;
+                ready.push((claimed, route, mapped));
+            }
+            Err(failure) => failed.push((claimed, route, failure)),
+        }
+    }
+    for (claimed, route, failure) in failed {
+        settle::settle(claimed, &route, Outcome::NotSent(failure), cx).await;
+    }
+    if ready.is_empty() {
+        return;
+    }
+    match deliver_batch(&ready, operation, cx).await {
+        Ok((answer, taken)) => settle_batch(&ready, &taken, answer, operation, alone, cx).await,
+        Err(Outcome::StoreDown(error)) => {
+            tracing::error!(
+                code = error.code.code,
+                detail = error.detail,
+                "the store cannot take the intent: nothing is sent"
+            );
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Err(_) => {}
+    }
+}
+
+async fn settle_batch(
+    items: &[(Claimed, Arc<Route>, Mapped)],
+    taken: &[bool],
+    answer: super::call::Answer,
+    operation: &Operation,
+    alone: &Alone,
+    cx: &Arc<Context>,
+) {
+    let mut answer = answer;
+    if answer.verdict.then == Then::Refused && items.len() > 1 {
+        let ids = items.iter().map(|(claimed, _, _)| claimed.id);
+        alone.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+        let detail = answer.failure.take().map(|failure| failure.detail).unwrap_or_default();
+        answer.failure = Some(Failure {
+            code: &codes::BATCH_REFUSED,
+            stage: Stage::Deliver,
+            class: Class::TryAgain,
+            detail,
+        });
+    } else {
+        let mut alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
+        for (claimed, _, _) in items {
+            alone.remove(&claimed.id);
+        }
+    }
+    let mut number = 0;
+    let mut decided = Vec::with_capacity(items.len());
+    for ((claimed, route, _), taken) in items.iter().zip(taken) {
+        if !taken {
+            continue;
+        }
+        number += 1;
+        let item = (answer.verdict.then == Then::Accepted).then_some(number);
+        let copy = answer.share();
+        let next = settle::after_attempt(claimed, route, operation, copy, item, cx);
+        decided.push((claimed.clone(), route.as_ref(), 1, next));
+    }
+    settle::write(decided, cx).await;
+}

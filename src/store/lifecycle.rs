@@ -1,0 +1,245 @@
+//! A model of the life of exchanges, simple enough to be seen right, and random runs of the store
+//! against it.
+
+use super::conformance::{self as suite, at};
+use super::sqlite::tests::Folder;
+use super::{ActVerb, Claim, Filter, Next, Settled, Settlement, Store};
+use crate::model::State;
+use crate::record::verify;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Accept { lane: i64 },
+    Intend { which: usize, stale: bool },
+    Settle { which: usize, next: usize, clear: bool, stale: bool },
+    Act { which: usize, verb: ActVerb },
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let which = 0..6usize;
+    let verbs =
+        [ActVerb::Replay, ActVerb::Discard, ActVerb::ConfirmApplied, ActVerb::ConfirmNotApplied];
+    prop_oneof![
+        4 => (0..2i64).prop_map(|lane| Step::Accept { lane }),
+        8 => (which.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(which, stale)| Step::Intend { which, stale }),
+        8 => (which.clone(), 0..6usize, prop::bool::weighted(0.2), prop::bool::weighted(0.1))
+            .prop_map(|(which, next, clear, stale)| Step::Settle { which, next, clear, stale }),
+        4 => (which, prop::sample::select(verbs.to_vec()))
+            .prop_map(|(which, verb)| Step::Act { which, verb }),
+        1 => Just(Step::Restart),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Exchange {
+    lane: i64,
+    state: State,
+    due: bool,
+    fence: i64,
+    maybe: bool,
+}
+
+#[derive(Default)]
+struct Model {
+    exchanges: Vec<Exchange>,
+}
+
+impl Model {
+    fn open(&self, lane: i64) -> bool {
+        self.exchanges.iter().any(|one| one.lane == lane && !one.state.is_final())
+    }
+
+    /// Moves one; when it ends, the oldest held one of its lane wakes.
+    fn go(&mut self, which: usize, state: State, due: bool) -> bool {
+        let one = &mut self.exchanges[which];
+        let ended = !one.state.is_final() && state.is_final();
+        (one.state, one.due, one.fence) = (state, due, one.fence + 1);
+        let lane = one.lane;
+        let waiting =
+            self.exchanges.iter_mut().find(|one| one.lane == lane && !one.state.is_final());
+        match waiting {
+            Some(next) if ended && next.state == State::Held => {
+                (next.state, next.due) = (State::Received, true);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn intend(&mut self, which: usize) -> bool {
+        let one = &self.exchanges[which];
+        let takes = [State::Received, State::WaitingRetry, State::Unknown].contains(&one.state);
+        if takes && one.due {
+            self.go(which, State::Sending, false);
+            return true;
+        }
+        false
+    }
+
+    fn settle(&mut self, which: usize, next: usize, clear: bool) -> Settled {
+        let one = &mut self.exchanges[which];
+        if one.state.is_final() || one.state == State::Held {
+            return Settled::Stale;
+        }
+        one.maybe &= !clear;
+        let (state, due) = match next {
+            0 => (State::Delivered, false),
+            1 if one.maybe => (State::Unknown, false),
+            1 => (State::Dead, false),
+            2 => (State::WaitingRetry, true),
+            3 => (State::WaitingResult, true),
+            _ => (State::Unknown, next == 4),
+        };
+        one.maybe |= state == State::Unknown;
+        Settled::Done { woke: self.go(which, state, due) }
+    }
+
+    fn act(&mut self, which: usize, verb: ActVerb) -> Option<State> {
+        let (state, lane) = (self.exchanges[which].state, self.exchanges[which].lane);
+        let to = match (verb, state) {
+            (ActVerb::Replay, State::Dead) if self.open(lane) => State::Held,
+            (ActVerb::Replay, State::Dead) => State::Received,
+            (ActVerb::Discard, State::Dead | State::Unknown) => State::Discarded,
+            (ActVerb::ConfirmApplied, State::Unknown) => State::Delivered,
+            (ActVerb::ConfirmNotApplied, State::Unknown) => State::WaitingRetry,
+            _ => return None,
+        };
+        self.exchanges[which].maybe &= verb != ActVerb::ConfirmNotApplied;
+        self.go(which, to, matches!(to, State::Received | State::WaitingRetry));
+        Some(to)
+    }
+
+    fn restart(&mut self) {
+        for one in &mut self.exchanges {
+            if one.state == State::Sending {
+                *one = Exchange {
+                    state: State::Unknown,
+                    due: true,
+                    maybe: true,
+                    fence: one.fence + 1,
+                    lane: one.lane,
+                };
+            }
+        }
+    }
+
+    /// What must hold whatever happened.
+    fn check(&self) {
+        for lane in 0..2 {
+            let open: Vec<_> = self
+                .exchanges
+                .iter()
+                .filter(|one| one.lane == lane && !one.state.is_final())
+                .collect();
+            let heads = open.iter().filter(|one| one.state != State::Held).count();
+            assert_eq!(heads, usize::from(!open.is_empty()), "exactly one head: {open:?}");
+        }
+        for one in &self.exchanges {
+            assert!(!(one.state == State::Dead && one.maybe), "dead is certainly not applied");
+        }
+    }
+}
+
+fn next(kind: usize) -> Next {
+    match kind {
+        0 => Next::Delivered,
+        1 => Next::Dead(suite::failure()),
+        2 => Next::Retry { due: at(10), failure: suite::failure() },
+        3 => Next::WaitResult { due: at(10), ticket: "t".to_owned() },
+        _ => suite::unknown((kind == 4).then(|| at(10))),
+    }
+}
+
+/// Every exchange of the store as the model sees it.
+async fn seen(store: &dyn Store) -> Vec<(State, bool, bool)> {
+    let list = store.list(Filter::default()).await.unwrap();
+    list.iter()
+        .map(|view| {
+            let state = State::from_name(&view.state).unwrap();
+            (state, view.due.is_some(), view.maybe_applied)
+        })
+        .collect()
+}
+
+async fn run(steps: Vec<Step>) {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    let mut model = Model::default();
+    for (number, step) in steps.into_iter().enumerate() {
+        let count = model.exchanges.len();
+        match step {
+            Step::Accept { lane } => {
+                suite::accept(&*store, &format!("m{number}"), lane).await;
+                let state = if model.open(lane) { State::Held } else { State::Received };
+                let due = state == State::Received;
+                model.exchanges.push(Exchange { lane, state, due, fence: 0, maybe: false });
+            }
+            Step::Restart => {
+                drop(store);
+                store = folder.open();
+                model.restart();
+            }
+            _ if count == 0 => {}
+            Step::Intend { which, stale } => {
+                let which = which % count;
+                let fence = model.exchanges[which].fence - i64::from(stale);
+                let took = suite::intend(&*store, which as i64 + 1, fence).await;
+                assert_eq!(took, !stale && model.intend(which));
+            }
+            Step::Settle { which, next: kind, clear, stale } => {
+                let which = which % count;
+                let fence = model.exchanges[which].fence - i64::from(stale);
+                let settlement = Settlement {
+                    clear_maybe_applied: clear,
+                    ..suite::settlement(which as i64 + 1, fence, next(kind))
+                };
+                let settled = store.settle(vec![settlement]).await.unwrap()[0];
+                let expected =
+                    if stale { Settled::Stale } else { model.settle(which, kind, clear) };
+                assert_eq!(settled, expected);
+            }
+            Step::Act { which, verb } => {
+                let which = which % count;
+                let became = suite::act(&*store, which as i64 + 1, verb).await;
+                assert_eq!(became, model.act(which, verb));
+            }
+        }
+        model.check();
+        let expected: Vec<_> =
+            model.exchanges.iter().map(|one| (one.state, one.due, one.maybe)).collect();
+        assert_eq!(seen(&*store).await, expected);
+    }
+    finish(&*store, &model).await;
+}
+
+/// Counts, claims and the record agree with the model at the end.
+async fn finish(store: &dyn Store, model: &Model) {
+    let counted: u64 = store.counts().await.unwrap().iter().map(|count| count.count).sum();
+    assert_eq!(counted, model.exchanges.len() as u64);
+    let states = [State::Received, State::WaitingRetry, State::WaitingResult, State::Unknown];
+    let claim = Claim { ..suite::claim_of(&states, at(100_000)) };
+    let claimed = store.claim(claim).await.unwrap();
+    assert_eq!(claimed.len(), model.exchanges.iter().filter(|one| one.due).count());
+    for one in claimed {
+        let expected = &model.exchanges[one.id as usize - 1];
+        assert_eq!((one.fence, one.state), (expected.fence, expected.state));
+    }
+    assert_eq!(verify(store.record(0, 100_000).await.unwrap()).first_bad, None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_store_does_what_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(run(steps));
+    }
+}

@@ -1,0 +1,171 @@
+//! Accept: a message becomes durable, or is recognised.
+
+use super::exchanges::is_lane_open;
+use super::writer::Tx;
+use crate::model::codes::store as codes;
+use crate::model::{Envelope, Stage, State};
+use crate::record::{Draft, Kind, Phase, hex};
+use crate::store::keys::Sealed;
+use crate::store::{Accepted, Keys, NewExchange, NewMessage, StoreError};
+use rusqlite::params;
+
+/// A message prepared on its caller's thread: sealed, committed to, its entries complete.
+pub(super) struct Prepared {
+    envelope: Envelope,
+    fingerprint: [u8; 32],
+    sealed: Sealed,
+    commitment: String,
+    exchanges: Vec<NewExchange>,
+    record: Vec<Draft>,
+}
+
+/// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
+pub(super) fn label(source: &str, fingerprint: &[u8]) -> String {
+    format!("body {source} {}", hex(fingerprint))
+}
+
+/// Seals body and salt as one and completes entries that name no commitment.
+pub(super) fn prepare(keys: &Keys, message: NewMessage) -> Result<Prepared, StoreError> {
+    let NewMessage { envelope, fingerprint, body, exchanges, mut record } = message;
+    let (salt, commitment) = keys.commitment(body.expose())?;
+    let label = label(&envelope.source, &fingerprint);
+    let sealed = keys.seal_parts(&label, &[body.expose(), &salt])?;
+    for draft in &mut record {
+        draft.commitment.get_or_insert_with(|| commitment.clone());
+    }
+    Ok(Prepared { envelope, fingerprint, sealed, commitment, exchanges, record })
+}
+
+/// Writes it, or tells what it repeats.
+pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreError> {
+    let id = message.envelope.message_id.as_str();
+    match seen(tx, message, id)? {
+        None => {}
+        Some((row, true)) => return repeat(tx, row),
+        Some((_, false)) => return quarantine(tx, message),
+    }
+    tx.check_room()?;
+    let row = insert(tx, message, id)?;
+    let mut exchanges = Vec::with_capacity(message.exchanges.len());
+    for exchange in &message.exchanges {
+        exchanges.push(insert_exchange(tx, message, row, exchange)?);
+    }
+    tx.append_all(&message.record)?;
+    Ok(Accepted::New { message: row, exchanges })
+}
+
+/// The row that already has this id, and whether its content is the same.
+fn seen(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<Option<(i64, bool)>, StoreError> {
+    let sql = "SELECT id, fingerprint = ?3 FROM messages WHERE message_id = ?1 AND source = ?2";
+    let key = params![id, message.envelope.source, message.fingerprint];
+    tx.row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// A repetition: answers that were published are published again.
+fn repeat(tx: &Tx<'_>, row: i64) -> Result<Accepted, StoreError> {
+    let sql = "UPDATE outbox SET published_at = NULL
+        WHERE message = ?1 AND published_at IS NOT NULL";
+    tx.execute(sql, [row])?;
+    Ok(Accepted::Duplicate)
+}
+
+/// The id was used for other content: kept under an id of its own, dead, bound to no route, so
+/// that nothing can ever send it under the first one's idempotency key.
+fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreError> {
+    let fingerprint = hex(&message.fingerprint);
+    let id = format!("{}~{}", message.envelope.message_id, fingerprint.get(..12).unwrap_or(""));
+    if seen(tx, message, &id)?.is_some() {
+        return Ok(Accepted::Duplicate);
+    }
+    tx.check_room()?;
+    let row = insert(tx, message, &id)?;
+    let bundle = message.exchanges.first().map(|exchange| exchange.bundle.as_str()).unwrap_or("");
+    let at = message.envelope.accepted_at;
+    let code = codes::MESSAGE_ID_REUSED.code;
+    let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
+            idempotency_key, bundle, state, since, code, stage)
+        VALUES (?1, '', '', '', 0, '', ?2, ?3, ?4, ?5, ?6)";
+    let (state, stage) = (State::Dead.name(), Stage::Accept.name());
+    tx.insert(sql, params![row, bundle, state, at.as_millisecond(), code, stage])?;
+    tx.append(&Draft {
+        source: message.envelope.source.clone(),
+        message_id: id,
+        message_type: message.envelope.message_type.clone(),
+        municipality: message.envelope.municipality.clone(),
+        outcome: Some("quarantined".to_owned()),
+        code: Some(code.to_owned()),
+        commitment: Some(message.commitment.clone()),
+        operator: message.envelope.operator.clone(),
+        bundle: bundle.to_owned(),
+        ..Draft::new(Kind::Receive, Phase::Noted, at)
+    })?;
+    Ok(Accepted::Quarantined)
+}
+
+fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> {
+    let envelope = &message.envelope;
+    let sql = "INSERT INTO messages (source, message_id, message_type, content_type,
+            correlation_id, reply_to, traceparent, operator, municipality, accepted_at,
+            fingerprint, commitment)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let row = tx.insert(
+        sql,
+        params![
+            envelope.source,
+            id,
+            envelope.message_type,
+            envelope.content_type,
+            envelope.correlation_id.as_ref().map(|id| id.as_str()),
+            envelope.reply_to,
+            envelope.traceparent,
+            envelope.operator,
+            envelope.municipality,
+            envelope.accepted_at.as_millisecond(),
+            message.fingerprint,
+            message.commitment,
+        ],
+    )?;
+    let sql = "INSERT INTO bodies (message, sealed) VALUES (?1, ?2)";
+    tx.insert(sql, params![row, message.sealed.0])?;
+    Ok(row)
+}
+
+fn insert_exchange(
+    tx: &Tx<'_>,
+    message: &Prepared,
+    row: i64,
+    exchange: &NewExchange,
+) -> Result<i64, StoreError> {
+    let now = message.envelope.accepted_at.as_millisecond();
+    let state = if exchange.failure.is_some() {
+        State::Dead
+    } else if is_lane_open(tx, &exchange.counterpart, exchange.lane)? {
+        State::Held
+    } else {
+        State::Received
+    };
+    let due = (state == State::Received).then_some(now);
+    let failure = exchange.failure.as_ref();
+    let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
+            idempotency_key, subject, bundle, state, due, since, code, stage, detail)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    tx.insert(
+        sql,
+        params![
+            row,
+            exchange.route,
+            exchange.counterpart,
+            exchange.operation,
+            exchange.lane,
+            exchange.idempotency_key,
+            exchange.subject,
+            exchange.bundle,
+            state.name(),
+            due,
+            now,
+            failure.map(|failure| failure.code.code),
+            failure.map(|failure| failure.stage.name()),
+            failure.map(|failure| failure.detail.as_str()),
+        ],
+    )
+}

@@ -1,0 +1,96 @@
+//! An operator's act: its effect and its entry in one transaction.
+
+use super::exchanges::{is_lane_open, promote};
+use super::writer::Tx;
+use crate::model::State;
+use crate::record::{Draft, Kind, Phase};
+use crate::store::{Act, ActVerb, StoreError};
+use rusqlite::{Row, params};
+
+impl ActVerb {
+    /// The word of the act in the record.
+    pub fn name(self) -> &'static str {
+        match self {
+            ActVerb::Replay => "replay",
+            ActVerb::Discard => "discard",
+            ActVerb::ConfirmApplied => "confirm-applied",
+            ActVerb::ConfirmNotApplied => "confirm-not-applied",
+        }
+    }
+}
+
+struct Seen {
+    state: String,
+    lane: i64,
+    /// All of the entry that the exchange itself gives.
+    draft: Draft,
+}
+
+/// Puts the act into effect; `None` where the state does not allow it.
+pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreError> {
+    let Some(seen) = find(tx, act)? else { return Ok(None) };
+    let from = State::from_name(&seen.state);
+    let counterpart = &seen.draft.counterpart;
+    let to = match (act.verb, from) {
+        // Nothing claims an exchange without a counterpart: it would wait unseen.
+        (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
+        (ActVerb::Replay, Some(State::Dead)) => {
+            if is_lane_open(tx, counterpart, seen.lane)? {
+                State::Held
+            } else {
+                State::Received
+            }
+        }
+        (ActVerb::Discard, Some(State::Dead | State::Unknown)) => State::Discarded,
+        (ActVerb::ConfirmApplied, Some(State::Unknown)) => State::Delivered,
+        (ActVerb::ConfirmNotApplied, Some(State::Unknown)) => State::WaitingRetry,
+        _ => return Ok(None),
+    };
+    let at = act.at.as_millisecond();
+    let due = matches!(to, State::Received | State::WaitingRetry).then_some(at);
+    let clear = act.verb == ActVerb::ConfirmNotApplied;
+    let forget = to == State::Delivered;
+    let sql = "UPDATE exchanges SET state = ?2, due = ?3, since = ?4, fence = fence + 1,
+            maybe_applied = maybe_applied AND NOT ?5,
+            code = CASE WHEN ?6 THEN NULL ELSE code END,
+            stage = CASE WHEN ?6 THEN NULL ELSE stage END,
+            detail = CASE WHEN ?6 THEN NULL ELSE detail END
+        WHERE id = ?1";
+    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget])?;
+    if to.is_final() && from == Some(State::Unknown) {
+        promote(tx, counterpart, seen.lane, act.at)?;
+    }
+    tx.append(&seen.draft)?;
+    Ok(Some(to))
+}
+
+fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
+    let sql = "SELECT e.state, e.lane, m.source, m.message_id, m.message_type, m.municipality,
+            e.route, e.counterpart, e.operation, e.attempts, e.idempotency_key, e.ticket, e.code,
+            e.subject, m.commitment, e.bundle
+        FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
+    let read = |row: &Row<'_>| {
+        let draft = Draft {
+            source: row.get(2)?,
+            message_id: row.get(3)?,
+            message_type: row.get(4)?,
+            municipality: row.get(5)?,
+            route: row.get(6)?,
+            counterpart: row.get(7)?,
+            operation: row.get(8)?,
+            attempt: row.get(9)?,
+            idempotency_key: row.get(10)?,
+            reference: row.get(11)?,
+            code: row.get(12)?,
+            subject: row.get(13)?,
+            commitment: row.get(14)?,
+            bundle: row.get(15)?,
+            outcome: Some(act.verb.name().to_owned()),
+            operator: Some(act.operator.clone()),
+            reason: Some(act.reason.clone()),
+            ..Draft::new(Kind::Operate, Phase::Noted, act.at)
+        };
+        Ok(Seen { state: row.get(0)?, lane: row.get(1)?, draft })
+    };
+    tx.row(sql, [act.exchange], read)
+}

@@ -1,0 +1,188 @@
+//! Reading for work: what is due, and what waits to be published. Bodies are opened here.
+
+use super::{accept, exchanges};
+use crate::model::codes::store as codes;
+use crate::model::{Envelope, MessageId, Secret, State};
+use crate::store::keys::{Keys, SALT};
+use crate::store::{Claim, Claimed, NewOutgoing, Pending, StoreError};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+/// What is due, earliest first. The index over due rows gives them in order, one state at a time.
+pub(super) fn claim(
+    connection: &Connection,
+    keys: &Keys,
+    claim: &Claim,
+) -> Result<Vec<Claimed>, StoreError> {
+    // One snapshot for all its statements.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut due: Vec<(i64, i64)> = Vec::new();
+    for state in &claim.states {
+        let sql = "SELECT due, id FROM exchanges
+            WHERE counterpart = ?1 AND operation = ?2 AND state = ?3 AND due <= ?4
+            ORDER BY due, id";
+        let mut statement = snapshot.prepare_cached(sql)?;
+        let now = claim.now.as_millisecond();
+        let rows = statement
+            .query_map((&claim.counterpart, &claim.operation, state.name(), now), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .filter(|row| row.as_ref().map_or(true, |(_, id)| !claim.exclude.contains(id)));
+        for row in rows.take(claim.limit) {
+            due.push(row?);
+        }
+    }
+    due.sort_unstable();
+    due.truncate(claim.limit);
+    let read = due.into_iter().map(|(_, id)| (id, claimed(&snapshot, keys, id)));
+    opened(read, "exchange")
+}
+
+/// Keeps what could be opened. A row that cannot be opened harms only itself: it is told, and
+/// stays where it is; only when nothing could be opened is that the answer.
+fn opened<T>(
+    rows: impl Iterator<Item = (i64, Result<T, StoreError>)>,
+    what: &'static str,
+) -> Result<Vec<T>, StoreError> {
+    let mut good = Vec::new();
+    let mut bad = None;
+    for (id, row) in rows {
+        match row {
+            Ok(row) => good.push(row),
+            Err(error) => {
+                tracing::error!(code = error.code.code, detail = %error.detail, what, id,
+                    "a row cannot be opened");
+                bad.get_or_insert(error);
+            }
+        }
+    }
+    match bad {
+        Some(error) if good.is_empty() => Err(error),
+        _ => Ok(good),
+    }
+}
+
+fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, StoreError> {
+    let sql = "SELECT e.message, e.fence, e.state, e.route, e.idempotency_key, e.attempts,
+            e.maybe_applied, e.ticket, e.since, e.subject, m.commitment, m.source, m.message_id,
+            m.message_type, m.content_type, m.correlation_id, m.reply_to, m.traceparent,
+            m.operator, m.municipality, m.accepted_at
+        FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([id])?;
+    let odd = || StoreError::new(&codes::STORE_REFUSED, "a row has another shape than expected");
+    let row = rows.next()?.ok_or_else(odd)?;
+    let state: String = row.get(2)?;
+    let body = original(connection, keys, id)?.ok_or_else(|| {
+        StoreError::new(&codes::SEALED_DAMAGED, "the body of an unfinished exchange was erased")
+    })?;
+    Ok(Claimed {
+        id,
+        message: row.get(0)?,
+        fence: row.get(1)?,
+        state: State::from_name(&state).ok_or_else(odd)?,
+        route: row.get(3)?,
+        idempotency_key: row.get(4)?,
+        attempts: row.get(5)?,
+        maybe_applied: row.get(6)?,
+        ticket: row.get(7)?,
+        since: instant(row.get(8)?)?,
+        subject: row.get(9)?,
+        commitment: row.get(10)?,
+        envelope: envelope(row)?.ok_or_else(odd)?,
+        body,
+    })
+}
+
+fn envelope(row: &Row<'_>) -> Result<Option<Envelope>, StoreError> {
+    let id: String = row.get(12)?;
+    let Some(message_id) = MessageId::parse(&id) else { return Ok(None) };
+    let correlation: Option<String> = row.get(15)?;
+    Ok(Some(Envelope {
+        source: row.get(11)?,
+        message_id,
+        message_type: row.get(13)?,
+        content_type: row.get(14)?,
+        correlation_id: correlation.as_deref().and_then(MessageId::parse),
+        reply_to: row.get(16)?,
+        traceparent: row.get(17)?,
+        operator: row.get(18)?,
+        municipality: row.get(19)?,
+        accepted_at: instant(row.get(20)?)?,
+    }))
+}
+
+/// An instant out of its column.
+pub(super) fn instant(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(milliseconds)
+        .map_err(|_| StoreError::new(&codes::STORE_REFUSED, "a time is out of range"))
+}
+
+/// The opened body of the message of an exchange, without the salt sealed behind it.
+pub(super) fn original(
+    connection: &Connection,
+    keys: &Keys,
+    exchange: i64,
+) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+    let sql = "SELECT m.source, m.fingerprint, b.sealed FROM exchanges e
+        JOIN messages m ON m.id = e.message JOIN bodies b ON b.message = m.id WHERE e.id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([exchange])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let source: String = row.get(0)?;
+    let fingerprint: Vec<u8> = row.get(1)?;
+    let sealed: Vec<u8> = row.get(2)?;
+    keys.open_without_tail(&accept::label(&source, &fingerprint), &sealed, SALT).map(Some)
+}
+
+/// The earliest due instant of some states.
+pub(super) fn next_due(
+    connection: &Connection,
+    counterpart: &str,
+    operation: &str,
+    states: &[State],
+) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT due FROM exchanges
+        WHERE counterpart = ?1 AND operation = ?2 AND state = ?3 AND due IS NOT NULL
+        ORDER BY due LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut earliest: Option<i64> = None;
+    for state in states {
+        let due: Option<i64> = statement
+            .query_row((counterpart, operation, state.name()), |row| row.get(0))
+            .optional()?;
+        earliest = [earliest, due].into_iter().flatten().min();
+    }
+    earliest.map(instant).transpose()
+}
+
+/// Unpublished outbox rows, oldest first.
+pub(super) fn pending(
+    connection: &Connection,
+    keys: &Keys,
+    limit: usize,
+) -> Result<Vec<Pending>, StoreError> {
+    let sql = "SELECT id, exchange, routing_key, message_id, message_type, correlation_id,
+            content_type, sealed
+        FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows: Vec<_> = statement
+        .query_map([limit], |row| {
+            let outgoing = NewOutgoing {
+                routing_key: row.get(2)?,
+                message_id: row.get(3)?,
+                message_type: row.get(4)?,
+                correlation_id: row.get(5)?,
+                content_type: row.get(6)?,
+                body: Secret::new(Vec::new()),
+            };
+            Ok((row.get(0)?, row.get(1)?, outgoing, row.get::<_, Vec<u8>>(7)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let open = |(id, exchange, outgoing, sealed): (i64, i64, NewOutgoing, Vec<u8>)| {
+        let body = keys.open(&exchanges::label(exchange, &outgoing.message_id), &sealed);
+        (id, body.map(|body| Pending { id, message: NewOutgoing { body, ..outgoing } }))
+    };
+    opened(rows.into_iter().map(open), "outbox")
+}

@@ -1,0 +1,281 @@
+//! The life of an exchange: intend, settle, its lane, and what a restart does to it.
+
+use super::writer::Tx;
+use crate::model::codes::store as codes;
+use crate::model::{Failure, Stage, State};
+use crate::record::{Draft, Kind, Phase};
+use crate::store::keys::Sealed;
+use crate::store::{Intent, Keys, NewOutgoing, Next, Settled, Settlement, StoreError};
+use jiff::Timestamp;
+use rusqlite::params;
+
+/// The condition of the partial index `exchanges_open`, letter for letter: SQLite uses the index
+/// only then.
+macro_rules! open_exchange {
+    () => {
+        "state <> 'delivered' AND state <> 'dead' AND state <> 'duplicate' AND state <> 'discarded'"
+    };
+}
+pub(super) use open_exchange;
+
+/// Whether some exchange of the lane has not ended.
+pub(super) fn is_lane_open(tx: &Tx<'_>, counterpart: &str, lane: i64) -> Result<bool, StoreError> {
+    let sql = concat!(
+        "SELECT 1 FROM exchanges WHERE counterpart = ?1 AND lane = ?2 AND ",
+        open_exchange!(),
+        " LIMIT 1"
+    );
+    Ok(tx.row(sql, (counterpart, lane), |_| Ok(()))?.is_some())
+}
+
+/// Makes the next exchange of the lane due, where its head is held: it is, once what was before
+/// it has ended. Tells whether one woke.
+pub(super) fn promote(
+    tx: &Tx<'_>,
+    counterpart: &str,
+    lane: i64,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = concat!(
+        "UPDATE exchanges SET state = 'received', due = ?3, since = ?3
+         WHERE state = 'held' AND id = (SELECT id FROM exchanges
+            WHERE counterpart = ?1 AND lane = ?2 AND ",
+        open_exchange!(),
+        " ORDER BY id LIMIT 1)"
+    );
+    Ok(tx.execute(sql, (counterpart, lane, at.as_millisecond()))? > 0)
+}
+
+/// Takes exchanges for one attempt each. One that waits for a person is not taken.
+pub(super) fn intend(tx: &mut Tx<'_>, intents: &[Intent]) -> Result<Vec<bool>, StoreError> {
+    intents.iter().map(|intent| intend_one(tx, intent)).collect()
+}
+
+fn intend_one(tx: &mut Tx<'_>, intent: &Intent) -> Result<bool, StoreError> {
+    let sql = "SELECT state, attempts + 1 FROM exchanges
+        WHERE id = ?1 AND fence = ?2 AND due IS NOT NULL";
+    let found: Option<(String, i64)> =
+        tx.row(sql, (intent.exchange, intent.fence), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((state, number)) = found else { return Ok(false) };
+    if !matches!(
+        State::from_name(&state),
+        Some(State::Received | State::WaitingRetry | State::Unknown)
+    ) {
+        return Ok(false);
+    }
+    let at = intent.at.as_millisecond();
+    let sql = "UPDATE exchanges SET state = 'sending', due = NULL, since = ?2,
+            fence = fence + 1, attempts = ?3
+        WHERE id = ?1";
+    tx.execute(sql, (intent.exchange, at, number))?;
+    let sql = "INSERT INTO attempts (exchange, number, started_at, request_digest)
+        VALUES (?1, ?2, ?3, ?4)";
+    tx.execute(sql, (intent.exchange, number, at, &intent.request_digest))?;
+    if let Some(draft) = &intent.record {
+        tx.append(draft)?;
+    }
+    Ok(true)
+}
+
+/// A settlement whose answers are sealed already.
+pub(super) struct Prepared {
+    settlement: Settlement,
+    outbox: Vec<Sealed>,
+}
+
+/// What an answer is sealed for.
+pub(super) fn label(exchange: i64, message_id: &str) -> String {
+    format!("outbox {exchange} {message_id}")
+}
+
+/// Seals the answers on their caller's thread.
+pub(super) fn prepare(keys: &Keys, settlement: Settlement) -> Result<Prepared, StoreError> {
+    let seal = |outgoing: &NewOutgoing| {
+        keys.seal(&label(settlement.exchange, &outgoing.message_id), outgoing.body.expose())
+    };
+    let outbox = settlement.outbox.iter().map(seal).collect::<Result<_, _>>()?;
+    Ok(Prepared { settlement, outbox })
+}
+
+/// What a settlement needs to know of its exchange.
+struct Held {
+    message: i64,
+    counterpart: String,
+    lane: i64,
+    attempts: i64,
+    maybe_applied: bool,
+}
+
+/// The columns an exchange gets by its next state.
+#[derive(Default)]
+struct Columns<'a> {
+    due: Option<Timestamp>,
+    ticket: Option<&'a str>,
+    failure: Option<&'a Failure>,
+}
+
+/// Writes outcomes.
+pub(super) fn settle(tx: &mut Tx<'_>, prepared: &[Prepared]) -> Result<Vec<Settled>, StoreError> {
+    prepared.iter().map(|one| settle_one(tx, one)).collect()
+}
+
+fn settle_one(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Settled, StoreError> {
+    let settlement = &prepared.settlement;
+    let sql = "SELECT message, counterpart, lane, attempts, maybe_applied, state FROM exchanges
+        WHERE id = ?1 AND fence = ?2";
+    let held = tx.row(sql, (settlement.exchange, settlement.fence), |row| {
+        let held = Held {
+            message: row.get(0)?,
+            counterpart: row.get(1)?,
+            lane: row.get(2)?,
+            attempts: row.get(3)?,
+            maybe_applied: row.get(4)?,
+        };
+        Ok((held, row.get::<_, String>(5)?))
+    })?;
+    let Some((held, state)) = held else { return Ok(Settled::Stale) };
+    if State::from_name(&state).is_none_or(|state| state.is_final() || state == State::Held) {
+        return Ok(Settled::Stale);
+    }
+    let before = held.maybe_applied && !settlement.clear_maybe_applied;
+    let (state, columns) = follow(&settlement.next, before);
+    let maybe_applied = before || state == State::Unknown;
+    write_state(tx, settlement, state, &columns, maybe_applied)?;
+    write_attempt(tx, settlement, held.attempts)?;
+    for (outgoing, sealed) in settlement.outbox.iter().zip(&prepared.outbox) {
+        write_outgoing(tx, settlement.exchange, held.message, outgoing, sealed)?;
+    }
+    tx.append_all(&settlement.record)?;
+    let woke = state.is_final() && promote(tx, &held.counterpart, held.lane, settlement.at)?;
+    Ok(Settled::Done { woke })
+}
+
+/// The state that follows. A refusal proves nothing while an earlier attempt may have been
+/// applied: then a person decides (invariant I4, `dead` means certainly not applied).
+fn follow(next: &Next, maybe_applied: bool) -> (State, Columns<'_>) {
+    match next {
+        Next::Delivered => (State::Delivered, Columns::default()),
+        Next::Dead(failure) => {
+            let state = if maybe_applied { State::Unknown } else { State::Dead };
+            (state, Columns { failure: Some(failure), ..Columns::default() })
+        }
+        Next::Retry { due, failure } => (
+            State::WaitingRetry,
+            Columns { due: Some(*due), failure: Some(failure), ..Columns::default() },
+        ),
+        Next::WaitResult { due, ticket } => (
+            State::WaitingResult,
+            Columns { due: Some(*due), ticket: Some(ticket), ..Columns::default() },
+        ),
+        Next::Unknown { due, failure } => {
+            (State::Unknown, Columns { due: *due, failure: Some(failure), ..Columns::default() })
+        }
+    }
+}
+
+/// The fence rises here too: whoever still holds the old one has nothing to say any more.
+fn write_state(
+    tx: &Tx<'_>,
+    settlement: &Settlement,
+    state: State,
+    columns: &Columns<'_>,
+    maybe_applied: bool,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE exchanges SET state = ?2, due = ?3,
+            since = CASE state WHEN ?2 THEN since ELSE ?4 END,
+            fence = fence + 1, maybe_applied = ?5, was_unknown = was_unknown OR ?6,
+            ticket = ifnull(?7, ticket), code = ?8, stage = ?9, detail = ?10
+        WHERE id = ?1";
+    tx.execute(
+        sql,
+        params![
+            settlement.exchange,
+            state.name(),
+            columns.due.map(Timestamp::as_millisecond),
+            settlement.at.as_millisecond(),
+            maybe_applied,
+            state == State::Unknown,
+            columns.ticket,
+            columns.failure.map(|failure| failure.code.code),
+            columns.failure.map(|failure| failure.stage.name()),
+            columns.failure.map(|failure| failure.detail.as_str()),
+        ],
+    )?;
+    Ok(())
+}
+
+fn write_attempt(tx: &Tx<'_>, settlement: &Settlement, number: i64) -> Result<(), StoreError> {
+    let Some(result) = &settlement.attempt else { return Ok(()) };
+    let sql = "UPDATE attempts SET finished_at = ?3, outcome = ?4, http_status = ?5,
+            response_digest = ?6
+        WHERE exchange = ?1 AND number = ?2";
+    tx.execute(
+        sql,
+        params![
+            settlement.exchange,
+            number,
+            settlement.at.as_millisecond(),
+            result.outcome,
+            result.http_status,
+            result.response_digest,
+        ],
+    )?;
+    Ok(())
+}
+
+fn write_outgoing(
+    tx: &Tx<'_>,
+    exchange: i64,
+    message: i64,
+    outgoing: &NewOutgoing,
+    sealed: &Sealed,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO outbox (exchange, message, routing_key, message_id, message_type,
+            correlation_id, content_type, sealed)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    tx.insert(
+        sql,
+        params![
+            exchange,
+            message,
+            outgoing.routing_key,
+            outgoing.message_id,
+            outgoing.message_type,
+            outgoing.correlation_id,
+            outgoing.content_type,
+            sealed.0,
+        ],
+    )?;
+    Ok(())
+}
+
+/// What was being sent when the process ended may have been applied: it is `unknown`, due now,
+/// never simply sent again. Gives how many there were.
+pub(super) fn recover(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
+    let at = now.as_millisecond();
+    let sql = concat!(
+        "UPDATE attempts SET outcome = 'unknown', finished_at = ?1
+         WHERE outcome IS NULL AND (exchange, number) IN
+            (SELECT id, attempts FROM exchanges WHERE state = 'sending' AND ",
+        open_exchange!(),
+        ")"
+    );
+    tx.execute(sql, [at])?;
+    let sql = concat!(
+        "UPDATE exchanges SET state = 'unknown', due = ?1, since = ?1, fence = fence + 1,
+            maybe_applied = 1, was_unknown = 1, code = ?2, stage = ?3, detail = ''
+         WHERE state = 'sending' AND ",
+        open_exchange!()
+    );
+    let code = codes::INTERRUPTED_WHILE_SENDING.code;
+    let count = tx.execute(sql, (at, code, Stage::Deliver.name()))?;
+    if count > 0 {
+        tx.append(&Draft {
+            outcome: Some("unknown".to_owned()),
+            code: Some(code.to_owned()),
+            reason: Some(format!("exchanges: {count}")),
+            ..Draft::new(Kind::System, Phase::Noted, now)
+        })?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,290 @@
+//! The SQLite home of the store: one file, one writing thread, a few reading ones.
+
+use super::{
+    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Keys, Later,
+    NewMessage, Pending, RecordRow, Settled, Settlement, Store, StoreError,
+};
+use crate::model::clock::SystemClock;
+use crate::model::codes::store as codes;
+use crate::model::{Clock, Secret, State};
+use crate::record::{Draft, GENESIS, Verifier};
+use jiff::Timestamp;
+use reader::Readers;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use writer::{Call, Loop, Shared, Tail, Tx, Writer};
+
+mod accept;
+mod act;
+mod claim;
+mod connection;
+mod exchanges;
+mod reader;
+mod views;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// Connections that read.
+const READERS: usize = 3;
+/// Rows at the end of the record that are checked when the store is opened.
+const TAIL_CHECKED: i64 = 64;
+
+/// Called at named points (`accept:before-commit`, …) on the writer's thread: a test that panics
+/// there has a crash at that very point.
+pub type CrashPoints = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Bytes the database may use; `None`: all the disk has. Beyond it nothing new is accepted,
+    /// while what is under way may use an eighth more to come to its end.
+    pub max_bytes: Option<u64>,
+    /// Calls in one transaction at most.
+    pub group: usize,
+    /// Tells when the restart was, for what it interrupted.
+    pub clock: Arc<dyn Clock>,
+    /// For tests.
+    pub crash_points: Option<CrashPoints>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { max_bytes: None, group: 512, clock: Arc::new(SystemClock), crash_points: None }
+    }
+}
+
+/// The store in one SQLite file. Dropping it waits for what was queued.
+pub struct SqliteStore {
+    keys: Arc<Keys>,
+    shared: Arc<Shared>,
+    readers: Readers,
+    /// None when open for reading only.
+    writer: Option<Writer>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens or creates a store and takes it over: what was `sending` becomes `unknown`.
+    ///
+    /// # Errors
+    /// `T101` when another process has it, `T103` when it is of another version, `T107` when the
+    /// keys are not its own, `T401` when the end of its record does not verify, and what the disk
+    /// and SQLite say.
+    pub fn open(
+        path: &Path,
+        keys: Arc<Keys>,
+        options: Options,
+    ) -> Result<Arc<SqliteStore>, StoreError> {
+        let lock = connection::lock(path)?;
+        let connection = connection::open_writer(path, &keys)?;
+        limit_pages(&connection, options.max_bytes)?;
+        let mut state = Loop {
+            tail: checked_tail(&connection)?,
+            connection,
+            group: options.group.max(1),
+            max_bytes: options.max_bytes,
+            crash_points: options.crash_points,
+            shared: Arc::default(),
+            lock,
+        };
+        state.recover(options.clock.now())?;
+        let shared = Arc::clone(&state.shared);
+        let readers = (0..READERS).map(|_| connection::open_reader(path)).collect::<Result<_, _>>();
+        let readers = Readers::start(readers?, Arc::clone(&shared))?;
+        let (writer, thread) = state.start()?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Arc::new(SqliteStore { keys, shared, readers, writer: Some(writer), thread }))
+    }
+
+    /// Opens a store for commands that only read, also beside a running gateway.
+    ///
+    /// # Errors
+    /// `T102` when there is none, `T103`, `T107` as `open`.
+    pub fn open_read_only(path: &Path, keys: Arc<Keys>) -> Result<Arc<SqliteStore>, StoreError> {
+        let connection = connection::open_read_only(path, &keys)?;
+        let shared = Arc::<Shared>::default();
+        let readers = Readers::start(vec![connection], Arc::clone(&shared))?;
+        let thread = Mutex::new(None);
+        Ok(Arc::new(SqliteStore { keys, shared, readers, writer: None, thread }))
+    }
+
+    /// Transactions committed since it was opened: far fewer than calls, under load.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    async fn write<T, F>(&self, call: Call, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        match &self.writer {
+            Some(writer) => writer.submit(call, run).await,
+            None => Err(StoreError::new(&codes::STORE_READ_ONLY, "")),
+        }
+    }
+
+    fn read<T, F>(&self, run: F) -> Later<'_, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &Keys) -> Result<T, StoreError> + Send + 'static,
+    {
+        let keys = Arc::clone(&self.keys);
+        Box::pin(self.readers.read(move |connection| run(connection, &keys)))
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.writer = None;
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A writer that panicked has rolled back; there is nothing left to do for it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The hard limit leaves an eighth for outcomes of what was accepted before the store was full.
+fn limit_pages(connection: &Connection, max_bytes: Option<u64>) -> Result<(), StoreError> {
+    let Some(max) = max_bytes else { return Ok(()) };
+    let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages = max.saturating_add(max / 8) / size.unsigned_abs().max(1) + 256;
+    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Where the record ends; its last rows must verify, or nothing is appended to them.
+fn checked_tail(connection: &Connection) -> Result<Tail, StoreError> {
+    let sql = "SELECT ifnull(max(sequence), 0) FROM records";
+    let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let start = (last - TAIL_CHECKED).max(0);
+    let before = views::record(connection, start - 1, 1)?;
+    let link = match before.first() {
+        Some(row) if start > 0 && row.sequence == start => row.link.as_str(),
+        _ => GENESIS,
+    };
+    let mut verifier = Verifier::after(start, link);
+    for row in views::record(connection, start, usize::MAX)? {
+        verifier.push(&row);
+    }
+    let verdict = verifier.finish();
+    match verdict.first_bad {
+        None => Ok(Tail { sequence: verdict.head.0, link: verdict.head.1 }),
+        Some((sequence, broken)) => {
+            let detail = format!("sequence {sequence}: {}", broken.reason());
+            Err(StoreError::new(&codes::RECORD_BROKEN, detail))
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn healthy(&self) -> bool {
+        let alive = self.writer.as_ref().is_none_or(Writer::is_alive);
+        alive && self.shared.failed.get().is_none()
+    }
+
+    fn accept(&self, message: NewMessage) -> Later<'_, Accepted> {
+        Box::pin(async move {
+            let prepared = accept::prepare(&self.keys, message)?;
+            self.write(writer::ACCEPT, move |tx| accept::run(tx, &prepared)).await
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> Later<'_, Vec<Claimed>> {
+        self.read(move |connection, keys| claim::claim(connection, keys, &claim))
+    }
+
+    fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
+        Box::pin(self.write(writer::INTEND, move |tx| exchanges::intend(tx, &intents)))
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>> {
+        Box::pin(async move {
+            let prepare = |settlement| exchanges::prepare(&self.keys, settlement);
+            let prepared = settlements.into_iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+            self.write(writer::SETTLE, move |tx| exchanges::settle(tx, &prepared)).await
+        })
+    }
+
+    fn next_due(
+        &self,
+        counterpart: String,
+        operation: String,
+        states: Vec<State>,
+    ) -> Later<'_, Option<Timestamp>> {
+        self.read(move |connection, _| {
+            claim::next_due(connection, &counterpart, &operation, &states)
+        })
+    }
+
+    fn pending(&self, limit: usize) -> Later<'_, Vec<Pending>> {
+        self.read(move |connection, keys| claim::pending(connection, keys, limit))
+    }
+
+    fn published(&self, ids: Vec<i64>, at: Timestamp) -> Later<'_, ()> {
+        Box::pin(self.write(writer::OTHER, move |tx| {
+            let sql = "UPDATE outbox SET published_at = ?2 WHERE id = ?1";
+            let mark = |id: &i64| tx.execute(sql, (id, at.as_millisecond())).map(drop);
+            ids.iter().try_for_each(mark)
+        }))
+    }
+
+    fn act(&self, act: Act) -> Later<'_, Option<State>> {
+        Box::pin(self.write(writer::ACT, move |tx| act::run(tx, &act)))
+    }
+
+    fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()> {
+        Box::pin(self.write(writer::OTHER, move |tx| tx.append_all(&drafts)))
+    }
+
+    fn list(&self, filter: Filter) -> Later<'_, Vec<ExchangeView>> {
+        self.read(move |connection, _| views::list(connection, &filter))
+    }
+
+    fn attempts(&self, exchange: i64) -> Later<'_, Vec<AttemptView>> {
+        self.read(move |connection, _| views::attempts(connection, exchange))
+    }
+
+    fn original(&self, exchange: i64) -> Later<'_, Option<Secret<Vec<u8>>>> {
+        self.read(move |connection, keys| claim::original(connection, keys, exchange))
+    }
+
+    fn counts(&self) -> Later<'_, Vec<Count>> {
+        self.read(|connection, _| views::counts(connection))
+    }
+
+    fn backlog(&self) -> Later<'_, Vec<(String, u64)>> {
+        self.read(|connection, _| views::backlog(connection))
+    }
+
+    fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>> {
+        self.read(move |connection, _| views::record(connection, after, limit))
+    }
+
+    fn cursor(&self, name: String) -> Later<'_, Option<String>> {
+        self.read(move |connection, _| views::cursor(connection, &name))
+    }
+
+    fn set_cursor(&self, name: String, value: String) -> Later<'_, ()> {
+        Box::pin(self.write(writer::OTHER, move |tx| {
+            let sql = "INSERT INTO cursors (name, value) VALUES (?1, ?2)
+                ON CONFLICT DO UPDATE SET value = excluded.value";
+            tx.execute(sql, (&name, &value)).map(drop)
+        }))
+    }
+
+    fn close(&self) -> Later<'_, ()> {
+        Box::pin(async move {
+            match &self.writer {
+                Some(writer) => writer.close().await,
+                None => Ok(()),
+            }
+        })
+    }
+}

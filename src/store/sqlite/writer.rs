@@ -1,0 +1,302 @@
+//! The one thread that writes: it gathers what is ready into one transaction and one fsync.
+
+use super::CrashPoints;
+use super::connection::is_fatal;
+use super::exchanges;
+use crate::model::codes::store as codes;
+use crate::record::{self, Draft};
+use crate::store::StoreError;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, TransactionBehavior};
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{mpsc, oneshot};
+
+/// What kind of call a job is: names its crash points.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    before: &'static str,
+    after: &'static str,
+}
+
+macro_rules! calls {
+    ($($name:ident = $word:literal;)*) => {
+        $(pub(super) const $name: Call = Call {
+            before: concat!($word, ":before-commit"),
+            after: concat!($word, ":after-commit"),
+        };)*
+    };
+}
+calls! { ACCEPT = "accept"; INTEND = "intend"; SETTLE = "settle"; ACT = "act"; OTHER = "other"; }
+
+/// A call on its way to the writer. It may run twice: in the group, then alone.
+trait Work: Send {
+    fn call(&self) -> Call;
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Task<T, F> {
+    call: Call,
+    run: F,
+    output: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Work for Task<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send,
+{
+    fn call(&self) -> Call {
+        self.call
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        self.output = Some((self.run)(tx)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Task { output, reply, .. } = *self;
+        // Where nobody waits any more, what was written stays written.
+        let _ = reply.send(committed.and_then(|()| output.ok_or_else(closed)));
+    }
+}
+
+enum Order {
+    Work(Box<dyn Work>),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+pub(super) fn closed() -> StoreError {
+    StoreError::new(&codes::STORE_CLOSED, "")
+}
+
+/// What the callers and the writer both see.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Set once by an error after which nothing may be trusted.
+    pub failed: OnceLock<StoreError>,
+    /// Committed transactions.
+    pub commits: AtomicU64,
+}
+
+/// The callers' end.
+pub(super) struct Writer {
+    orders: mpsc::Sender<Order>,
+}
+
+impl Writer {
+    /// Queues a call and waits for its commit.
+    pub async fn submit<T, F>(&self, call: Call, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task = Task { call, run, output: None, reply };
+        self.orders.send(Order::Work(Box::new(task))).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Close(reply)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub fn is_alive(&self) -> bool {
+        !self.orders.is_closed()
+    }
+}
+
+/// Where the record ends.
+#[derive(Clone)]
+pub(super) struct Tail {
+    pub sequence: i64,
+    pub link: String,
+}
+
+/// The writer's own end; lives on its thread.
+pub(super) struct Loop {
+    pub connection: Connection,
+    pub tail: Tail,
+    pub group: usize,
+    pub max_bytes: Option<u64>,
+    pub crash_points: Option<CrashPoints>,
+    pub shared: Arc<Shared>,
+    /// Dropped last, when the connection is closed.
+    pub lock: File,
+}
+
+impl Loop {
+    /// Starts the thread. The queue is bounded: callers wait when it is full.
+    pub fn start(self) -> Result<(Writer, std::thread::JoinHandle<()>), StoreError> {
+        let (orders, queue) = mpsc::channel(self.group.max(1) * 2);
+        let thread = std::thread::Builder::new()
+            .name("watashi-store".to_owned())
+            .spawn(move || self.run(queue))
+            .map_err(|error| StoreError::new(&codes::STORE_NOT_OPENED, error.kind().to_string()))?;
+        Ok((Writer { orders }, thread))
+    }
+
+    /// The first transaction of a start: what the last end interrupted is `unknown`.
+    pub fn recover(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let transaction =
+            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        let tail = self.tail.clone();
+        let mut tx = Tx { connection: &self.connection, tail, max_bytes: None };
+        exchanges::recover(&mut tx, now)?;
+        let tail = tx.tail;
+        transaction.commit()?;
+        self.tail = tail;
+        Ok(())
+    }
+
+    fn run(mut self, mut queue: mpsc::Receiver<Order>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut group = Vec::new();
+            let mut close = None;
+            let mut next = Some(first);
+            while let Some(order) = next.take() {
+                match order {
+                    Order::Work(work) => group.push(work),
+                    Order::Close(reply) => close = Some(reply),
+                }
+                if close.is_none() && group.len() < self.group {
+                    next = queue.try_recv().ok();
+                }
+            }
+            self.commit(group);
+            if let Some(reply) = close {
+                let _ = reply.send(self.checkpoint());
+                break;
+            }
+        }
+        let Loop { connection, lock, .. } = self;
+        drop(connection);
+        drop(lock);
+    }
+
+    fn checkpoint(&self) -> Result<(), StoreError> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// One transaction for all; should one call spoil it, each gets a transaction of its own, so
+    /// that a bad message harms only itself.
+    fn commit(&mut self, mut group: Vec<Box<dyn Work>>) {
+        let together = self.transaction(&mut group);
+        let alone = together.as_ref().is_err_and(|error| !is_fatal(error)) && group.len() > 1;
+        for mut work in group {
+            let outcome = match alone {
+                true => self.transaction(std::slice::from_mut(&mut work)),
+                false => together.clone(),
+            };
+            work.answer(outcome);
+        }
+    }
+
+    fn transaction(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        if let Some(error) = self.shared.failed.get() {
+            return Err(error.clone());
+        }
+        let outcome = self.try_transaction(group);
+        if let Err(error) = &outcome
+            && is_fatal(error)
+        {
+            tracing::error!(code = error.code.code, detail = %error.detail, "store failed");
+            // Only this thread and readers set it; the first error is the one that counts.
+            let _ = self.shared.failed.set(error.clone());
+        }
+        outcome
+    }
+
+    fn try_transaction(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+        let transaction =
+            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        let max_bytes = self.max_bytes;
+        let mut tx = Tx { connection: &self.connection, tail: self.tail.clone(), max_bytes };
+        for work in group.iter_mut() {
+            work.run(&mut tx)?;
+        }
+        let tail = tx.tail;
+        self.reach(group, |call| call.before);
+        transaction.commit()?;
+        self.tail = tail;
+        self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        self.reach(group, |call| call.after);
+        Ok(())
+    }
+
+    fn reach(&self, group: &[Box<dyn Work>], point: fn(Call) -> &'static str) {
+        if let Some(reached) = &self.crash_points {
+            group.iter().for_each(|work| reached(point(work.call())));
+        }
+    }
+}
+
+/// One transaction under way: what the calls write through.
+pub(super) struct Tx<'c> {
+    connection: &'c Connection,
+    tail: Tail,
+    max_bytes: Option<u64>,
+}
+
+impl Tx<'_> {
+    /// Runs a statement; gives the number of rows changed.
+    pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// Inserts one row; gives its id.
+    pub fn insert(&self, sql: &str, params: impl Params) -> Result<i64, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?.insert(params)?)
+    }
+
+    /// The first row, if any.
+    pub fn row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+
+    /// Refuses new messages beyond `max_bytes`. What is under way may go on: `max_page_count`
+    /// leaves room above it for outcomes.
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        let Some(max) = self.max_bytes else { return Ok(()) };
+        let sql = "SELECT (page_count - freelist_count) * page_size
+            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        let used: Option<i64> = self.row(sql, [], |row| row.get(0))?;
+        match used {
+            Some(used) if used.unsigned_abs() < max => Ok(()),
+            _ => Err(StoreError::new(&codes::STORE_FULL, format!("limit of {max} bytes"))),
+        }
+    }
+
+    /// Appends an entry to the record: the next sequence, linked to the one before.
+    pub fn append(&mut self, draft: &Draft) -> Result<(), StoreError> {
+        let entry = draft
+            .canonical()
+            .map_err(|_| StoreError::new(&codes::STORE_REFUSED, "an entry has no text form"))?;
+        let sequence = self.tail.sequence + 1;
+        let (leaf, link) = record::leaf_and_link(&self.tail.link, &entry);
+        let sql = "INSERT INTO records (sequence, entry, leaf, link) VALUES (?1, ?2, ?3, ?4)";
+        self.execute(sql, (sequence, &entry, leaf, &link))?;
+        self.tail = Tail { sequence, link };
+        Ok(())
+    }
+
+    /// Appends several.
+    pub fn append_all(&mut self, drafts: &[Draft]) -> Result<(), StoreError> {
+        drafts.iter().try_for_each(|draft| self.append(draft))
+    }
+}

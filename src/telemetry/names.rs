@@ -1,0 +1,85 @@
+//! The register of metric names and log fields. A name is used nowhere before it stands here.
+
+/// One metric and what it counts.
+#[derive(Debug)]
+pub struct Metric {
+    /// Prometheus name.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// What it tells, with its unit.
+    pub help: &'static str,
+    /// Label names; values come from closed sets (routes, counterparts, codes, states).
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! metrics_register {
+    ($($constant:ident = $name:literal, $kind:literal, [$($label:literal),*], $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+        /// Every metric, in order.
+        pub const METRICS: &[Metric] = &[
+            $(Metric { name: $name, kind: $kind, help: $help, labels: &[$($label),*] }),*
+        ];
+    };
+}
+
+metrics_register! {
+    ACCEPTED = "watashi_accepted_total", "counter", ["source", "result"],
+        "Messages made durable: result is new, duplicate, quarantined or dead";
+    REFUSED = "watashi_ingest_refused_total", "counter", ["code"],
+        "Messages refused at HTTP ingest; the sender still has them";
+    SETTLED = "watashi_settled_total", "counter", ["route", "outcome"],
+        "Settlements: outcome is delivered, dead, retry, waiting-result or unknown";
+    DEAD = "watashi_dead_total", "counter", ["route", "stage", "code"],
+        "Exchanges that became dead";
+    ATTEMPT_SECONDS = "watashi_attempt_seconds", "histogram", ["counterpart", "operation"],
+        "Time from the first byte of a request to its judged answer, in seconds";
+    EXCHANGES = "watashi_exchanges", "gauge", ["route", "state"],
+        "Exchanges by state, from the store";
+    BACKLOG = "watashi_backlog", "gauge", ["counterpart"],
+        "Exchanges not yet ended";
+    OUTBOX_PENDING = "watashi_outbox_pending", "gauge", [],
+        "Answers waiting to be taken by upstream";
+    BREAKER_OPEN = "watashi_breaker_open", "gauge", ["counterpart"],
+        "1 while a counterpart is left alone after failures";
+    PUBLISHED = "watashi_published_total", "counter", ["result"],
+        "Answers published to upstream: result is confirmed or failed";
+    ACCEPTING = "watashi_accepting", "gauge", [],
+        "1 while new messages are taken";
+    STORE_HEALTHY = "watashi_store_healthy", "gauge", [],
+        "1 while the store and with it the record can be written";
+    BROKER_CONNECTED = "watashi_broker_connected", "gauge", [],
+        "1 while the broker is connected and consumed";
+    PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
+        "Items pulled: result is new, duplicate or failed";
+    CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],
+        "Seconds until the client certificate expires";
+    RECORD_ENTRIES = "watashi_record_entries", "gauge", [],
+        "Sequence of the last entry of the record";
+}
+
+/// Log fields an event may carry, with their meaning. `tests/fast` holds the code to this list.
+pub const LOG_FIELDS: &[(&str, &str)] = &[
+    ("stage", "station of the message"),
+    ("code", "registered code"),
+    ("message_id", "the sender's id"),
+    ("message_type", "type of the message"),
+    ("source", "who sent it"),
+    ("route", "route name"),
+    ("counterpart", "counterpart name"),
+    ("operation", "operation name"),
+    ("exchange", "row of the exchange"),
+    ("attempt", "number of the attempt"),
+    ("outcome", "what came of it"),
+    ("status", "HTTP status"),
+    ("detail", "safe text"),
+    ("count", "a number of things"),
+    ("due", "when it is tried again"),
+    ("address", "a listening address"),
+    ("bundle", "digest of the definitions"),
+    ("action", "what a person should do"),
+    ("correlation_id", "the exchange this answers"),
+    ("version", "version of the gateway"),
+    ("queue", "broker queue"),
+    ("seconds", "a duration"),
+];

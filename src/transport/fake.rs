@@ -1,0 +1,131 @@
+//! Scripted counterparts and publishers for tests of the pipeline; they do no I/O.
+
+use super::{Outgoing, PublishError, Publisher, Request, Response, SendError, Target};
+use futures_util::future::BoxFuture;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+type Answer = Box<dyn FnOnce(&Request) -> Result<Response, SendError> + Send>;
+
+/// A target that answers from a script and remembers what it was sent.
+#[derive(Default)]
+pub struct FakeTarget {
+    script: Mutex<VecDeque<Answer>>,
+    fallback: Mutex<Option<Response>>,
+    requests: Mutex<Vec<Request>>,
+    forgotten: AtomicUsize,
+}
+
+impl FakeTarget {
+    /// A target with an empty script.
+    pub fn new() -> FakeTarget {
+        FakeTarget::default()
+    }
+
+    /// Adds one line to the script: how to answer the next request not yet spoken for.
+    pub fn then(
+        &self,
+        answer: impl FnOnce(&Request) -> Result<Response, SendError> + Send + 'static,
+    ) -> &FakeTarget {
+        lock(&self.script).push_back(Box::new(answer));
+        self
+    }
+
+    /// Adds an answer with this status, `application/json` and this body.
+    pub fn then_json(&self, status: u16, body: &'static str) -> &FakeTarget {
+        self.then(move |_| Ok(json(status, body)))
+    }
+
+    /// Adds a failure.
+    pub fn then_error(&self, error: SendError) -> &FakeTarget {
+        self.then(move |_| Err(error))
+    }
+
+    /// Answers whatever comes after the end of the script; without it that is a server error 599.
+    pub fn always_json(&self, status: u16, body: &'static str) -> &FakeTarget {
+        *lock(&self.fallback) = Some(json(status, body));
+        self
+    }
+
+    /// Every request so far, in the order of sending.
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.requests).clone()
+    }
+
+    /// How often the credentials were dropped.
+    pub fn times_forgotten(&self) -> usize {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+}
+
+impl Target for FakeTarget {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, SendError>> {
+        Box::pin(async move {
+            let answer = lock(&self.script).pop_front();
+            lock(&self.requests).push(request.clone());
+            match answer {
+                Some(answer) => answer(&request),
+                None => Ok(lock(&self.fallback).clone().unwrap_or_else(|| json(599, ""))),
+            }
+        })
+    }
+
+    fn forget_credentials(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// An answer with a JSON body and no `Retry-After`.
+pub fn json(status: u16, body: &'static str) -> Response {
+    Response {
+        status,
+        content_type: "application/json".to_owned(),
+        retry_after: None,
+        body: body.into(),
+    }
+}
+
+/// A publisher that fails as scripted, then takes everything; it remembers what it took.
+#[derive(Default)]
+pub struct FakePublisher {
+    failures: Mutex<VecDeque<PublishError>>,
+    published: Mutex<Vec<Outgoing>>,
+}
+
+impl FakePublisher {
+    /// A publisher that takes everything.
+    pub fn new() -> FakePublisher {
+        FakePublisher::default()
+    }
+
+    /// Fails the next publish not yet spoken for.
+    pub fn then_fail(&self, error: PublishError) -> &FakePublisher {
+        lock(&self.failures).push_back(error);
+        self
+    }
+
+    /// Every message taken so far, in order.
+    pub fn published(&self) -> Vec<Outgoing> {
+        lock(&self.published).clone()
+    }
+}
+
+impl Publisher for FakePublisher {
+    fn publish(&self, message: Outgoing) -> BoxFuture<'_, Result<(), PublishError>> {
+        Box::pin(async move {
+            match lock(&self.failures).pop_front() {
+                Some(error) => Err(error),
+                None => {
+                    lock(&self.published).push(message);
+                    Ok(())
+                }
+            }
+        })
+    }
+}
+
+/// A poisoned lock only means that another test thread failed while holding it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

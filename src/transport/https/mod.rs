@@ -1,0 +1,20 @@
+//! HTTPS in both directions: the client to counterparts and the listener for what comes in.
+
+pub mod auth;
+pub mod client;
+pub mod failure;
+pub mod probe;
+pub mod resolve;
+pub mod server;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod tls;
+
+pub use auth::{AuthSettings, Credentials};
+pub use client::{HttpsSettings, HttpsTarget};
+pub use probe::{Probe, probe};
+pub use resolve::{AllowList, Network};
+pub use server::{PeerCertificate, serve, serve_plain};
+pub use tls::{Identity, PeerName, ServerTls, expires_at};
