@@ -199,8 +199,12 @@ impl IntermediateServer {
             ("information".to_owned(), information.clone()),
             ("not_disclosed".to_owned(), hidden),
         ]);
-        let inquiry =
-            Inquiry { person: person.clone(), information, request_key: request_key.clone(), ready_ms };
+        let inquiry = Inquiry {
+            person: person.clone(),
+            information,
+            request_key: request_key.clone(),
+            ready_ms,
+        };
         state.inquiries.insert(processing.clone(), inquiry);
         let applied = Applied { operation: "inquiry", key: request_key, person, content };
         self.ledger.apply(INTERMEDIATE_SERVER, cause, applied);
