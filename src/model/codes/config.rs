@@ -54,4 +54,7 @@ codes! {
     PORT_IN_USE = "C208", Configuration, "address in use",
         "Another process listens on this address.",
         "Stop the other process or choose another port.";
+    CREDENTIALS_MISSING = "C209", Configuration, "credentials missing",
+        "The adapter says that this counterpart wants credentials, and its section names none.",
+        "Add `client-id` and `client-secret` to the section that the message names.";
 }

@@ -1,0 +1,191 @@
+//! From configuration to what connects: keys, counterparts, the broker, our own listener. Reads
+//! the files and variables that references name; connects nothing.
+
+use super::reference::{Reference, Unresolved};
+use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig};
+use crate::adapter::Auth;
+use crate::model::codes::config as codes;
+use crate::model::{Clock, Code, Secret};
+use crate::store::StoreError;
+use crate::store::keys::Keys;
+use crate::transport::Method;
+use crate::transport::amqp;
+use crate::transport::https::auth::LoginToken;
+use crate::transport::https::client::SettingsError;
+use crate::transport::https::{
+    AllowList, AuthSettings, Credentials, HttpsSettings, HttpsTarget, Identity, ServerTls,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
+
+/// Why something cannot be started; names references, never what they resolve to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartProblem {
+    /// The registered code.
+    pub code: &'static Code,
+    /// Safe text.
+    pub detail: String,
+}
+
+impl StartProblem {
+    /// A problem of a registered code; `detail` must be safe to show.
+    pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
+        StartProblem { code, detail: detail.into() }
+    }
+}
+
+impl std::fmt::Display for StartProblem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.code, self.code.title)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.detail) }
+    }
+}
+
+impl std::error::Error for StartProblem {}
+
+impl From<Unresolved> for StartProblem {
+    fn from(error: Unresolved) -> Self {
+        StartProblem { code: error.code, detail: error.detail }
+    }
+}
+
+impl From<StoreError> for StartProblem {
+    fn from(error: StoreError) -> Self {
+        StartProblem { code: error.code, detail: error.detail }
+    }
+}
+
+impl From<SettingsError> for StartProblem {
+    fn from(error: SettingsError) -> Self {
+        StartProblem { code: error.code, detail: error.detail }
+    }
+}
+
+impl From<amqp::BrokerError> for StartProblem {
+    fn from(error: amqp::BrokerError) -> Self {
+        StartProblem { code: error.code, detail: error.detail }
+    }
+}
+
+/// The sealing keys: each reference holds 32 bytes in base64.
+///
+/// # Errors
+/// `C201`, `C202` for references, `C203` for what is not base64, `T301`–`T306` for the rest.
+pub fn keys(config: &Config) -> Result<Keys, StartProblem> {
+    let mut masters = Vec::with_capacity(config.keys.masters.len());
+    for (id, reference) in &config.keys.masters {
+        let text = reference.secret()?;
+        let bytes = STANDARD.decode(text.expose().trim()).map_err(|_| {
+            let detail = format!("key `{id}` ({}) is not base64", reference.shown());
+            StartProblem::new(&codes::BAD_KEY, detail)
+        })?;
+        masters.push((id.clone(), Secret::new(bytes)));
+    }
+    Ok(Keys::from_masters(&config.keys.current, masters)?)
+}
+
+/// The client to one counterpart; `name` is its adapter's.
+///
+/// # Errors
+/// `C201`, `C202` for references, `C209` for credentials that the adapter needs and the section
+/// does not give, `N231` and `N203` for what cannot be used.
+pub fn https_target(
+    name: &str,
+    counterpart: &CounterpartConfig,
+    auth: &Auth,
+    clock: Arc<dyn Clock>,
+) -> Result<HttpsTarget, StartProblem> {
+    let ca = counterpart.ca.text()?.into_bytes();
+    let mut settings = HttpsSettings::new(name, counterpart.base_url.clone(), ca);
+    settings.identity = match (&counterpart.client_certificate, &counterpart.client_key) {
+        (Some(certificate), Some(key)) => Some(identity(certificate, key)?),
+        (None, None) => None,
+        _ => {
+            let detail =
+                format!("[counterpart.{name}]: client-certificate and client-key go together");
+            return Err(StartProblem::new(&codes::BAD_CERTIFICATE, detail));
+        }
+    };
+    settings.addresses =
+        AllowList { networks: counterpart.addresses.clone(), ..AllowList::default() };
+    settings.auth = auth_settings(name, counterpart, auth)?;
+    HttpsTarget::new(settings, clock).map_err(|error| {
+        StartProblem::new(error.code, format!("[counterpart.{name}] {}", error.detail))
+    })
+}
+
+/// Where the broker is.
+///
+/// # Errors
+/// `C201`, `C202` for references, `N107` for a URL that cannot be used.
+pub fn broker(config: &AmqpConfig) -> Result<amqp::Settings, StartProblem> {
+    let mut settings = amqp::Settings::new(config.url.secret()?);
+    settings.ca = match &config.ca {
+        Some(ca) => Some(ca.text()?.into_bytes()),
+        None => None,
+    };
+    settings.prefetch = config.prefetch;
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Certificate, key and client authority of the ingest listener. Clients need a certificate
+/// unless there are tokens that prove who they are.
+///
+/// # Errors
+/// `C201`, `C202` for references.
+pub fn server_tls(config: &IngestConfig) -> Result<ServerTls, StartProblem> {
+    let client_ca = match &config.client_ca {
+        Some(ca) => Some(ca.text()?.into_bytes()),
+        None => None,
+    };
+    Ok(ServerTls {
+        identity: identity(&config.certificate, &config.key)?,
+        require_client: client_ca.is_some() && config.tokens.is_empty(),
+        client_ca,
+    })
+}
+
+fn identity(certificate: &Reference, key: &Reference) -> Result<Identity, StartProblem> {
+    Ok(Identity {
+        certificate_pem: certificate.text()?.into_bytes(),
+        key_pem: Secret::new(key.secret()?.expose().clone().into_bytes()),
+    })
+}
+
+fn auth_settings(
+    name: &str,
+    counterpart: &CounterpartConfig,
+    auth: &Auth,
+) -> Result<AuthSettings, StartProblem> {
+    let credentials = || -> Result<Credentials, StartProblem> {
+        let missing = |key: &str| {
+            StartProblem::new(&codes::CREDENTIALS_MISSING, format!("[counterpart.{name}] {key}"))
+        };
+        let id = counterpart.client_id.clone().ok_or_else(|| missing("client-id"))?;
+        let secret = counterpart.client_secret.as_ref().ok_or_else(|| missing("client-secret"))?;
+        Ok(Credentials { id: Secret::new(id), secret: secret.secret()? })
+    };
+    Ok(match auth.clone() {
+        Auth::None => AuthSettings::None,
+        Auth::Basic => AuthSettings::Basic(credentials()?),
+        Auth::ClientSecretBasic { token_path, scope } => {
+            AuthSettings::ClientSecretBasic { credentials: credentials()?, token_path, scope }
+        }
+        Auth::ClientSecretJwt { token_path, scope } => {
+            AuthSettings::ClientSecretJwt { credentials: credentials()?, token_path, scope }
+        }
+        Auth::LoginToken { path, body, token, header, prefix } => {
+            AuthSettings::LoginToken(LoginToken {
+                credentials: credentials()?,
+                method: Method::Post,
+                path,
+                body,
+                token_field: token,
+                header,
+                prefix,
+            })
+        }
+    })
+}
