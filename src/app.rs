@@ -1,1 +1,386 @@
-//! ...
+//! Composition root: the one file that joins definitions, store, transports, pipeline and
+//! listeners, and that knows in which order they start and stop.
+
+use crate::adapter::{Adapter, Bundle, Destination, Interaction};
+use crate::config::connect::{self, StartProblem};
+use crate::config::{Config, definitions};
+use crate::diagnostic::render;
+use crate::model::clock::SystemClock;
+use crate::model::codes::config as codes;
+use crate::model::{Clock, Code};
+use crate::ops::{self, Ops};
+use crate::pipeline::accept::{Arrival, Origin, accept};
+use crate::pipeline::worker::{self, Work};
+use crate::pipeline::{Context, Counterpart, Settings, guard, outbox, pull};
+use crate::store::sqlite::Options;
+use crate::store::{SqliteStore, Store};
+use crate::telemetry::{logging, metrics as metrics_register};
+use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
+use crate::transport::https::{self, ServerTls};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// Why the gateway did not start, or did not stop well.
+#[derive(Debug)]
+pub struct StartError {
+    /// The registered code.
+    pub code: &'static Code,
+    /// Safe text; for definitions all problems, rendered.
+    pub detail: String,
+    exit: u8,
+}
+
+impl StartError {
+    /// Exit code of the process: 69 unavailable, 78 configuration.
+    pub fn exit_code(&self) -> u8 {
+        self.exit
+    }
+
+    fn configuration(code: &'static Code, detail: impl Into<String>) -> StartError {
+        StartError { code, detail: detail.into(), exit: 78 }
+    }
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}: {}", self.code.code, self.code.title, self.detail)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StartProblem> for StartError {
+    fn from(problem: StartProblem) -> StartError {
+        StartError::configuration(problem.code, problem.detail)
+    }
+}
+
+/// Runs the gateway until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start: definitions with errors, keys missing, store not usable, address in use.
+/// A broker or counterpart that is down is no reason not to start.
+pub async fn run(config: Config) -> Result<(), StartError> {
+    logging::start(&config.log);
+    let metrics = metrics_register::start();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let bundle = Arc::new(load_bundle(&config)?);
+    let keys = Arc::new(connect::keys(&config)?);
+    let options = Options {
+        max_bytes: config.store.max_bytes,
+        clock: Arc::clone(&clock),
+        ..Options::default()
+    };
+    let store = SqliteStore::open(&config.store.path, Arc::clone(&keys), options)
+        .map_err(|error| StartError { code: error.code, detail: error.detail, exit: 69 })?;
+    let counterparts = counterparts(&config, &bundle, &clock)?;
+    let cx = Arc::new(Context {
+        bundle,
+        store: store.clone(),
+        keys,
+        clock: Arc::clone(&clock),
+        counterparts,
+        settings: Settings {
+            municipalities: config.municipalities.clone(),
+            max_body: config.max_body,
+            max_backlog: config.store.max_backlog,
+            drain: config.drain,
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: crate::pipeline::context::Accepting::default(),
+    });
+    let (stop_sources, sources_stop) = watch::channel(false);
+    let (stop_work, work_stop) = watch::channel(false);
+    let mut sources = JoinSet::new();
+    let mut work = JoinSet::new();
+
+    // Listeners first, so that an address in use is said before anything is consumed.
+    let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
+    let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
+    listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
+    start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
+    tracing::info!(bundle = cx.bundle.digest(), version = env!("CARGO_PKG_VERSION"), "started");
+
+    wait_for_stop().await;
+    tracing::info!("stopping: no new messages are taken, what is under way is finished");
+    ops.stopping();
+    stop_sources.send_replace(true);
+    drain(&mut sources, config.drain).await;
+    stop_work.send_replace(true);
+    drain(&mut work, config.drain + Duration::from_secs(5)).await;
+    if let Err(error) = store.close().await {
+        tracing::error!(code = error.code.code, detail = error.detail, "store not closed cleanly");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Reads and checks all definitions.
+///
+/// # Errors
+/// All problems, rendered.
+pub fn load_bundle(config: &Config) -> Result<Bundle, StartError> {
+    let mut problems = Vec::new();
+    let files = definitions::read(&config.definitions, &mut problems);
+    if files.is_empty() {
+        return Err(StartError::configuration(
+            &codes::NO_DEFINITIONS,
+            config.definitions.display().to_string(),
+        ));
+    }
+    let bundle = Bundle::build(&files, &config.enabled, &config.overrides(), &mut problems);
+    bundle.ok_or_else(|| {
+        let first = problems.first().map_or(&codes::NO_DEFINITIONS, |problem| problem.code);
+        StartError::configuration(
+            first,
+            format!("definitions have errors\n\n{}", render::text(&problems)),
+        )
+    })
+}
+
+/// The counterparts that enabled routes lead to, each with its client.
+fn counterparts(
+    config: &Config,
+    bundle: &Bundle,
+    clock: &Arc<dyn Clock>,
+) -> Result<HashMap<String, Arc<Counterpart>>, StartError> {
+    if let Some(name) = config.counterparts.keys().find(|name| !bundle.adapters.contains_key(*name))
+    {
+        return Err(StartError::configuration(&codes::UNKNOWN_COUNTERPART, name));
+    }
+    let mut found = HashMap::new();
+    for adapter in enabled_adapters(bundle) {
+        let Some(settings) = config.counterparts.get(&adapter.name) else {
+            let detail = format!("[counterpart.{}]", adapter.name);
+            return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
+        };
+        let target =
+            connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
+        let counterpart = Counterpart::new(Arc::clone(&adapter), Arc::new(target));
+        found.insert(adapter.name.clone(), Arc::new(counterpart));
+    }
+    Ok(found)
+}
+
+fn enabled_adapters(bundle: &Bundle) -> Vec<Arc<Adapter>> {
+    let mut names = BTreeSet::new();
+    let enabled = bundle.routes().filter(|route| bundle.is_enabled(&route.name));
+    enabled
+        .filter(|route| names.insert(route.adapter.name.clone()))
+        .map(|route| Arc::clone(&route.adapter))
+        .collect()
+}
+
+/// The broker's three tasks: consume, publish, pause with the guard.
+fn broker(
+    config: &Config,
+    cx: &Arc<Context>,
+    sources_stop: &watch::Receiver<bool>,
+    work_stop: &watch::Receiver<bool>,
+    sources: &mut JoinSet<()>,
+    work: &mut JoinSet<()>,
+) -> Result<Option<Control>, StartError> {
+    let Some(amqp) = &config.amqp else { return Ok(None) };
+    let settings = connect::broker(amqp)?;
+    let unusable = |error: crate::transport::amqp::BrokerError| {
+        StartError::configuration(error.code, error.detail)
+    };
+    let (source, control, acknowledger) = Source::new(settings.clone()).map_err(unusable)?;
+    let publisher = AmqpPublisher::start(settings.clone(), work_stop.clone()).map_err(unusable)?;
+    let (sink, deliveries) = mpsc::channel(usize::from(settings.prefetch));
+    sources.spawn(source.run(sink, sources_stop.clone()));
+    sources.spawn(take(deliveries, acknowledger, Arc::clone(cx)));
+    sources.spawn(follow_guard(control.clone(), Arc::clone(cx), sources_stop.clone()));
+    work.spawn(outbox::run(Arc::new(publisher), Arc::clone(cx), work_stop.clone()));
+    Ok(Some(control))
+}
+
+/// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
+/// once (bounded by the prefetch), so that the store can group them; their order within the store
+/// is the order of arrival, because each is handed to it before the next is read.
+async fn take(
+    mut deliveries: mpsc::Receiver<Delivery>,
+    acknowledger: Acknowledger,
+    cx: Arc<Context>,
+) {
+    let mut waiting = futures_util::stream::FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            delivery = deliveries.recv() => {
+                let Some(delivery) = delivery else { break };
+                let (cx, acknowledger) = (Arc::clone(&cx), acknowledger.clone());
+                let mut accepting = Box::pin(take_one(delivery, acknowledger, cx));
+                // Polled once here: the message is queued at the store before the next one.
+                if futures_util::poll!(&mut accepting).is_pending() {
+                    waiting.push(accepting);
+                }
+            }
+            Some(()) = futures_util::StreamExt::next(&mut waiting), if !waiting.is_empty() => {}
+        }
+    }
+    while futures_util::StreamExt::next(&mut waiting).await.is_some() {}
+}
+
+async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Context>) {
+    let receipt = delivery.receipt;
+    let arrival = arrival(delivery);
+    loop {
+        match accept(arrival.clone(), &cx).await {
+            Ok(_) => return acknowledger.complete([receipt]),
+            Err(error) => {
+                // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
+                tracing::error!(
+                    code = error.code.code,
+                    detail = error.detail,
+                    "message not stored yet: trying again"
+                );
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+fn arrival(delivery: Delivery) -> Arrival {
+    let Delivery { mut properties, body, undeliverable, receipt: _ } = delivery;
+    let source = properties.user_id.unwrap_or_else(|| "amqp".to_owned());
+    let routing_key = Some(properties.routing_key).filter(|key| !key.is_empty());
+    Arrival {
+        source,
+        origin: match undeliverable {
+            Some(dead) => Origin::Undeliverable { reason: dead.reason },
+            None => Origin::Upstream,
+        },
+        message_id: properties.message_id,
+        message_type: properties.message_type.or(routing_key),
+        content_type: properties.content_type,
+        correlation_id: properties.correlation_id,
+        reply_to: properties.reply_to,
+        traceparent: properties.headers.remove("traceparent"),
+        operator: properties.headers.remove("watashi-operator"),
+        municipality: properties.headers.remove("watashi-municipality"),
+        body,
+    }
+}
+
+/// Pauses consumption while the guard refuses new messages.
+async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Receiver<bool>) {
+    let mut accepting = cx.accepting.subscribe();
+    loop {
+        let refused = accepting.borrow_and_update().is_some();
+        if refused {
+            control.pause()
+        } else {
+            control.resume()
+        }
+        tokio::select! {
+            changed = accepting.changed() => if changed.is_err() { return },
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+async fn listen(
+    config: &Config,
+    ops: &Arc<Ops>,
+    sources_stop: &watch::Receiver<bool>,
+    work_stop: &watch::Receiver<bool>,
+    sources: &mut JoinSet<()>,
+    work: &mut JoinSet<()>,
+) -> Result<(), StartError> {
+    let listener = bind(config.ops.listen).await?;
+    work.spawn(https::serve_plain(listener, ops::router(Arc::clone(ops)), work_stop.clone()));
+    if let Some(ingest) = &config.ingest {
+        let tls: ServerTls = connect::server_tls(ingest)?;
+        let listener = bind(ingest.listen).await?;
+        let router = ops::ingest::router(Arc::clone(ops));
+        let served =
+            https::serve(listener, &tls, router, sources_stop.clone()).map_err(|error| {
+                StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string())
+            })?;
+        sources.spawn(served);
+    }
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError {
+        code: &codes::PORT_IN_USE,
+        detail: format!("{address}: {}", error.kind()),
+        exit: 69,
+    })
+}
+
+/// One worker per operation that an enabled route leads to, the pulls, and the guard.
+fn start_work(
+    cx: &Arc<Context>,
+    work_stop: &watch::Receiver<bool>,
+    sources_stop: &watch::Receiver<bool>,
+    sources: &mut JoinSet<()>,
+    work: &mut JoinSet<()>,
+) {
+    sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    for counterpart in cx.counterparts.values() {
+        let adapter = &counterpart.adapter;
+        let publishes = cx.bundle.routes().any(|route| {
+            route.adapter.name == adapter.name
+                && matches!(route.destination, Destination::Publish(_))
+        });
+        if publishes {
+            work.spawn(worker::run(
+                Work::Publish,
+                Arc::clone(counterpart),
+                Arc::clone(cx),
+                work_stop.clone(),
+            ));
+        }
+        for operation in adapter.operations.values() {
+            let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
+            if operation.interaction == Interaction::Pull {
+                sources.spawn(pull::run(
+                    operation,
+                    counterpart,
+                    Arc::clone(cx),
+                    sources_stop.clone(),
+                ));
+            } else {
+                let job = Work::Operation(operation);
+                work.spawn(worker::run(job, counterpart, Arc::clone(cx), work_stop.clone()));
+            }
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once, which the order of
+/// writes makes safe.
+async fn wait_for_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+}
+
+async fn drain(tasks: &mut JoinSet<()>, limit: Duration) {
+    let finish = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(limit, finish).await.is_err() {
+        tracing::warn!("some tasks did not stop in time");
+        tasks.abort_all();
+    }
+}

@@ -4,68 +4,179 @@
 //! layout. decode(encode(document)) = document for every document valid under the schema, and
 //! nothing is replaced silently. A nil with a reason is the object `{"$nil": "REASON"}`.
 
-use crate::{diagnostic::Diagnostic, model::Code, schema::Schema};
+mod field;
+pub mod json;
+mod table;
+mod xml;
+
+pub use crate::model::json::{DecodeError, Limits};
+
+use crate::diagnostic::Diagnostic;
+use crate::model::Code;
+use crate::schema::{Schema, Shape};
 use serde_json::Value;
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use std::fmt;
+
+/// How bytes are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
+    /// JSON, UTF-8.
     Json,
+    /// XML 1.0, UTF-8, laid out by `x-xml` and `xml`.
     Xml,
+    /// Comma-separated values, laid out by `x-csv`.
     Csv,
+    /// Lines of fixed width, laid out by `x-fixed`.
     Fixed,
 }
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    pub max_bytes: usize,
-    pub max_depth: usize,
-    pub max_nodes: usize,
-    pub max_string: usize,
+
+impl Format {
+    /// The format of that name in an adapter file.
+    pub fn from_name(name: &str) -> Option<Format> {
+        match name {
+            "json" => Some(Format::Json),
+            "xml" => Some(Format::Xml),
+            "csv" => Some(Format::Csv),
+            "fixed" => Some(Format::Fixed),
+            _ => None,
+        }
+    }
+
+    /// Its name in an adapter file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Xml => "xml",
+            Format::Csv => "csv",
+            Format::Fixed => "fixed",
+        }
+    }
 }
-#[derive(Debug)]
-pub struct Codec;
-#[derive(Debug)]
-pub struct DecodeError {
-    pub code: &'static Code,
-    pub line: usize,
-    pub column: usize,
-    pub path: String,
-    pub detail: String,
-}
-#[derive(Debug)]
+
+/// Why a document cannot be written. Names the place and the kind, never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodeError {
+    /// The registered code.
     pub code: &'static Code,
+    /// JSON pointer into the document; undeclared names are shown as `?`.
     pub path: String,
+    /// What was found and what is allowed.
     pub detail: String,
 }
-impl std::fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.detail)
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.code.code, self.code.title)?;
+        if !self.path.is_empty() {
+            write!(formatter, " ({})", self.path)?;
+        }
+        if self.detail.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.detail) }
     }
 }
-impl std::fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.detail)
-    }
+
+impl std::error::Error for EncodeError {}
+
+/// A format compiled for one schema.
+#[derive(Debug)]
+pub struct Codec {
+    format: Format,
+    plan: Plan,
 }
+
+#[derive(Debug)]
+enum Plan {
+    Json(Box<Shape>),
+    Xml(xml::Xml),
+    Csv(table::Csv),
+    Fixed(table::Fixed),
+}
+
 impl Codec {
-    pub fn compile(_f: Format, _s: &Schema, _d: &mut Vec<Diagnostic>) -> Option<Codec> {
-        None
+    /// Compiles a schema's layout; what is missing or ambiguous becomes diagnostics.
+    pub fn compile(
+        format: Format,
+        schema: &Schema,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Codec> {
+        let mut problems = field::Problems::new(schema);
+        let plan = match format {
+            Format::Json => Some(Plan::Json(Box::new(schema.shape().clone()))),
+            Format::Xml => xml::Xml::compile(schema.shape(), &mut problems).map(Plan::Xml),
+            Format::Csv => table::Csv::compile(schema.shape(), &mut problems).map(Plan::Csv),
+            Format::Fixed => table::Fixed::compile(schema.shape(), &mut problems).map(Plan::Fixed),
+        };
+        let found = problems.diagnostics;
+        let sound = found.is_empty();
+        diagnostics.extend(found);
+        plan.filter(|_| sound).map(|plan| Codec { format, plan })
     }
-    pub fn decode(&self, _b: &[u8], _l: &Limits) -> Result<Value, DecodeError> {
-        Ok(Value::Null)
+
+    /// The format.
+    pub fn format(&self) -> Format {
+        self.format
     }
-    pub fn encode(&self, _v: &Value) -> Result<Vec<u8>, EncodeError> {
-        Ok(vec![])
+
+    /// Reads a document. It is what the layout says; whether it is *valid* the schema says.
+    ///
+    /// # Errors
+    /// Anything that is not exactly the layout.
+    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
+        match &self.plan {
+            Plan::Json(shape) => json::decode(bytes, limits, shape),
+            Plan::Xml(xml) => xml.decode(bytes, limits),
+            Plan::Csv(csv) => csv.decode(bytes, limits),
+            Plan::Fixed(fixed) => fixed.decode(bytes, limits),
+        }
     }
+
+    /// Writes a document that is valid under the schema.
+    ///
+    /// # Errors
+    /// What the layout cannot carry.
+    pub fn encode(&self, document: &Value) -> Result<Vec<u8>, EncodeError> {
+        match &self.plan {
+            Plan::Json(shape) => json::encode(document, shape),
+            Plan::Xml(xml) => xml.encode(document),
+            Plan::Csv(csv) => csv.encode(document),
+            Plan::Fixed(fixed) => fixed.encode(document),
+        }
+    }
+
+    /// The `Content-Type` of what `encode` writes.
     pub fn content_type(&self) -> &str {
-        ""
+        match &self.plan {
+            Plan::Json(_) => "application/json",
+            Plan::Xml(_) => "application/xml; charset=utf-8",
+            Plan::Csv(csv) => csv.charset().content_type(true),
+            Plan::Fixed(fixed) => fixed.charset().content_type(false),
+        }
     }
-    pub fn accepts(&self, _media_type: &str) -> bool {
-        true
+
+    /// Whether a `Content-Type` announces what `decode` reads; a charset, if named, must be ours.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let mut parts = media_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let essence = parts.next().unwrap_or_default();
+        let charset = parts.find_map(|part| {
+            part.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned())
+        });
+        let is = |name: &str, suffix: &str| {
+            essence == name || (essence.starts_with("application/") && essence.ends_with(suffix))
+        };
+        let (known, ours) = match &self.plan {
+            Plan::Json(_) => (is("application/json", "+json"), table::Charset::Utf8),
+            Plan::Xml(_) => {
+                let known = is("application/xml", "+xml") || essence == "text/xml";
+                (known, table::Charset::Utf8)
+            }
+            Plan::Csv(csv) => (essence == "text/csv", csv.charset()),
+            Plan::Fixed(fixed) => {
+                let known = essence == "text/plain" || essence == "application/octet-stream";
+                (known, fixed.charset())
+            }
+        };
+        known && charset.is_none_or(|name| ours.is_called(&name))
     }
 }
-pub mod json {
-    use super::*;
-    pub fn decode_strict(_bytes: &[u8], _l: &Limits) -> Result<Value, DecodeError> {
-        Ok(Value::Null)
-    }
-}
+
+#[cfg(test)]
+mod tests;

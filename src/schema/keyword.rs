@@ -45,7 +45,6 @@ pub const FORMATS: &[&str] = &[
     "duration",
     "email",
     "hostname",
-    "idn-email",
     "ipv4",
     "ipv6",
     "iri",

@@ -72,6 +72,8 @@ pub struct Shape {
     pub alternatives: Vec<Shape>,
     /// Longest string, in characters.
     pub max_length: Option<usize>,
+    /// Fewest elements of an array.
+    pub min_items: Option<usize>,
     /// Regular expression of a string.
     pub pattern: Option<String>,
     /// Data class.
@@ -191,6 +193,9 @@ impl Shape {
 /// What the keywords of one schema object say, its applicators for the same place left out.
 fn own(members: &Map<String, Value>) -> Shape {
     let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let count = |name: &str| {
+        members.get(name).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
+    };
     let types = match members.get("type") {
         Some(Value::String(name)) => vec![name.clone()],
         Some(Value::Array(names)) => {
@@ -225,10 +230,8 @@ fn own(members: &Map<String, Value>) -> Shape {
         items: members.get("items").map(|schema| Box::new(Shape::of(schema))),
         allowed: members.get("const").map(|only| vec![only.clone()]).or(listed),
         alternatives: Vec::new(),
-        max_length: members
-            .get("maxLength")
-            .and_then(Value::as_u64)
-            .and_then(|length| usize::try_from(length).ok()),
+        max_length: count("maxLength"),
+        min_items: count("minItems"),
         pattern: text("pattern"),
         class: text("x-class").and_then(|name| Class::from_name(&name)).unwrap_or_default(),
         item: text("x-item"),
@@ -278,6 +281,7 @@ fn merge(into: &mut Shape, other: Shape) {
         (Some(left), Some(right)) => Some(left.min(right)),
         (left, right) => left.or(right),
     };
+    into.min_items = into.min_items.max(other.min_items);
     into.pattern = into.pattern.take().or(other.pattern);
     into.class = into.class.max(other.class);
     into.item = into.item.take().or(other.item);

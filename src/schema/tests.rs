@@ -164,9 +164,9 @@ fn every_problem_is_told_with_its_place_and_the_nearest_name() {
         [
             ("S103", "\"tpye\"", "nearest name: `type`"),
             ("S103", "\"x-clas\"", "nearest name: `x-class`"),
+            ("S104", "\"middle\"", ""),
             ("S104", "\"mynumber\"", "nearest name: `my-number`"),
             ("S104", "\"x-csv\"", ""),
-            ("S104", "\"middle\"", ""),
             ("S104", "\"個人情法\"", "nearest name: `個人情報`"),
             ("S104", "3", "nearest name: `width`"),
             ("S105", "\"#/$defs/nothng\"", "nearest name: `#/$defs/nothing`"),
@@ -245,8 +245,9 @@ fn a_schema_that_grows_without_measure_is_refused() {
 fn branches_of_a_closed_object_need_not_close_again() {
     let schema = one(&json!({
         "type": "object", "additionalProperties": false, "required": ["kind"],
-        "properties": {"kind": {"enum": ["a", "b"]}, "a": {"type": "string"}},
-        "if": {"properties": {"kind": {"const": "a"}}},
+        "properties": {"kind": {"enum": ["a", "b"]}, "a": {"type": "string"},
+            "in": {"type": "object", "additionalProperties": false, "properties": {"x": {}}}},
+        "if": {"properties": {"kind": {"const": "a"}, "in": {"properties": {"x": {"const": 1}}}}},
         "then": {"required": ["a"]},
         "oneOf": [{"required": ["a"]}, {"properties": {"kind": {"const": "b"}}}]
     }));

@@ -1,4 +1,5 @@
 //! Logs and metrics: names from one register, no personal data in either.
 
 pub mod logging;
+pub mod metrics;
 pub mod names;

@@ -2,6 +2,7 @@
 
 use crate::model::codes::store as codes;
 use crate::store::{Keys, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use std::time::Duration;
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// One script per version of the tables; `user_version` counts those that ran.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+/// Page cache of the writer, in KiB when negative: all unfinished rows should fit.
+const WRITER_CACHE: i64 = -65_536;
 /// More statements than the store has, so that none is ever compiled twice.
 const STATEMENTS: usize = 96;
 
@@ -76,6 +79,7 @@ pub(super) fn open_writer(path: &Path, keys: &Keys) -> Result<Connection, StoreE
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
     migrate(&connection)?;
     fit_keys(&connection, keys)?;
     if created {
@@ -109,6 +113,8 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // Without this, SQLite compiles some statements anew for every value bound to them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }

@@ -13,7 +13,7 @@ use rusqlite::params;
 /// only then.
 macro_rules! open_exchange {
     () => {
-        "state NOT IN ('delivered', 'dead', 'duplicate', 'discarded')"
+        "state <> 'delivered' AND state <> 'dead' AND state <> 'duplicate' AND state <> 'discarded'"
     };
 }
 pub(super) use open_exchange;
@@ -52,14 +52,22 @@ pub(super) fn intend(tx: &mut Tx<'_>, intents: &[Intent]) -> Result<Vec<bool>, S
 }
 
 fn intend_one(tx: &mut Tx<'_>, intent: &Intent) -> Result<bool, StoreError> {
+    let sql = "SELECT state, attempts + 1 FROM exchanges
+        WHERE id = ?1 AND fence = ?2 AND due IS NOT NULL";
+    let found: Option<(String, i64)> =
+        tx.row(sql, (intent.exchange, intent.fence), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((state, number)) = found else { return Ok(false) };
+    if !matches!(
+        State::from_name(&state),
+        Some(State::Received | State::WaitingRetry | State::Unknown)
+    ) {
+        return Ok(false);
+    }
     let at = intent.at.as_millisecond();
-    let sql = "UPDATE exchanges SET state = 'sending', due = NULL, since = ?3,
-            fence = fence + 1, attempts = attempts + 1
-        WHERE id = ?1 AND fence = ?2 AND due IS NOT NULL
-            AND state IN ('received', 'waiting-retry', 'unknown')
-        RETURNING attempts";
-    let number: Option<i64> = tx.row(sql, (intent.exchange, intent.fence, at), |row| row.get(0))?;
-    let Some(number) = number else { return Ok(false) };
+    let sql = "UPDATE exchanges SET state = 'sending', due = NULL, since = ?2,
+            fence = fence + 1, attempts = ?3
+        WHERE id = ?1";
+    tx.execute(sql, (intent.exchange, at, number))?;
     let sql = "INSERT INTO attempts (exchange, number, started_at, request_digest)
         VALUES (?1, ?2, ?3, ?4)";
     tx.execute(sql, (intent.exchange, number, at, &intent.request_digest))?;
@@ -113,19 +121,22 @@ pub(super) fn settle(tx: &mut Tx<'_>, prepared: &[Prepared]) -> Result<Vec<Settl
 
 fn settle_one(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Settled, StoreError> {
     let settlement = &prepared.settlement;
-    let sql = "SELECT message, counterpart, lane, attempts, maybe_applied FROM exchanges
-        WHERE id = ?1 AND fence = ?2 AND state IN
-            ('received', 'sending', 'waiting-result', 'waiting-retry', 'waiting-approval', 'unknown')";
+    let sql = "SELECT message, counterpart, lane, attempts, maybe_applied, state FROM exchanges
+        WHERE id = ?1 AND fence = ?2";
     let held = tx.row(sql, (settlement.exchange, settlement.fence), |row| {
-        Ok(Held {
+        let held = Held {
             message: row.get(0)?,
             counterpart: row.get(1)?,
             lane: row.get(2)?,
             attempts: row.get(3)?,
             maybe_applied: row.get(4)?,
-        })
+        };
+        Ok((held, row.get::<_, String>(5)?))
     })?;
-    let Some(held) = held else { return Ok(Settled::Stale) };
+    let Some((held, state)) = held else { return Ok(Settled::Stale) };
+    if State::from_name(&state).is_none_or(|state| state.is_final() || state == State::Held) {
+        return Ok(Settled::Stale);
+    }
     let before = held.maybe_applied && !settlement.clear_maybe_applied;
     let (state, columns) = follow(&settlement.next, before);
     let maybe_applied = before || state == State::Unknown;

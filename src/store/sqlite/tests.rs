@@ -399,3 +399,41 @@ async fn claims_and_lanes_use_their_indexes() {
         assert_eq!(open.contains(&format!("'{state}'")), state.is_final(), "{state}");
     }
 }
+
+#[tokio::test]
+async fn the_writer_syncs_every_commit() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let settings = [
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("secure_delete", 1),
+        ("trusted_schema", 0),
+        ("user_version", 1),
+    ];
+    for (name, expected) in settings {
+        let read = move |tx: &mut Tx<'_>| {
+            tx.row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(store.write(writer::OTHER, read).await.unwrap(), Some(expected), "{name}");
+    }
+    let mode = |tx: &mut Tx<'_>| tx.row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+    assert_eq!(store.write(writer::OTHER, mode).await.unwrap().as_deref(), Some("wal"));
+}
+
+#[test]
+fn what_is_no_store_is_refused() {
+    let folder = Folder::new();
+    std::fs::write(folder.file(), [0x55; 8192]).unwrap();
+    let opened = SqliteStore::open(&folder.file(), keys(1), options());
+    assert_eq!(opened.err().unwrap().code, &codes::STORE_CORRUPT);
+    let later = Folder::new();
+    drop(later.open());
+    let file = Connection::open(later.file()).unwrap();
+    file.pragma_update(None, "user_version", 99).unwrap();
+    drop(file);
+    let opened = SqliteStore::open(&later.file(), keys(1), options());
+    assert_eq!(opened.err().unwrap().code, &codes::STORE_VERSION_UNKNOWN);
+    let nowhere = SqliteStore::open(&later.0.join("no/folder/x.db"), keys(1), options());
+    assert_eq!(nowhere.err().unwrap().code, &codes::STORE_NOT_OPENED);
+}

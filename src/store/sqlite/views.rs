@@ -49,7 +49,7 @@ pub(super) fn list(
         _ => sql.push_str(&format!(" AND e.state IN ({})", names.join(", "))),
     }
     if !names.is_empty() && filter.states.iter().all(|state| !state.is_final()) {
-        sql.push_str(concat!(" AND e.", open_exchange!()));
+        sql.push_str(concat!(" AND ", open_exchange!()));
     }
     sql.push_str(&format!(" ORDER BY e.id LIMIT {limit}"));
     let mut statement = connection.prepare_cached(&sql)?;

@@ -227,7 +227,8 @@ impl Wire {
         }
         let whole = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
         let url = Url::parse(&whole).map_err(|_| malformed())?;
-        if url.as_str() == whole { Ok(url) } else { Err(malformed()) }
+        let unchanged = url.as_str() == whole && url.fragment().is_none();
+        if unchanged { Ok(url) } else { Err(malformed()) }
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) fn tls_kind(error: &rustls::Error) -> String {
             rustls::CertificateError::Expired | rustls::CertificateError::ExpiredContext { .. } => {
                 "certificate has expired".to_owned()
             }
-            rustls::CertificateError::UnknownIssuer => {
+            rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature => {
                 "certificate of another authority".to_owned()
             }
             rustls::CertificateError::NotValidForName

@@ -1,0 +1,343 @@
+//! XML text to a small tree with namespaces resolved, refusing everything the layouts never need.
+
+use super::is_char;
+use crate::model::Code;
+use crate::model::codes::document;
+use crate::model::json::{DecodeError, Limits, position, too_large, utf8};
+use quick_xml::Reader;
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use std::rc::Rc;
+
+/// An element as read.
+#[derive(Debug)]
+pub struct Node {
+    /// Name without prefix.
+    pub local: String,
+    /// Its namespace.
+    pub namespace: Option<Rc<str>>,
+    /// Attributes without the namespace declarations.
+    pub attributes: Vec<Attribute>,
+    /// Elements inside.
+    pub children: Vec<Node>,
+    /// All text inside, joined.
+    pub text: String,
+    /// Byte offset of its start.
+    pub offset: usize,
+}
+
+/// An attribute as read.
+#[derive(Debug)]
+pub struct Attribute {
+    /// Name without prefix.
+    pub local: String,
+    /// Its namespace; none without prefix.
+    pub namespace: Option<Rc<str>>,
+    /// Its value.
+    pub value: String,
+}
+
+/// Attributes of one element, and namespace declarations in force at one place.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// Reads one document.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Node, DecodeError> {
+    too_large(bytes, limits)?;
+    let start = if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) { 3 } else { 0 };
+    let text = utf8(bytes.get(start..).unwrap_or_default())?;
+    let mut parser = Parser {
+        bytes,
+        start,
+        limits,
+        nodes: 0,
+        at: start,
+        bindings: vec![("xml".to_owned(), Some(Rc::from("http://www.w3.org/XML/1998/namespace")))],
+        open: Vec::new(),
+        root: None,
+    };
+    parser.run(text)
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    start: usize,
+    limits: &'a Limits,
+    nodes: usize,
+    at: usize,
+    /// Prefix (empty: none) and namespace, the innermost last.
+    bindings: Vec<(String, Option<Rc<str>>)>,
+    /// Elements not yet closed, each with the number of bindings outside it.
+    open: Vec<(Node, usize)>,
+    root: Option<Node>,
+}
+
+impl Parser<'_> {
+    fn run(&mut self, text: &str) -> Result<Node, DecodeError> {
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().check_comments = true;
+        loop {
+            self.at = self.start + usize::try_from(reader.buffer_position()).unwrap_or(0);
+            let event = reader.read_event().map_err(|error| {
+                let at = usize::try_from(reader.error_position()).unwrap_or(0);
+                self.fail_at(self.start + at, &document::XML_SYNTAX, syntax(&error))
+            })?;
+            match event {
+                Event::Decl(declaration) => self.declaration(&declaration)?,
+                Event::Start(start) => self.begin(&start)?,
+                Event::Empty(start) => {
+                    self.begin(&start)?;
+                    self.end()?;
+                }
+                Event::End(_) => self.end()?,
+                Event::Text(text) => {
+                    if text.contains("]]>") {
+                        return Err(self.fail(&document::XML_SYNTAX, "`]]>` inside text"));
+                    }
+                    self.text(&text.xml10_content())?;
+                }
+                Event::CData(text) => {
+                    if self.open.is_empty() {
+                        return Err(self.fail(&document::XML_SYNTAX, "CDATA outside the root"));
+                    }
+                    self.text(&text.xml10_content())?;
+                }
+                Event::GeneralRef(reference) => self.reference(&reference)?,
+                Event::Comment(text) => {
+                    if !text.chars().all(is_char) {
+                        return Err(self.character());
+                    }
+                }
+                Event::PI(_) => {
+                    let detail = "processing instructions are refused";
+                    return Err(self.fail(&document::XML_REFUSED, detail));
+                }
+                Event::DocType(_) => {
+                    return Err(self.fail(&document::XML_REFUSED, "document types are refused"));
+                }
+                Event::Eof => break,
+            }
+        }
+        if !self.open.is_empty() {
+            let detail = format!("the input ends inside {} open elements", self.open.len());
+            return Err(self.fail(&document::XML_SYNTAX, detail));
+        }
+        self.root.take().ok_or_else(|| self.fail(&document::XML_SYNTAX, "there is no element"))
+    }
+
+    fn declaration(&self, declaration: &BytesDecl<'_>) -> Result<(), DecodeError> {
+        if self.at != self.start {
+            let detail = "the XML declaration stands at the very beginning only";
+            return Err(self.fail(&document::XML_SYNTAX, detail));
+        }
+        if !declaration.version().is_ok_and(|version| version == "1.0") {
+            return Err(self.fail(&document::XML_REFUSED, "the version must be 1.0"));
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case("utf-8") => Ok(()),
+            Some(_) => Err(self.fail(&document::XML_REFUSED, "the encoding must be UTF-8")),
+        }
+    }
+
+    fn begin(&mut self, start: &BytesStart<'_>) -> Result<(), DecodeError> {
+        if self.open.is_empty() && self.root.is_some() {
+            return Err(self.fail(&document::TRAILING_DATA, "a second root element"));
+        }
+        if self.open.len() >= self.limits.depth() {
+            let detail = format!("more than {} levels", self.limits.depth());
+            return Err(self.fail(&document::TOO_DEEP, detail));
+        }
+        let outside = self.bindings.len();
+        let raw = self.attributes(start)?;
+        self.nodes += 1 + raw.len();
+        if self.nodes > self.limits.max_nodes {
+            let detail = format!("more than {} elements and attributes", self.limits.max_nodes);
+            return Err(self.fail(&document::TOO_MANY_NODES, detail));
+        }
+        let name = start.name();
+        let (local, namespace) = self.resolve(name.0, true)?;
+        let mut attributes: Vec<Attribute> = Vec::new();
+        for (key, value) in raw {
+            let (local, namespace) = self.resolve(&key, false)?;
+            if attributes.iter().any(|a| a.local == local && a.namespace == namespace) {
+                return Err(self.fail(&document::XML_SYNTAX, "an attribute stands twice"));
+            }
+            attributes.push(Attribute { local, namespace, value });
+        }
+        let node = Node {
+            local,
+            namespace,
+            attributes,
+            children: Vec::new(),
+            text: String::new(),
+            offset: self.at,
+        };
+        self.open.push((node, outside));
+        Ok(())
+    }
+
+    /// The plain attributes; namespace declarations go into force.
+    fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Vec<(String, String)>, DecodeError> {
+        if !spaced(start.attributes_raw()) {
+            return Err(self.fail(&document::XML_SYNTAX, "no space between two attributes"));
+        }
+        let mut plain = Vec::new();
+        // Duplicates are looked for above, over resolved names: the reader's own check is
+        // quadratic and does not know namespaces.
+        for (count, attribute) in start.attributes().with_checks(false).enumerate() {
+            if count >= MAX_ATTRIBUTES {
+                let detail = format!("more than {MAX_ATTRIBUTES} attributes on one element");
+                return Err(self.fail(&document::TOO_MANY_NODES, detail));
+            }
+            let attribute = attribute
+                .map_err(|_| self.fail(&document::XML_SYNTAX, "an attribute is malformed"))?;
+            if attribute.value.contains('<') {
+                return Err(self.fail(&document::XML_SYNTAX, "`<` inside an attribute"));
+            }
+            let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| {
+                let detail = "an attribute holds an entity that XML does not predefine";
+                self.fail(&document::XML_REFUSED, detail)
+            })?;
+            self.check_text(&value, 0)?;
+            let key = attribute.key.0;
+            let prefix = match key.strip_prefix("xmlns:") {
+                Some(prefix) => prefix,
+                None if key == "xmlns" => "",
+                None => {
+                    plain.push((key.to_owned(), value.into_owned()));
+                    continue;
+                }
+            };
+            if self.bindings.len() >= MAX_ATTRIBUTES {
+                let detail = format!("more than {MAX_ATTRIBUTES} namespaces in force");
+                return Err(self.fail(&document::TOO_MANY_NODES, detail));
+            }
+            if matches!(prefix, "xml" | "xmlns") || (!prefix.is_empty() && value.is_empty()) {
+                return Err(self.fail(&document::XML_SYNTAX, "a namespace cannot be bound so"));
+            }
+            let namespace = (!value.is_empty()).then(|| Rc::from(value.as_ref()));
+            self.bindings.push((prefix.to_owned(), namespace));
+        }
+        Ok(plain)
+    }
+
+    fn resolve(&self, name: &str, element: bool) -> Result<(String, Option<Rc<str>>), DecodeError> {
+        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        if prefix.is_empty() && !element {
+            return Ok((local.to_owned(), None));
+        }
+        let binding = self.bindings.iter().rev().find(|(known, _)| known == prefix);
+        match binding {
+            Some((_, namespace)) => Ok((local.to_owned(), namespace.clone())),
+            None if prefix.is_empty() => Ok((local.to_owned(), None)),
+            None => Err(self.fail(&document::XML_SYNTAX, "a prefix is bound to no namespace")),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), DecodeError> {
+        let Some((node, outside)) = self.open.pop() else {
+            return Err(self.fail(&document::XML_SYNTAX, "an end tag without its start"));
+        };
+        self.bindings.truncate(outside);
+        match self.open.last_mut() {
+            Some((parent, _)) => parent.children.push(node),
+            None => self.root = Some(node),
+        }
+        Ok(())
+    }
+
+    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), DecodeError> {
+        if let Ok(Some(character)) = reference.resolve_char_ref() {
+            return self.text(character.encode_utf8(&mut [0; 4]));
+        }
+        let text = match reference.as_ref() {
+            "lt" => "<",
+            "gt" => ">",
+            "amp" => "&",
+            "quot" => "\"",
+            "apos" => "'",
+            _ => {
+                let detail = "an entity that XML does not predefine";
+                return Err(self.fail(&document::XML_REFUSED, detail));
+            }
+        };
+        self.text(text)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), DecodeError> {
+        if self.open.is_empty() {
+            if text.chars().all(is_space) {
+                return Ok(());
+            }
+            let code =
+                if self.root.is_some() { &document::TRAILING_DATA } else { &document::XML_SYNTAX };
+            return Err(self.fail(code, "text outside the root element"));
+        }
+        let before = self.open.last().map_or(0, |(node, _)| node.text.len());
+        self.check_text(text, before)?;
+        if let Some((node, _)) = self.open.last_mut() {
+            node.text.push_str(text);
+        }
+        Ok(())
+    }
+
+    fn check_text(&self, text: &str, before: usize) -> Result<(), DecodeError> {
+        if before + text.len() > self.limits.max_string {
+            let detail = format!("more than {} bytes", self.limits.max_string);
+            return Err(self.fail(&document::STRING_TOO_LONG, detail));
+        }
+        if text.chars().all(is_char) { Ok(()) } else { Err(self.character()) }
+    }
+
+    fn character(&self) -> DecodeError {
+        self.fail(&document::FORBIDDEN_CHARACTER, "a character that XML 1.0 cannot carry")
+    }
+
+    fn fail(&self, code: &'static Code, detail: impl Into<String>) -> DecodeError {
+        self.fail_at(self.at, code, detail)
+    }
+
+    fn fail_at(
+        &self,
+        offset: usize,
+        code: &'static Code,
+        detail: impl Into<String>,
+    ) -> DecodeError {
+        let (line, column) = position(self.bytes, offset);
+        DecodeError { code, line, column, path: String::new(), detail: detail.into() }
+    }
+}
+
+/// White space as XML knows it; the full-width space is text.
+pub fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// Whether white space follows every attribute value but the last, which the reader does not ask.
+fn spaced(attributes: &str) -> bool {
+    let mut open = None;
+    let mut characters = attributes.chars().peekable();
+    while let Some(c) = characters.next() {
+        match open {
+            None if matches!(c, '"' | '\'') => open = Some(c),
+            Some(quote) if c == quote => {
+                open = None;
+                if characters.peek().is_some_and(|next| !is_space(*next)) {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
+/// The reader's error by kind only: its texts quote names and values of the input.
+fn syntax(error: &quick_xml::Error) -> &'static str {
+    match error {
+        quick_xml::Error::Syntax(_) => "a tag, comment or CDATA section has no end",
+        quick_xml::Error::IllFormed(_) => "start and end tags do not match, or a name is missing",
+        quick_xml::Error::InvalidAttr(_) => "an attribute is malformed",
+        _ => "the markup is malformed",
+    }
+}

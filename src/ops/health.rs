@@ -1,0 +1,140 @@
+//! Alive, ready, metrics, version. Readiness says why not, in codes and words.
+
+use super::Ops;
+use crate::config::Config;
+use crate::config::connect::StartProblem;
+use crate::telemetry::names;
+use crate::transport::https::expires_at;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A certificate whose end is watched.
+#[derive(Debug)]
+pub struct Certificate {
+    /// Counterpart, or `ingest`.
+    owner: String,
+    /// When it ends.
+    ends: Timestamp,
+}
+
+/// Warned about from this many seconds before its end.
+const WARN_BEFORE: i64 = 30 * 24 * 3_600;
+
+/// Reads when the configured certificates end.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn certificates(config: &Config) -> Result<Vec<Certificate>, StartProblem> {
+    let counterparts = config.counterparts.iter().filter_map(|(name, counterpart)| {
+        Some((name.clone(), counterpart.client_certificate.as_ref()?))
+    });
+    let ingest = config.ingest.iter().map(|ingest| ("ingest".to_owned(), &ingest.certificate));
+    let mut found = Vec::new();
+    for (owner, reference) in counterparts.chain(ingest) {
+        let pem = reference.text()?;
+        if let Some(ends) = expires_at(pem.as_bytes()) {
+            found.push(Certificate { owner, ends });
+        }
+    }
+    Ok(found)
+}
+
+/// The process runs.
+pub async fn live() -> &'static str {
+    "live\n"
+}
+
+/// The version of the program and of its definitions.
+pub async fn version(State(ops): State<Arc<Ops>>) -> Json<Value> {
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "bundle": ops.cx.bundle.digest(),
+    }))
+}
+
+/// Whether new messages are taken, with every cause why not, and notes on what is impaired
+/// without stopping the rest.
+pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
+    let mut causes: Vec<Value> = Vec::new();
+    let mut notes: Vec<Value> = Vec::new();
+    if ops.stopping.load(Ordering::Acquire) {
+        causes.push(json!({ "what": "gateway", "detail": "stopping" }));
+    }
+    if let Some(detail) = ops.cx.accepting.refused_because() {
+        causes.push(json!({ "what": "accepting", "detail": detail }));
+    }
+    if !ops.cx.store.healthy() {
+        causes.push(json!({ "what": "store", "detail": "failed; restart after mending the disk" }));
+    }
+    if let Some(broker) = &ops.broker {
+        let status = broker.status().borrow().clone();
+        let up = if status.connected { 1.0 } else { 0.0 };
+        metrics::gauge!(names::BROKER_CONNECTED).set(up);
+        if !status.connected {
+            let (code, detail) =
+                status.cause.map_or(("", String::new()), |(code, detail)| (code.code, detail));
+            causes.push(json!({ "what": "broker", "code": code, "detail": detail }));
+        }
+    }
+    for (name, counterpart) in &ops.cx.counterparts {
+        if counterpart.breaker().is_open() {
+            notes.push(json!({ "what": "counterpart", "counterpart": name, "detail": "left alone after failures" }));
+        }
+    }
+    notes.extend(ops.certificate_notes());
+    let ready = causes.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "causes": causes, "notes": notes }))).into_response()
+}
+
+impl Ops {
+    fn certificate_notes(&self) -> Vec<Value> {
+        let now = self.cx.clock.now().as_second();
+        let mut notes = Vec::new();
+        for certificate in &self.certificates {
+            let left = certificate.ends.as_second() - now;
+            if left < WARN_BEFORE {
+                let detail =
+                    if left < 0 { "certificate expired" } else { "certificate expires soon" };
+                let days = left / 86_400;
+                notes.push(json!({ "what": "certificate", "owner": certificate.owner, "detail": detail, "days": days }));
+            }
+        }
+        notes
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "gauges; exact below 2^53")]
+    async fn refresh_gauges(&self) {
+        if let Ok(counts) = self.cx.store.counts().await {
+            let mut by_state = std::collections::BTreeMap::new();
+            for count in counts {
+                *by_state.entry((count.route, count.state)).or_insert(0_u64) += count.count;
+            }
+            for ((route, state), count) in by_state {
+                metrics::gauge!(names::EXCHANGES, "route" => route, "state" => state)
+                    .set(count as f64);
+            }
+        }
+        let now = self.cx.clock.now().as_second();
+        for certificate in &self.certificates {
+            let owner = certificate.owner.clone();
+            let left = certificate.ends.as_second() - now;
+            metrics::gauge!(names::CERTIFICATE_EXPIRY, "counterpart" => owner).set(left as f64);
+        }
+        if let Ok(pending) = self.cx.store.pending(1_000).await {
+            metrics::gauge!(names::OUTBOX_PENDING).set(pending.len() as f64);
+        }
+    }
+}
+
+/// Prometheus text.
+pub async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
+    ops.refresh_gauges().await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], ops.metrics.render())
+}

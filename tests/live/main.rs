@@ -1,0 +1,14 @@
+//! Tests against real services, started as child processes on free ports.
+//!
+//! One test binary, so that a service is started once for all tests that can share it. Each test
+//! begins with `setup()` and uses names of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod amqp;
+mod services;
+
+/// Chooses the crypto provider, as `main` does; the first line of every test.
+fn setup() {
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}

@@ -1,0 +1,371 @@
+//! The simulated 中間サーバー behind 団体内統合宛名: 副本, お知らせ, 情報照会 (provisional layout).
+
+use crate::counterparts::envelope::{self, Problem, refusal, success};
+use crate::counterparts::faults::{Caution, Repertoire};
+use crate::counterparts::ledger::{Applied, Cause, Ledger};
+use crate::counterparts::xml::{Element, Fields, Form, escape};
+use crate::counterparts::{Answer, Behaviour, Counterpart, INTERMEDIATE_SERVER};
+use crate::counterparts::{Knowledge, Received};
+use crate::numbers::is_atena_number;
+use crate::random::{Random, hash};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Item codes of a 副本 and the name the oracle knows them by, in their order.
+const ITEMS: [(&str, &str); 9] = [
+    ("TK00008400000010", "vaccine"),
+    ("TK00008400000020", "dose"),
+    ("TK00008400000030", "date"),
+    ("TK00008400000040", "lot"),
+    ("TK00008400000050", "amount"),
+    ("TK00008400000060", "institution"),
+    ("TK00008400000070", "doctor"),
+    ("TK00008400000080", "manufacturer"),
+    ("TK00008400000090", "circumstances"),
+];
+
+#[derive(Clone, Debug)]
+struct Inquiry {
+    person: String,
+    information: String,
+    request_key: String,
+    /// Milliseconds since 1970 from which on the answer is there.
+    ready_ms: i64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Newest revision and its content, by person, information and record key.
+    copies: BTreeMap<String, (u64, BTreeMap<String, String>)>,
+    /// Receipt number and content by NoticeKey.
+    notices: BTreeMap<String, (String, BTreeMap<String, String>)>,
+    /// Inquiries by 処理通番.
+    inquiries: BTreeMap<String, Inquiry>,
+}
+
+/// See the module.
+pub struct IntermediateServer {
+    ledger: Arc<Ledger>,
+    knowledge: Arc<Knowledge>,
+    seed: u64,
+    longest_task_ms: u64,
+    state: Mutex<State>,
+}
+
+type Outcome = Result<Answer, Problem>;
+
+impl IntermediateServer {
+    /// Starts with nothing registered.
+    pub fn new(ledger: Arc<Ledger>, knowledge: Arc<Knowledge>, behaviour: &Behaviour) -> Self {
+        let (seed, longest_task_ms) = (behaviour.seed, behaviour.longest_task_ms);
+        IntermediateServer { ledger, knowledge, seed, longest_task_ms, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn knows(&self, person: &str) -> bool {
+        self.knowledge.known_people.is_empty() || self.knowledge.known_people.contains(person)
+    }
+
+    fn dispatch(&self, request: &Received, interface: &str) -> Outcome {
+        let (header, body) = envelope::open(request, interface)?;
+        let received_ms = request.received_ms;
+        let cause = Cause { received_ms, idempotency_key: header.message_id };
+        let mut fields = Fields::of(&body, "Body")?;
+        let answer = match interface {
+            "IF_DBM_10111" => {
+                requester(&mut fields)?;
+                self.copy(&cause, fields.group("Copy")?)?
+            }
+            "IF_OSR_10111" => self.notice(&cause, fields.group("Notice")?)?,
+            "IF_SKI_10111" => self.register_inquiry(&cause, fields.group("Inquiry")?)?,
+            "IF_SKI_10912" => self.find_inquiry(fields.group("InquiryQuery")?)?,
+            "IF_SKI_10712" => self.inquiry_status(fields.group("StatusQuery")?)?,
+            "IF_SKI_11112" => self.inquiry_result(fields.group("ResultQuery")?)?,
+            _ => return Err(Problem::new(404, "no such interface")),
+        };
+        fields.end()?;
+        Ok(answer)
+    }
+
+    fn copy(&self, cause: &Cause, mut copy: Fields<'_>) -> Outcome {
+        let person = atena(copy.text("PersonNumber", Form::Digits(15))?)?;
+        let information =
+            copy.text("InformationCode", Form::OneOf(&["TM00000000000084"]))?.to_owned();
+        copy.text("DatasetNumber", Form::OneOf(&["0001"]))?;
+        let record = copy.text("RecordKey", Form::Identifier(40))?.to_owned();
+        copy.text("MajorVersion", Form::OneOf(&["0001"]))?;
+        let revision = number(copy.text("Revision", Form::DigitsBetween(1, 9))?);
+        let publish_from = copy.text("PublishFrom", Form::Date)?.to_owned();
+        copy.optional("PublishUntil", Form::Date)?;
+        let operation = copy.text("Operation", Form::OneOf(&["1", "2"]))?.to_owned();
+        let mut content = items(copy.group("Items")?, operation == "2")?;
+        copy.end()?;
+        content.insert("operation".to_owned(), operation);
+        content.insert("publish_from".to_owned(), publish_from);
+        if !self.knows(&person) {
+            return Ok(refusal("IF_DBM_10111", "E0101"));
+        }
+        if let Some(code) = self.knowledge.refused.get(&format!("copy:{record}/{revision}")) {
+            return Ok(refusal("IF_DBM_10111", code));
+        }
+        let place = format!("{person}/{information}/{record}");
+        let mut state = self.state();
+        match state.copies.get(&place) {
+            Some((known, _)) if *known > revision => {
+                return Ok(refusal("IF_DBM_10111", "E0301")
+                    .violating("an older revision arrived after a newer one"));
+            }
+            Some((known, before)) if *known == revision && *before != content => {
+                return Ok(refusal("IF_DBM_10111", "E0302")
+                    .violating("the same revision arrived with other content"));
+            }
+            Some((known, _)) if *known == revision => return Ok(success("IF_DBM_10111", "")),
+            _ => {}
+        }
+        state.copies.insert(place, (revision, content.clone()));
+        let key = format!("{record}/{revision}");
+        let applied = Applied { operation: "copy", key, person, content };
+        self.ledger.apply(INTERMEDIATE_SERVER, cause, applied);
+        Ok(success("IF_DBM_10111", ""))
+    }
+
+    fn notice(&self, cause: &Cause, mut notice: Fields<'_>) -> Outcome {
+        let person = atena(notice.text("PersonNumber", Form::Digits(15))?)?;
+        let key = notice.text("NoticeKey", Form::Identifier(64))?.to_owned();
+        let mut content = BTreeMap::new();
+        content.insert("title".to_owned(), notice.text("Title", Form::Text(200))?.to_owned());
+        content.insert("text".to_owned(), notice.text("Text", Form::Text(4_000))?.to_owned());
+        notice.optional("ValidFrom", Form::Date)?;
+        notice.optional("ValidUntil", Form::Date)?;
+        notice.end()?;
+        if !self.knows(&person) {
+            return Ok(refusal("IF_OSR_10111", "E0101"));
+        }
+        if let Some(code) = self.knowledge.refused.get(&format!("notice:{key}")) {
+            return Ok(refusal("IF_OSR_10111", code));
+        }
+        let mut state = self.state();
+        let answer = |receipt: &str| {
+            let body = format!("<ReceiptNumber>{receipt}</ReceiptNumber>");
+            success("IF_OSR_10111", &body)
+        };
+        match state.notices.get(&key) {
+            Some((receipt, before)) if *before == content => return Ok(answer(receipt)),
+            Some(_) => {
+                return Ok(refusal("IF_OSR_10111", "E0302")
+                    .violating("the same NoticeKey arrived with other content"));
+            }
+            None => {}
+        }
+        let receipt = format!("N{:010}", state.notices.len() + 1);
+        state.notices.insert(key.clone(), (receipt.clone(), content.clone()));
+        let applied = Applied { operation: "notice", key, person, content };
+        self.ledger.apply(INTERMEDIATE_SERVER, cause, applied);
+        Ok(answer(&receipt))
+    }
+
+    /// NOT idempotent, as the real one must be assumed to be: every registration is an inquiry.
+    fn register_inquiry(&self, cause: &Cause, mut inquiry: Fields<'_>) -> Outcome {
+        let request_key = inquiry.text("RequestKey", Form::Identifier(64))?.to_owned();
+        let person = atena(inquiry.text("PersonNumber", Form::Digits(15))?)?;
+        inquiry.text("RequestedAt", Form::Digits(17))?;
+        inquiry.text("DepartmentCode", Form::Text(20))?;
+        inquiry.text("UserId", Form::Text(64))?;
+        inquiry.text("InquirerCode", Form::Digits(16))?;
+        let hidden = inquiry.text("NotDisclosed", Form::OneOf(&["0", "1"]))?.to_owned();
+        let affair = inquiry.text("AffairCode", Form::Code("JM"))?.to_owned();
+        let procedure = inquiry.text("ProcedureCode", Form::Code("JT"))?.to_owned();
+        inquiry.text("ProviderCode", Form::DigitsBetween(1, 16))?;
+        let information = inquiry.text("InformationCode", Form::Code("TM"))?.to_owned();
+        inquiry.text("ConditionKind", Form::Digits(1))?;
+        inquiry.text("YearKind", Form::Digits(1))?;
+        inquiry.optional("From", Form::Text(10))?;
+        inquiry.optional("To", Form::Text(10))?;
+        inquiry.end()?;
+        if !self.knows(&person) {
+            return Ok(refusal("IF_SKI_10111", "E0101"));
+        }
+        let mut state = self.state();
+        let processing = format!("{:020}", state.inquiries.len() + 1);
+        let mut random = Random::new(self.seed ^ hash(request_key.as_bytes()), "inquiry");
+        let delay = random.next() % (self.longest_task_ms + 1);
+        let ready_ms = cause.received_ms.saturating_add_unsigned(delay);
+        let content = BTreeMap::from([
+            ("affair".to_owned(), affair),
+            ("procedure".to_owned(), procedure),
+            ("information".to_owned(), information.clone()),
+            ("not_disclosed".to_owned(), hidden),
+        ]);
+        let inquiry = Inquiry {
+            person: person.clone(),
+            information,
+            request_key: request_key.clone(),
+            ready_ms,
+        };
+        state.inquiries.insert(processing.clone(), inquiry);
+        let applied = Applied { operation: "inquiry", key: request_key, person, content };
+        self.ledger.apply(INTERMEDIATE_SERVER, cause, applied);
+        Ok(success("IF_SKI_10111", &processing_number(&processing)))
+    }
+
+    fn find_inquiry(&self, mut query: Fields<'_>) -> Outcome {
+        let key = query.text("RequestKey", Form::Identifier(64))?;
+        query.end()?;
+        let state = self.state();
+        let found = state.inquiries.iter().find(|(_, inquiry)| inquiry.request_key == key);
+        Ok(match found {
+            Some((processing, _)) => success("IF_SKI_10912", &processing_number(processing)),
+            None => refusal("IF_SKI_10912", "E0404"),
+        })
+    }
+
+    fn inquiry_status(&self, mut query: Fields<'_>) -> Outcome {
+        let processing = query.text("ProcessingNumber", Form::Digits(20))?.to_owned();
+        query.end()?;
+        let status = match self.state().inquiries.get(&processing) {
+            None => return Ok(refusal("IF_SKI_10712", "E0404")),
+            Some(inquiry) if crate::clock::now_ms() < inquiry.ready_ms => "2",
+            Some(inquiry) if self.unavailable(inquiry) => "4",
+            Some(_) => "3",
+        };
+        Ok(success("IF_SKI_10712", &format!("<Status>{status}</Status>")))
+    }
+
+    fn inquiry_result(&self, mut query: Fields<'_>) -> Outcome {
+        let processing = query.text("ProcessingNumber", Form::Digits(20))?.to_owned();
+        query.end()?;
+        let state = self.state();
+        let Some(inquiry) = state.inquiries.get(&processing) else {
+            return Ok(refusal("IF_SKI_11112", "E0404"));
+        };
+        let available = !self.unavailable(inquiry);
+        let records = if available { records(inquiry, self.seed) } else { String::new() };
+        let body = format!(
+            "<Answer>{}<PersonNumber>{}</PersonNumber><Availability>{}</Availability>\
+             <Records>{records}</Records></Answer>",
+            processing_number(&processing),
+            inquiry.person,
+            if available { "1" } else { "2" },
+        );
+        Ok(success("IF_SKI_11112", &body))
+    }
+
+    fn unavailable(&self, inquiry: &Inquiry) -> bool {
+        self.knowledge.unavailable.contains(&inquiry.request_key)
+    }
+}
+
+impl Counterpart for IntermediateServer {
+    fn name(&self) -> &'static str {
+        INTERMEDIATE_SERVER
+    }
+
+    fn repertoire(&self) -> Repertoire {
+        Repertoire { busy_body: true, tokens: false }
+    }
+
+    fn caution(&self, request: &Received) -> Caution {
+        let text = String::from_utf8_lossy(&request.body);
+        let between = |start: &str, end: &str| {
+            let (_, rest) = text.split_once(start)?;
+            rest.split_once(end).map(|(value, _)| value.to_owned())
+        };
+        let stranger = between("PersonNumber>", "<").is_some_and(|person| !self.knows(&person));
+        let refused = self.knowledge.refused.keys().any(|key| match key.split_once(':') {
+            Some(("copy", rest)) => {
+                let wanted = rest.split_once('/').map(|(record, _)| record.to_owned());
+                between("RecordKey>", "<") == wanted
+            }
+            Some(("notice", rest)) => between("NoticeKey>", "<").as_deref() == Some(rest),
+            _ => false,
+        });
+        if stranger || refused { Caution::ProvenOnly } else { Caution::None }
+    }
+
+    fn answer(&self, request: &Received) -> Answer {
+        let interface = request.path.trim_start_matches('/');
+        if !request.query.is_empty() {
+            return Problem::new(400, "a query string").answer(interface);
+        }
+        self.dispatch(request, interface).unwrap_or_else(|problem| problem.answer(interface))
+    }
+
+    fn busy_body(&self, request: &Received) -> Answer {
+        refusal(request.path.trim_start_matches('/'), "E9001")
+    }
+
+    fn expire_token(&self, request: &Received) -> Answer {
+        self.busy_body(request)
+    }
+
+    fn idempotency_key(&self, request: &Received) -> String {
+        envelope::message_id(request)
+    }
+}
+
+fn requester(fields: &mut Fields<'_>) -> Result<(), Problem> {
+    let mut requester = fields.group("Requester")?;
+    requester.text("DepartmentCode", Form::Text(20))?;
+    requester.text("UserId", Form::Text(64))?;
+    requester.end()?;
+    Ok(())
+}
+
+fn items(mut items: Fields<'_>, withdrawn: bool) -> Result<BTreeMap<String, String>, Problem> {
+    let mut content = BTreeMap::new();
+    for (code, name) in ITEMS {
+        let item: &Element = items.child(code)?;
+        let reasons: &[&str] =
+            if withdrawn { &["Withdrawn"] } else { &["NotAcceptable", "NotRecorded"] };
+        match &item.reason {
+            Some(reason) if reasons.contains(&reason.as_str()) => {}
+            Some(_) => return Err(format!("{code}: a reason that is not allowed").into()),
+            None if withdrawn => return Err(format!("{code}: must be nil").into()),
+            None if !item.children.is_empty() || !Form::Text(200).fits(&item.text) => {
+                return Err(format!("{code}: empty without nil, or not a text").into());
+            }
+            None if name == "date" && !Form::Date.fits(&item.text) => {
+                return Err(format!("{code}: not a date").into());
+            }
+            None => {
+                content.insert(name.to_owned(), item.text.clone());
+            }
+        }
+    }
+    items.end()?;
+    Ok(content)
+}
+
+fn atena(text: &str) -> Result<String, Problem> {
+    match is_atena_number(text) {
+        true => Ok(text.to_owned()),
+        false => Err("PersonNumber: wrong check digit".to_owned().into()),
+    }
+}
+
+fn number(digits: &str) -> u64 {
+    digits.parse().unwrap_or_default()
+}
+
+fn processing_number(processing: &str) -> String {
+    format!("<ProcessingNumber>{}</ProcessingNumber>", escape(processing))
+}
+
+/// What another municipality holds: one to three doses, the same for the same person and seed.
+fn records(inquiry: &Inquiry, seed: u64) -> String {
+    let mut random = Random::new(seed ^ hash(inquiry.person.as_bytes()), &inquiry.information);
+    let mut text = String::new();
+    for dose in 1..=random.between(1, 3) {
+        let day = format!("2025-{:02}-{:02}", random.between(1, 12), random.between(1, 28));
+        let values = ["A01".to_owned(), dose.to_string(), day, format!("EX{}", random.digits(4))];
+        text.push_str("<Record>");
+        for ((code, _), value) in ITEMS.iter().zip(values) {
+            text.push_str(&format!("<{code}>{value}</{code}>"));
+        }
+        text.push_str("</Record>");
+    }
+    text
+}

@@ -1,0 +1,261 @@
+//! The simulated counterparts: one HTTPS listener each on loopback, client certificate required.
+//!
+//! They take what they are sent as strictly as it is documented, play seeded faults around it
+//! and write down every receipt, effect and violation in one [`Ledger`].
+
+use crate::Trouble;
+use crate::pki::{Authority, server_config};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+pub mod application_intake;
+pub mod application_management;
+pub mod envelope;
+pub mod faults;
+pub mod intermediate_server;
+pub mod json;
+pub mod ledger;
+pub mod pmh;
+pub mod pmh_items;
+pub mod server;
+pub mod tokens;
+pub mod xml;
+
+use faults::{Caution, Plan, Repertoire};
+use ledger::Ledger;
+
+/// Name of the simulated 中間サーバー.
+pub const INTERMEDIATE_SERVER: &str = "intermediate-server";
+/// Name of the simulated PMH.
+pub const PMH: &str = "pmh";
+/// Name of the simulated 電子申請等情報受取.
+pub const APPLICATION_INTAKE: &str = "application-intake";
+/// Name of the simulated 申請管理.
+pub const APPLICATION_MANAGEMENT: &str = "application-management";
+
+/// All four, in the order they are shown.
+pub const ALL: [&str; 4] = [INTERMEDIATE_SERVER, PMH, APPLICATION_INTAKE, APPLICATION_MANAGEMENT];
+
+/// A request whose head and body have arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path without query.
+    pub path: String,
+    /// Query, empty when there is none.
+    pub query: String,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Number of the receipt in the ledger.
+    pub receipt: u64,
+    /// When its head had arrived, milliseconds since 1970.
+    pub received_ms: i64,
+}
+
+impl Received {
+    /// Value of a header (name in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Method and path, for the ledger: identifiers in the path are not personal.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+/// An answer before a fault touches it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Set when the request broke the documented form.
+    pub violation: Option<String>,
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let body = body.to_string().into_bytes();
+        Answer { status, content_type: "application/json", body, violation: None }
+    }
+
+    /// Marks it as the answer to something that must never have been sent.
+    pub fn violating(self, problem: impl Into<String>) -> Self {
+        Answer { violation: Some(problem.into()), ..self }
+    }
+}
+
+/// What distinguishes one counterpart from another.
+pub trait Counterpart: Send + Sync + 'static {
+    /// Its name, as in the adapters.
+    fn name(&self) -> &'static str;
+    /// What faults it can play.
+    fn repertoire(&self) -> Repertoire;
+    /// How careful faults must be with this request.
+    fn caution(&self, request: &Received) -> Caution;
+    /// Does what is asked and answers.
+    fn answer(&self, request: &Received) -> Answer;
+    /// The documented "system busy" answer, for those that have one.
+    fn busy_body(&self, request: &Received) -> Answer;
+    /// Forgets the token of the request; answers as for an expired one.
+    fn expire_token(&self, request: &Received) -> Answer;
+    /// The idempotency key it sees.
+    fn idempotency_key(&self, request: &Received) -> String {
+        request.header("idempotency-key").unwrap_or_default().to_owned()
+    }
+    /// Whether a 個人番号 may be in the body of this request (never anywhere else).
+    fn admits_my_number(&self, _request: &Received) -> bool {
+        false
+    }
+}
+
+/// What the counterparts know of the municipality before the first message.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// 宛名番号 the intermediate server knows; empty means all.
+    pub known_people: BTreeSet<String>,
+    /// Business keys refused for good, with the error code: `record:<recordId>/<revision>`,
+    /// `subject:<subjectId>/<revision>`, `notice:<noticeId>`.
+    pub refused: BTreeMap<String, String>,
+    /// RequestKeys whose inquiry ends with 提供不可.
+    pub unavailable: BTreeSet<String>,
+    /// Applications waiting at the intake, oldest first.
+    pub applications: Vec<Application>,
+}
+
+/// One electronic application as the intake hands it out.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Application {
+    /// 受付番号.
+    pub reception_number: String,
+    /// RFC 3339 with +09:00.
+    pub received_at: String,
+    /// Name of the procedure.
+    pub procedure_name: String,
+    /// The whole document of `GET /applications/{受付番号}`.
+    pub document: serde_json::Value,
+}
+
+/// Ids and secrets the counterparts expect of the gateway.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// OAuth2 client id at PMH.
+    pub pmh_id: String,
+    /// OAuth2 client secret at PMH.
+    pub pmh_secret: String,
+    /// Login id at the intake.
+    pub intake_id: String,
+    /// Login password at the intake.
+    pub intake_password: String,
+    /// Basic user at 申請管理.
+    pub management_id: String,
+    /// Basic password at 申請管理.
+    pub management_password: String,
+}
+
+impl Credentials {
+    /// Seeded throwaway credentials.
+    pub fn seeded(seed: u64) -> Self {
+        let mut random = crate::random::Random::new(seed, "credentials");
+        let mut word = |prefix: &str, length: usize| {
+            let tail: String = (0..length).map(|_| format!("{:x}", random.below(16))).collect();
+            format!("{prefix}{tail}")
+        };
+        Credentials {
+            pmh_id: word("pmhclient", 23),
+            pmh_secret: word("s", 47),
+            intake_id: word("intake", 6),
+            intake_password: word("p", 31),
+            management_id: word("kanri", 6),
+            management_password: word("q", 31),
+        }
+    }
+}
+
+/// How the counterparts of a run are to behave.
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    /// Seed of faults and delays.
+    pub seed: u64,
+    /// Share of the requests that meet a fault, 0 to 1.
+    pub fault_rate: f64,
+    /// How long a silent counterpart holds a request; longer than the caller's timeout.
+    pub silence: Duration,
+    /// When a late counterpart applies; longer than the caller's timeout.
+    pub lateness: Duration,
+    /// Longest time an asynchronous task takes, milliseconds.
+    pub longest_task_ms: u64,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Behaviour {
+            seed: 1,
+            fault_rate: 0.0,
+            silence: Duration::from_secs(5),
+            lateness: Duration::from_secs(3),
+            longest_task_ms: 400,
+        }
+    }
+}
+
+/// The running counterparts; they end with this value.
+pub struct Running {
+    /// Where each listens.
+    pub addresses: BTreeMap<&'static str, SocketAddr>,
+    /// What they saw and did.
+    pub ledger: Arc<Ledger>,
+    _listeners: JoinSet<()>,
+}
+
+/// Starts all four on free loopback ports.
+pub async fn start(
+    authority: &Authority,
+    credentials: &Credentials,
+    knowledge: Knowledge,
+    behaviour: &Behaviour,
+) -> Result<Running, Trouble> {
+    let ledger = Arc::new(Ledger::default());
+    let knowledge = Arc::new(knowledge);
+    let all: [Arc<dyn Counterpart>; 4] = [
+        Arc::new(intermediate_server::IntermediateServer::new(
+            Arc::clone(&ledger),
+            Arc::clone(&knowledge),
+            behaviour,
+        )),
+        Arc::new(pmh::Pmh::new(
+            Arc::clone(&ledger),
+            Arc::clone(&knowledge),
+            credentials,
+            behaviour,
+        )),
+        Arc::new(application_intake::ApplicationIntake::new(Arc::clone(&knowledge), credentials)),
+        Arc::new(application_management::ApplicationManagement::new(
+            Arc::clone(&ledger),
+            Arc::clone(&knowledge),
+            credentials,
+        )),
+    ];
+    let mut listeners = JoinSet::new();
+    let mut addresses = BTreeMap::new();
+    for counterpart in all {
+        let name = counterpart.name();
+        let tls = server_config(&authority.certificate, &authority.server(name)?)?;
+        let plan = Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
+        let stage = server::Stage::new(counterpart, Arc::clone(&ledger), plan, behaviour.clone());
+        addresses.insert(name, server::listen(stage, tls, &mut listeners).await?);
+    }
+    Ok(Running { addresses, ledger, _listeners: listeners })
+}

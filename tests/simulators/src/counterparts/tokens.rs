@@ -1,0 +1,133 @@
+//! Tokens handed out by a counterpart, and the signed assertions they are handed out for.
+
+use crate::clock;
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+/// The valid tokens of one counterpart.
+pub struct Tokens {
+    lifetime_ms: i64,
+    seed: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    issued: u64,
+    valid_until: BTreeMap<String, i64>,
+    assertions: BTreeSet<String>,
+}
+
+impl Tokens {
+    /// Tokens that live so long, in seconds.
+    pub fn new(seed: u64, lifetime_seconds: i64) -> Self {
+        Tokens { lifetime_ms: lifetime_seconds * 1_000, seed, state: Mutex::default() }
+    }
+
+    /// Lifetime in seconds, as told to the client.
+    pub fn lifetime_seconds(&self) -> i64 {
+        self.lifetime_ms / 1_000
+    }
+
+    /// A new token.
+    pub fn issue(&self) -> String {
+        let mut state = self.lock();
+        state.issued += 1;
+        let number = state.issued;
+        let mut random = crate::random::Random::new(self.seed.wrapping_add(number), "tokens");
+        let token = format!("{:016x}{:016x}", random.next(), random.next());
+        state.valid_until.insert(token.clone(), clock::now_ms() + self.lifetime_ms);
+        token
+    }
+
+    /// Whether the token is known and has not expired.
+    pub fn accepts(&self, token: &str) -> bool {
+        self.lock().valid_until.get(token).is_some_and(|until| clock::now_ms() < *until)
+    }
+
+    /// Takes a token back.
+    pub fn revoke(&self, token: &str) {
+        self.lock().valid_until.remove(token);
+    }
+
+    /// Notes the id of an assertion; false when it was used before.
+    pub fn first_use(&self, assertion_id: &str) -> bool {
+        self.lock().assertions.insert(assertion_id.to_owned())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Deserialize)]
+struct JwtHeader {
+    alg: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: serde_json::Value,
+    exp: i64,
+    jti: String,
+}
+
+/// Checks a `client_secret_jwt` assertion (RFC 7523, HS256); gives its `jti`.
+pub fn check_assertion(
+    assertion: &str,
+    client_id: &str,
+    secret: &str,
+    token_path: &str,
+) -> Result<String, &'static str> {
+    let mut parts = assertion.split('.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("the assertion has not three parts");
+    };
+    let read =
+        |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| "the assertion is not base64url");
+    let parsed: JwtHeader =
+        serde_json::from_slice(&read(header)?).map_err(|_| "the header is not JSON")?;
+    if parsed.alg != "HS256" {
+        return Err("alg is not HS256");
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hmac::verify(&key, format!("{header}.{payload}").as_bytes(), &read(signature)?)
+        .map_err(|_| "the signature is wrong")?;
+    let claims: Claims =
+        serde_json::from_slice(&read(payload)?).map_err(|_| "the claims are not as documented")?;
+    let now = clock::now_ms() / 1_000;
+    let audience = match &claims.aud {
+        serde_json::Value::String(one) => one.as_str(),
+        serde_json::Value::Array(many) => many.first().and_then(|v| v.as_str()).unwrap_or(""),
+        _ => "",
+    };
+    if claims.iss != client_id || claims.sub != client_id {
+        return Err("iss or sub is not the client id");
+    }
+    if !(audience.starts_with("https://") && audience.ends_with(token_path)) {
+        return Err("aud is not the token endpoint");
+    }
+    if claims.exp <= now || claims.exp > now + 600 {
+        return Err("exp is past or more than 10 minutes ahead");
+    }
+    Ok(claims.jti)
+}
+
+/// Makes an assertion; for tests and for driving the counterparts by hand.
+pub fn assertion(client_id: &str, secret: &str, audience: &str, jti: &str) -> String {
+    let claims = serde_json::json!({"iss": client_id, "sub": client_id, "aud": audience,
+        "exp": clock::now_ms() / 1_000 + 60, "jti": jti});
+    let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, format!("{header}.{payload}").as_bytes());
+    format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
