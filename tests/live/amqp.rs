@@ -4,8 +4,8 @@ use crate::services::{Broker, broker};
 use crate::setup;
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicRejectOptions,
-    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
+    BasicRejectOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -74,7 +74,9 @@ impl Outsider {
         patiently("queue length", async {
             loop {
                 let ready = self.ready(queue).await;
-                if ready == count { break }
+                if ready == count {
+                    break;
+                }
                 eprintln!("{queue}: {ready} instead of {count}");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
@@ -290,8 +292,12 @@ async fn a_broker_crash_loses_nothing_and_old_receipts_do_no_harm() {
         let t = std::time::Instant::now();
         let r = publisher.publish(answer("after")).await;
         eprintln!("{r:?} {:?}", t.elapsed());
-        if r.is_ok() { break }
-        let _ = patiently("reconnection", publishing.wait_for(|status| status.connected)).await.unwrap();
+        if r.is_ok() {
+            break;
+        }
+        let _ = patiently("reconnection", publishing.wait_for(|status| status.connected))
+            .await
+            .unwrap();
     }
     let answers = settings.names.answers.as_deref().unwrap();
     outsider.until_ready(answers, 2).await;
