@@ -13,7 +13,7 @@ use crate::model::clock::SystemClock;
 use crate::record::RecordRow;
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
-use crate::store::{Accepted, ExchangeView, Filter, Store};
+use crate::store::{Accepted, ExchangeView, Filter};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
 use serde_json::Value;

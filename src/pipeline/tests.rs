@@ -3,7 +3,7 @@
 use super::accept::{accept, recognise};
 use super::testing::{Harness, arrival, is_at_rest};
 use crate::model::codes::transport;
-use crate::store::{Accepted, Act, ActVerb, Store};
+use crate::store::{Accepted, Act, ActVerb};
 use crate::transport::SendError;
 use jiff::Timestamp;
 
