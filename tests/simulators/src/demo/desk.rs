@@ -29,7 +29,7 @@ pub enum Carrier {
         ingest: String,
     },
     /// RabbitMQ.
-    Amqp(Broker),
+    Amqp(Box<Broker>),
 }
 
 /// The desk; shared by the tasks that post and receive.
