@@ -9,7 +9,7 @@ use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema};
-use crate::transport::Method;
+use crate::model::Method;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
 use crate::model::codes::adapter as codes;
 use crate::schema::{Schema, Shape};
-use crate::transport::Method;
+use crate::model::Method;
 use std::sync::Arc;
 
 /// Headers Watashi sets itself, or that would change what a request means.
