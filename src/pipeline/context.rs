@@ -7,10 +7,9 @@ use crate::store::Store;
 use crate::store::keys::Keys;
 use crate::transport::Target;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// Limits and names that come from `watashi.toml`.
 #[derive(Clone, Debug)]
@@ -60,8 +59,7 @@ impl Context {
     /// Tells every worker of a counterpart that something may be due.
     pub fn wake(&self, counterpart: &str) {
         if let Some(counterpart) = self.counterparts.get(counterpart) {
-            counterpart.wake.notify_waiters();
-            counterpart.woken.store(true, Ordering::Release);
+            counterpart.wake.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 }
@@ -78,12 +76,12 @@ impl Context {
 /// Whether new messages are taken, and why not.
 #[derive(Debug)]
 pub struct Accepting {
-    sender: tokio::sync::watch::Sender<Option<String>>,
+    sender: watch::Sender<Option<String>>,
 }
 
 impl Default for Accepting {
     fn default() -> Self {
-        Accepting { sender: tokio::sync::watch::Sender::new(None) }
+        Accepting { sender: watch::Sender::new(None) }
     }
 }
 
@@ -103,7 +101,7 @@ impl Accepting {
     }
 
     /// Follows the changes.
-    pub fn subscribe(&self) -> tokio::sync::watch::Receiver<Option<String>> {
+    pub fn subscribe(&self) -> watch::Receiver<Option<String>> {
         self.sender.subscribe()
     }
 }
@@ -116,10 +114,9 @@ pub struct Counterpart {
     pub target: Arc<dyn Target>,
     /// Requests that may be under way.
     pub slots: Arc<Semaphore>,
-    /// Wakes its workers.
-    pub wake: Notify,
-    /// Set with `wake`, so that a wake between two waits is not lost.
-    pub woken: AtomicBool,
+    /// Wakes its workers: each follows the number, so that none misses a wake that came while it
+    /// was not waiting.
+    pub wake: watch::Sender<u64>,
     breaker: Mutex<CircuitBreaker>,
     pace: Mutex<Pace>,
 }
@@ -138,8 +135,7 @@ impl Counterpart {
     pub fn new(adapter: Arc<Adapter>, target: Arc<dyn Target>) -> Self {
         Counterpart {
             slots: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1))),
-            wake: Notify::new(),
-            woken: AtomicBool::new(false),
+            wake: watch::Sender::new(0),
             breaker: Mutex::new(CircuitBreaker::new(
                 adapter.breaker.failures,
                 adapter.breaker.open_for,

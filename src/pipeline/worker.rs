@@ -13,7 +13,6 @@ use crate::store::{Claim, Claimed, Next};
 use futures_util::FutureExt;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -23,6 +22,8 @@ use tokio::task::JoinSet;
 const READ_AHEAD: usize = 64;
 /// Results asked for in one go.
 const POLL_LIMIT: usize = 1_000;
+/// Pause while all slots are taken.
+const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// Longest sleep: whatever wake was missed, work goes on after it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -60,6 +61,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut worker = Worker {
+        wake: counterpart.wake.subscribe(),
         work,
         counterpart,
         cx,
@@ -69,6 +71,8 @@ pub async fn run(
     };
     while !*stop.borrow() {
         worker.reap();
+        // Seen before the claim: a wake that comes later is not lost.
+        worker.wake.borrow_and_update();
         let started = worker.start_what_is_due().await;
         if started == 0 {
             tokio::select! {
@@ -90,6 +94,8 @@ pub async fn run(
 struct Worker {
     work: Work,
     counterpart: Arc<Counterpart>,
+    /// Follows the counterpart's wakes.
+    wake: watch::Receiver<u64>,
     cx: Arc<Context>,
     /// Tasks under way; each returns the exchanges it had.
     running: JoinSet<Vec<i64>>,
@@ -117,13 +123,9 @@ impl Worker {
 
     /// Waits for a wake, a finished task or the next due time.
     async fn idle(&mut self) {
-        let counterpart = Arc::clone(&self.counterpart);
-        if counterpart.woken.swap(false, Ordering::AcqRel) {
-            return;
-        }
         let sleep = self.until_due().await;
         let finished = tokio::select! {
-            () = counterpart.wake.notified() => None,
+            _ = self.wake.changed() => None,
             finished = self.running.join_next(), if !self.running.is_empty() => finished,
             () = tokio::time::sleep(sleep) => None,
         };
@@ -133,16 +135,22 @@ impl Worker {
     }
 
     async fn until_due(&self) -> Duration {
+        let now = Instant::now();
+        if self.counterpart.allowance(now) == 0 {
+            // Slots are shared by the counterpart's workers: one freed by another wakes nobody.
+            let opens_at = self.counterpart.breaker().opens_at();
+            let wait = opens_at.map_or(SLOT_PAUSE, |at| at.saturating_duration_since(now));
+            return wait.clamp(SLOT_PAUSE, LONGEST_SLEEP);
+        }
         let name = self.counterpart.adapter.name.clone();
         let due = self.cx.store.next_due(name, self.work.name().to_owned(), self.states()).await;
         match due {
             Ok(Some(due)) => {
                 let wait = settle::elapsed(self.cx.clock.now(), due);
-                // Something due now that could not start waits for a slot or for the breaker.
-                if wait.is_zero() { Duration::from_millis(20) } else { wait.min(LONGEST_SLEEP) }
+                // What is due now is under way already; its end wakes us.
+                if wait.is_zero() { SLOT_PAUSE } else { wait.min(LONGEST_SLEEP) }
             }
-            Ok(None) => LONGEST_SLEEP,
-            Err(_) => LONGEST_SLEEP,
+            Ok(None) | Err(_) => LONGEST_SLEEP,
         }
     }
 
