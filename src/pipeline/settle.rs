@@ -149,19 +149,14 @@ pub fn after_attempt(
             Decided { attempt: result("pending"), reference, ..Decided::of(next) }
         }
         _ => {
-            let decided = applied(claimed, route, answer.document.as_ref(), cx);
+            let decided = applied(claimed, route, answer.document.as_ref());
             Decided { attempt: result("applied"), reference, ..decided }
         }
     }
 }
 
 /// Applied, with proof; the answer for upstream, if the route has one, goes with it.
-pub fn applied(
-    claimed: &Claimed,
-    route: &Route,
-    document: Option<&serde_json::Value>,
-    cx: &Context,
-) -> Decided {
+pub fn applied(claimed: &Claimed, route: &Route, document: Option<&serde_json::Value>) -> Decided {
     let Some(reply) = &route.reply else { return Decided::of(Next::Delivered) };
     let mapped = document
         .ok_or_else(|| "the answer has no document".to_owned())

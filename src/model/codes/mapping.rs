@@ -63,7 +63,7 @@ codes! {
         "Add a rule for it.";
     UNKNOWN_FUNCTION = "M204", Configuration, "unknown function",
         "There is no function of that name.",
-        "Correct the name; `watashi docs functions` lists them all.";
+        "Correct the name; `docs/reference/functions.md` lists them all.";
     ARGUMENT_COUNT = "M205", Configuration, "wrong number of arguments",
         "The function takes another number of arguments; a pipe gives the first.",
         "Give the arguments its signature names.";
