@@ -7,9 +7,9 @@
 use crate::codec::{Codec, Format};
 use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
+use crate::model::Method;
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema};
-use crate::model::Method;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -278,6 +278,8 @@ pub struct Pull {
     pub items: Path,
     /// Member that holds the id.
     pub id: Path,
+    /// Where the answer says whether another page follows.
+    pub more: Option<Path>,
     /// Message type the fetched document becomes.
     pub message_type: String,
 }

@@ -1,4 +1,4 @@
-//! `Method`: what an HTTP request does, as definitions name it.
+//! `Method`: the HTTP methods a definition may name.
 
 /// HTTP methods a definition may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]

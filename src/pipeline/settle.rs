@@ -5,7 +5,7 @@ use super::context::Context;
 use super::map;
 use crate::adapter::{Destination, Operation, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Failure, Secret, Stage};
+use crate::model::{Class, Envelope, Failure, Secret, Stage};
 use crate::policy::retry::{Decision, Schedule};
 use crate::policy::verdict::{Follow, Resolution, follow};
 use crate::record::{Draft, Kind, Phase};
@@ -149,19 +149,14 @@ pub fn after_attempt(
             Decided { attempt: result("pending"), reference, ..Decided::of(next) }
         }
         _ => {
-            let decided = applied(claimed, route, answer.document.as_ref(), cx);
+            let decided = applied(claimed, route, answer.document.as_ref());
             Decided { attempt: result("applied"), reference, ..decided }
         }
     }
 }
 
 /// Applied, with proof; the answer for upstream, if the route has one, goes with it.
-pub fn applied(
-    claimed: &Claimed,
-    route: &Route,
-    document: Option<&serde_json::Value>,
-    cx: &Context,
-) -> Decided {
+pub fn applied(claimed: &Claimed, route: &Route, document: Option<&serde_json::Value>) -> Decided {
     let Some(reply) = &route.reply else { return Decided::of(Next::Delivered) };
     let mapped = document
         .ok_or_else(|| "the answer has no document".to_owned())
@@ -345,7 +340,12 @@ fn settlement(
 ) -> Settlement {
     let mut outbox = decided.outbox;
     if let Next::Dead(failure) = &decided.next {
-        outbox.push(announce_dead(claimed, failure));
+        outbox.push(announce_dead(
+            &claimed.envelope,
+            &claimed.route,
+            &claimed.idempotency_key,
+            failure,
+        ));
     }
     Settlement {
         exchange: claimed.id,
@@ -360,11 +360,16 @@ fn settlement(
 }
 
 /// Upstream is told of a dead letter: ids and codes only.
-fn announce_dead(claimed: &Claimed, failure: &Failure) -> NewOutgoing {
+pub fn announce_dead(
+    envelope: &Envelope,
+    route: &str,
+    key: &str,
+    failure: &Failure,
+) -> NewOutgoing {
     let body = json!({
-        "messageId": claimed.envelope.message_id.as_str(),
-        "messageType": claimed.envelope.message_type,
-        "route": claimed.route,
+        "messageId": envelope.message_id.as_str(),
+        "messageType": envelope.message_type,
+        "route": route,
         "code": failure.code.code,
         "title": failure.code.title,
         "detail": failure.detail,
@@ -372,9 +377,9 @@ fn announce_dead(claimed: &Claimed, failure: &Failure) -> NewOutgoing {
     });
     NewOutgoing {
         routing_key: DEAD_TYPE.to_owned(),
-        message_id: outgoing_id(claimed, "dead"),
+        message_id: format!("dead-{key}"),
         message_type: DEAD_TYPE.to_owned(),
-        correlation_id: Some(claimed.envelope.message_id.as_str().to_owned()),
+        correlation_id: Some(envelope.message_id.as_str().to_owned()),
         content_type: "application/json".to_owned(),
         body: Secret::new(body.to_string().into_bytes()),
     }

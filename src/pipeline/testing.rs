@@ -13,7 +13,7 @@ use crate::model::clock::SystemClock;
 use crate::record::RecordRow;
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
-use crate::store::{Accepted, ExchangeView, Filter, Store};
+use crate::store::{Accepted, ExchangeView, Filter};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
 use serde_json::Value;
@@ -76,44 +76,39 @@ operations:
   place:
     interaction: request-reply
     unknown: resend
-    request: &request {method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}
-    response: &response {format: json, schema: post/answer@1}
-    outcomes: &outcomes
-      - {status: [200], when: 'result == "ok"', then: applied}
-      - {status: [200], when: 'result == "busy"', then: retry}
-      - {status: [400], when: present(code), then: refused, detail: code}
-      - {status: [503], then: retry}
-      - {status: [202], when: present(ticket), then: accepted, ticket: ticket}
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
   manual:
     interaction: request-reply
     unknown: person
-    request: *request
-    response: *response
-    outcomes: *outcomes
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
   asked:
     interaction: request-reply
     unknown: ask
-    request: *request
-    response: *response
-    outcomes: *outcomes
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
     ask:
       settle-after: 1ms
       request: {method: GET, path: "/ask/{idempotency-key}", format: none}
-      response: *response
+      response: RESPONSE
       outcomes:
         - {status: [200], when: 'result == "known"', then: applied}
         - {status: [404], when: 'result == "unknown"', then: not-applied}
   batched:
     interaction: submit-poll
     unknown: resend
-    request: *request
+    request: REQUEST
     batch: {max-items: 10, max-wait: 5ms}
-    response: *response
-    outcomes: *outcomes
-    poll: &poll
+    response: RESPONSE
+    outcomes: OUTCOMES
+    poll:
       every: 1ms
       request: {method: GET, path: "/result/{ticket}", format: none}
-      response: *response
+      response: RESPONSE
       outcomes:
         - {status: [200], when: 'result == "running"', then: pending}
         - {status: [200], when: present(results), then: ready}
@@ -128,6 +123,24 @@ routes:
   asking: {on: order.asked, operation: asked, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   batching: {on: order.batched, operation: batched, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
 "#;
+
+/// The parts that operations share: YAML anchors are not part of the language.
+const SHARED: [(&str, &str); 3] = [
+    (
+        "REQUEST",
+        "{method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}",
+    ),
+    ("RESPONSE", "{format: json, schema: post/answer@1}"),
+    (
+        "OUTCOMES",
+        r#"
+      - {status: [200], when: 'result == "ok"', then: applied}
+      - {status: [200], when: 'result == "busy"', then: retry}
+      - {status: [400], when: present(code), then: refused, detail: code}
+      - {status: [503], then: retry}
+      - {status: [202], when: present(ticket), then: accepted, ticket: ticket}"#,
+    ),
+];
 
 /// A pipeline under test.
 pub struct Harness {
@@ -283,6 +296,8 @@ pub fn arrival(message_type: &str, id: &str, body: &str) -> Arrival {
 }
 
 fn bundle() -> Bundle {
+    let adapter =
+        SHARED.iter().fold(ADAPTER.to_owned(), |text, (name, value)| text.replace(name, value));
     let files = [
         ("schemas/shop/order/1.schema.json", SOURCE),
         ("schemas/shop/reply/1.schema.json", REPLY),
@@ -290,7 +305,7 @@ fn bundle() -> Bundle {
         ("schemas/post/answer/1.schema.json", ANSWER),
         ("mappings/order-to-parcel/mapping.yaml", MAPPING),
         ("mappings/answer-to-reply/mapping.yaml", REPLY_MAPPING),
-        ("adapters/post/adapter.yaml", ADAPTER),
+        ("adapters/post/adapter.yaml", &adapter),
     ];
     let files: Vec<Arc<SourceFile>> = files.map(|(path, text)| SourceFile::new(path, text)).into();
     let mut problems = Vec::new();

@@ -54,8 +54,6 @@ metrics_register! {
         "Items pulled: result is new, duplicate or failed";
     CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],
         "Seconds until the client certificate expires";
-    RECORD_ENTRIES = "watashi_record_entries", "gauge", [],
-        "Sequence of the last entry of the record";
 }
 
 /// Log fields an event may carry, with their meaning. `tests/fast` holds the code to this list.

@@ -25,6 +25,9 @@ pub mod server;
 pub mod tokens;
 pub mod xml;
 
+#[cfg(test)]
+mod tests;
+
 use faults::{Caution, Plan, Repertoire};
 use ledger::Ledger;
 

@@ -96,7 +96,7 @@ pub fn generate(seed: u64, count: usize) -> Vec<Person> {
                 sex,
                 address: address.clone(),
                 not_disclosed: hidden,
-                pseudonym: format!("P{:016x}{:04x}", random.next(), index & 0xffff),
+                pseudonym: format!("P{:016x}{:04x}", random.word(), index & 0xffff),
                 stranger: random.chance(0.002),
             });
         }
