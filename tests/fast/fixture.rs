@@ -28,6 +28,13 @@ const PARCEL: &str = r#"{
   "properties": {"who": {"type": "string", "maxLength": 20}, "sum": {"type": "integer"}}
 }"#;
 
+const ANSWER: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "answer",
+  "type": "object", "additionalProperties": false, "required": ["result"],
+  "properties": {"result": {"type": "string", "maxLength": 20}}
+}"#;
+
 const MAPPING: &str = "\
 mapping: order-to-parcel
 from: shop/order@1
@@ -43,8 +50,7 @@ input: {town: '131237', person: 山田, amount: 3}
 expected: {who: 山田, sum: 3}
 ";
 
-const ADAPTER: &str = "\
-adapter: post
+const ADAPTER: &str = r#"adapter: post
 title: {ja: 郵便, en: Post}
 operations:
   place:
@@ -52,8 +58,9 @@ operations:
     interaction: request-reply
     unknown: resend
     request: {method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}
+    response: {format: json, schema: post/answer@1}
     outcomes:
-      - {status: [200], then: applied}
+      - {status: [200], when: 'result == "ok"', then: applied}
 routes:
   placing:
     on: [order.placed]
@@ -65,7 +72,7 @@ routes:
     admits: []
     record: {kind: 送付}
     basis: {law: 例規第1条}
-";
+"#;
 
 const CONFIG: &str = r#"[gateway]
 name = "test"
@@ -132,6 +139,7 @@ impl Folder {
         let folder = Folder::empty();
         folder.write("schemas/shop/order/1.schema.json", ORDER);
         folder.write("schemas/post/parcel/1.schema.json", PARCEL);
+        folder.write("schemas/post/answer/1.schema.json", ANSWER);
         folder.write("mappings/order-to-parcel/mapping.yaml", MAPPING);
         folder.write("mappings/order-to-parcel/cases/plain.yaml", CASE);
         folder.write("adapters/post/adapter.yaml", ADAPTER);
