@@ -526,6 +526,31 @@ fn acts_need_a_way_to_the_gateway_that_has_the_store() {
 }
 
 #[test]
+fn acts_go_through_the_gateway_that_runs() {
+    let folder = with_store();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let ca = rcgen::CertificateParams::new(vec!["ca".to_owned()]).unwrap();
+    folder.write("ca.pem", &ca.self_signed(&key).unwrap().pem());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = format!("listen = \"{free}\"\ntoken = \"file:token\"");
+    folder.change("watashi.toml", "listen = \"127.0.0.1:1\"", &listen);
+    folder.write("token", "t0ken");
+    folder.close("token");
+    let gateway = folder.start(&["run"], "\"started\"");
+    let ran = folder.run(&[&["dlq", "discard", "2", "3", "999"][..], &WHO].concat());
+    assert_eq!(ran.out, "2 is now discarded\n3 is now discarded\n", "{}", ran.err);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.starts_with("error: exchange 999: "), "{}", ran.err);
+    let ran = folder.run(&[&["dlq", "show", "1", "--body"][..], &WHO].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (0, MESSAGE), "{}", ran.err);
+    folder.write("token", "another");
+    let ran = folder.run(&[&["dlq", "discard", "1"][..], &WHO].concat());
+    assert_eq!(ran.code, 69);
+    assert!(ran.err.contains("`ops.token` here and in the running gateway differ"), "{}", ran.err);
+    drop(gateway);
+}
+
+#[test]
 fn the_record_is_found_exported_and_verified() {
     let folder = with_store();
     let count = |arguments: &[&str]| folder.run(arguments).json().as_array().unwrap().len();

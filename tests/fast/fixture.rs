@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use watashi::model::Secret;
@@ -198,7 +199,28 @@ impl Folder {
         self.run_with_input(arguments, "")
     }
 
-    /// The same with standard input.
+    /// Starts the binary and waits for a line on standard error that holds `sign`.
+    pub fn start(&self, arguments: &[&str], sign: &str) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_watashi"))
+            .args(arguments)
+            .current_dir(&self.path)
+            .env_remove("WATASHI_CONFIG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let running = Running(child);
+        let mut seen = String::new();
+        while !seen.contains(sign) {
+            let line = lines.next().unwrap_or_else(|| panic!("ended before {sign}: {seen}"));
+            seen.push_str(&line.unwrap());
+        }
+        // Read on, so that the pipe neither fills up nor breaks.
+        std::thread::spawn(move || lines.for_each(drop));
+        running
+    }
+
+    /// Runs the binary in this folder with standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         use std::io::Write;
         let mut child = Command::new(env!("CARGO_BIN_EXE_watashi"))
@@ -218,6 +240,16 @@ impl Folder {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+}
+
+/// A command that runs until it is dropped.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
