@@ -5,8 +5,22 @@ use std::path::{Path, PathBuf};
 
 /// From the words to what people touch; a module uses only those before it.
 const LAYERS: [&str; 16] = [
-    "model", "diagnostic", "schema", "codec", "mapping", "policy", "record", "adapter", "store",
-    "telemetry", "transport", "pipeline", "config", "ops", "app", "cli",
+    "model",
+    "diagnostic",
+    "schema",
+    "codec",
+    "mapping",
+    "policy",
+    "record",
+    "adapter",
+    "store",
+    "telemetry",
+    "transport",
+    "pipeline",
+    "config",
+    "ops",
+    "app",
+    "cli",
 ];
 
 /// Modules whose answers must be the same for ever: no I/O, no clock, no chance.
@@ -51,9 +65,8 @@ impl Source {
 
 fn holds(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(word).any(|(at, _)| {
-        !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part)
-    })
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part))
 }
 
 /// Every file below `src`.
@@ -140,8 +153,15 @@ fn a_module_uses_only_those_below_it() {
 #[test]
 fn pure_modules_do_no_io_and_know_no_time() {
     let banned = [
-        "tokio", "std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "Timestamp::now",
-        "Zoned::now", "rand::",
+        "tokio",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "rand::",
     ];
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| PURE.contains(&source.module())) {

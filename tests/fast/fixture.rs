@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use watashi::model::Secret;
@@ -28,6 +29,13 @@ const PARCEL: &str = r#"{
   "properties": {"who": {"type": "string", "maxLength": 20}, "sum": {"type": "integer"}}
 }"#;
 
+const ANSWER: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "answer",
+  "type": "object", "additionalProperties": false, "required": ["result"],
+  "properties": {"result": {"type": "string", "maxLength": 20}}
+}"#;
+
 const MAPPING: &str = "\
 mapping: order-to-parcel
 from: shop/order@1
@@ -43,8 +51,7 @@ input: {town: '131237', person: 山田, amount: 3}
 expected: {who: 山田, sum: 3}
 ";
 
-const ADAPTER: &str = "\
-adapter: post
+const ADAPTER: &str = r#"adapter: post
 title: {ja: 郵便, en: Post}
 operations:
   place:
@@ -52,8 +59,9 @@ operations:
     interaction: request-reply
     unknown: resend
     request: {method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}
+    response: {format: json, schema: post/answer@1}
     outcomes:
-      - {status: [200], then: applied}
+      - {status: [200], when: 'result == "ok"', then: applied}
 routes:
   placing:
     on: [order.placed]
@@ -65,7 +73,7 @@ routes:
     admits: []
     record: {kind: 送付}
     basis: {law: 例規第1条}
-";
+"#;
 
 const CONFIG: &str = r#"[gateway]
 name = "test"
@@ -132,6 +140,7 @@ impl Folder {
         let folder = Folder::empty();
         folder.write("schemas/shop/order/1.schema.json", ORDER);
         folder.write("schemas/post/parcel/1.schema.json", PARCEL);
+        folder.write("schemas/post/answer/1.schema.json", ANSWER);
         folder.write("mappings/order-to-parcel/mapping.yaml", MAPPING);
         folder.write("mappings/order-to-parcel/cases/plain.yaml", CASE);
         folder.write("adapters/post/adapter.yaml", ADAPTER);
@@ -190,7 +199,28 @@ impl Folder {
         self.run_with_input(arguments, "")
     }
 
-    /// The same with standard input.
+    /// Starts the binary and waits for a line on standard error that holds `sign`.
+    pub fn start(&self, arguments: &[&str], sign: &str) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_watashi"))
+            .args(arguments)
+            .current_dir(&self.path)
+            .env_remove("WATASHI_CONFIG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let running = Running(child);
+        let mut seen = String::new();
+        while !seen.contains(sign) {
+            let line = lines.next().unwrap_or_else(|| panic!("ended before {sign}: {seen}"));
+            seen.push_str(&line.unwrap());
+        }
+        // Read on, so that the pipe neither fills up nor breaks.
+        std::thread::spawn(move || lines.for_each(drop));
+        running
+    }
+
+    /// Runs the binary in this folder with standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         use std::io::Write;
         let mut child = Command::new(env!("CARGO_BIN_EXE_watashi"))
@@ -211,10 +241,15 @@ impl Folder {
             err: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
 
-    /// The folder itself.
-    pub fn root(&self) -> &Path {
-        &self.path
+/// A command that runs until it is dropped.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -67,7 +67,12 @@ fn metrics_are_unique_and_used() {
         assert!(metric.name.starts_with("watashi_"), "{}", metric.name);
         assert!(["counter", "gauge", "histogram"].contains(&metric.kind), "{}", metric.name);
         let counts = metric.name.ends_with("_total");
-        assert_eq!(counts, metric.kind == "counter", "{}: only counters end in _total", metric.name);
+        assert_eq!(
+            counts,
+            metric.kind == "counter",
+            "{}: only counters end in _total",
+            metric.name
+        );
         let line = register.lines().find(|line| line.contains(&format!("\"{}\"", metric.name)));
         let constant = line.and_then(|line| line.trim().split(' ').next()).unwrap();
         assert!(used.contains(&format!("names::{constant}")), "{constant} is used nowhere");
@@ -160,7 +165,8 @@ fn fields(call: &str) -> Vec<String> {
 
 #[test]
 fn the_scan_itself_sees_fields() {
-    let call = "code = error.code.code, detail, %source, count = f(a, b), \"message, with = signs\"";
+    let call =
+        "code = error.code.code, detail, %source, count = f(a, b), \"message, with = signs\"";
     assert_eq!(fields(call), ["code", "detail", "source", "count"]);
     assert_eq!(arguments("a = \")\", b(c)); more"), "a = \")\", b(c)");
 }
