@@ -50,7 +50,7 @@ impl Permit {
         ) else {
             return false;
         };
-        let procedure = self.procedure.as_ref().and_then(|path| text(path));
+        let procedure = self.procedure.as_ref().and_then(text);
         self.permissions.iter().any(|permission| {
             permission.inquirer == inquirer.trim_end()
                 && permission.affair == affair

@@ -17,6 +17,7 @@ mod load;
 mod log;
 mod operator;
 mod print;
+mod reference;
 mod run;
 mod status;
 mod test;
@@ -85,6 +86,9 @@ enum Command {
     Log(log::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
+    /// Print a reference page generated from the code, as Markdown
+    #[command(hide = true)]
+    Reference(reference::Arguments),
 }
 
 /// How a command that worked ended.
@@ -135,6 +139,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
+        Command::Reference(arguments) => reference::run(arguments),
     }
 }
 

@@ -194,7 +194,7 @@ async fn a_question_waits_for_the_settle_time_also_after_a_restart() {
         exchange: claimed.id,
         fence: claimed.fence,
         request_digest: String::new(),
-        at: Timestamp::now(),
+        at: harness.cx.clock.now(),
         record: None,
     };
     assert_eq!(harness.cx.store.intend(vec![intent]).await.unwrap(), [true]);

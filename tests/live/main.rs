@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod amqp;
+mod crossing;
 mod services;
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
