@@ -96,12 +96,18 @@ pub fn generate(seed: u64, count: usize) -> Vec<Person> {
                 sex,
                 address: address.clone(),
                 not_disclosed: hidden,
-                pseudonym: format!("P{:016x}{:04x}", random.word(), index & 0xffff),
+                pseudonym: pseudonym(&mut random, index),
                 stranger: random.chance(0.002),
             });
         }
     }
     people
+}
+
+/// In short groups, so that it can never hold twelve digits in a row.
+fn pseudonym(random: &mut Random, index: usize) -> String {
+    let word = random.word();
+    format!("P{:04x}-{:04x}-{:04x}-{index:05}", word & 0xffff, word >> 16 & 0xffff, word >> 48)
 }
 
 /// Hands out each number once.
