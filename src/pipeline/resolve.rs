@@ -172,6 +172,16 @@ pub async fn ask(
     cx: &Arc<Context>,
 ) {
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
+    let settled_at = settle::later(claimed.since, ask.settle_after);
+    if cx.clock.now() < settled_at {
+        // Interrupted by a restart a moment ago: the request may still be on its way, and an
+        // answer now would prove nothing.
+        let wait = Next::Unknown {
+            due: Some(settled_at),
+            failure: failure(&codes::INTERRUPTED, Class::Unknown, "asked after the settle time"),
+        };
+        return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
+    }
     let answered = ask_step(&claimed, route, &operation.name, &ask.step, "", counterpart, cx).await;
     let decided = match answered {
         Err(failure) => person(failure),

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::map;
 use crate::adapter::{Destination, Operation, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Envelope, Failure, Secret, Stage};
+use crate::model::{Class, Envelope, Failure, Secret, Stage, State};
 use crate::policy::retry::{Decision, Schedule};
 use crate::policy::verdict::{Follow, Resolution, follow};
 use crate::record::{Draft, Kind, Phase};
@@ -432,6 +432,9 @@ fn entries(
         Next::WaitResult { .. } if raised > 0 => ("accepted", None),
         // Still waiting: nothing new to record.
         Next::WaitResult { .. } => return Vec::new(),
+        Next::Unknown { .. } if raised == 0 && claimed.state == State::Unknown => {
+            return Vec::new();
+        }
         Next::Dead(failure) if raised == 0 && claimed.ticket.is_none() => {
             ("not-sent", Some(failure))
         }

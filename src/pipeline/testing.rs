@@ -8,16 +8,16 @@ use super::{Context, Counterpart, Settings};
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{SourceFile, render};
-use crate::model::Secret;
 use crate::model::clock::SystemClock;
+use crate::model::{Secret, State};
 use crate::record::RecordRow;
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
-use crate::store::{Accepted, ExchangeView, Filter};
+use crate::store::{Accepted, Claim, Claimed, ExchangeView, Filter};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const SOURCE: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "order",
-  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual"],
+  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual", "order.slow"],
   "type": "object", "additionalProperties": false, "required": ["person", "amount"],
   "properties": {
     "person": {"type": "string", "maxLength": 20},
@@ -98,6 +98,19 @@ operations:
       outcomes:
         - {status: [200], when: 'result == "known"', then: applied}
         - {status: [404], when: 'result == "unknown"', then: not-applied}
+  slow:
+    interaction: request-reply
+    unknown: ask
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
+    ask:
+      settle-after: 1h
+      request: {method: GET, path: "/ask/{idempotency-key}", format: none}
+      response: RESPONSE
+      outcomes:
+        - {status: [200], when: 'result == "known"', then: applied}
+        - {status: [404], when: 'result == "unknown"', then: not-applied}
   batched:
     interaction: submit-poll
     unknown: resend
@@ -121,6 +134,7 @@ routes:
   placing: {on: order.placed, operation: place, mapping: order-to-parcel, ordering-key: person, subject: person, record: {kind: 送付}, reply: {type: order.answered, mapping: answer-to-reply}}
   by-hand: {on: order.manual, operation: manual, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   asking: {on: order.asked, operation: asked, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
+  slowly: {on: order.slow, operation: slow, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   batching: {on: order.batched, operation: batched, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
 "#;
 
@@ -156,34 +170,35 @@ impl Harness {
     pub fn new() -> Harness {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("watashi-pipeline-{}-{number}", std::process::id()));
+        let name = format!("watashi-pipeline-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        let bundle = Arc::new(bundle());
-        let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
-        let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
-        let store =
-            SqliteStore::open(&folder.join("test.db"), Arc::clone(&keys), Options::default())
-                .unwrap();
         let target = Arc::new(FakeTarget::new());
-        let adapter = Arc::clone(&bundle.adapters["post"]);
-        let counterpart = Counterpart::new(adapter, target.clone());
-        let cx = Context {
-            bundle,
-            store,
-            keys,
-            clock: Arc::new(SystemClock),
-            counterparts: HashMap::from([("post".to_owned(), Arc::new(counterpart))]),
-            settings: Settings {
-                municipalities: vec!["131237".to_owned()],
-                max_body: 100_000,
-                max_backlog: 1_000,
-                drain: Duration::from_secs(5),
-            },
-            outbox: tokio::sync::Notify::new(),
-            accepting: Accepting::default(),
+        let cx = context(&folder, &target);
+        Harness { cx, target, folder }
+    }
+
+    /// The same store after the process ended and started again, with a new script.
+    pub async fn restart(mut self) -> Harness {
+        self.cx.store.close().await.unwrap();
+        let folder = std::mem::take(&mut self.folder);
+        drop(self);
+        let target = Arc::new(FakeTarget::new());
+        let cx = context(&folder, &target);
+        Harness { cx, target, folder }
+    }
+
+    /// The first exchange that is due at an operation.
+    pub async fn claim(&self, operation: &str) -> Claimed {
+        let claim = Claim {
+            counterpart: "post".to_owned(),
+            operation: operation.to_owned(),
+            states: vec![State::Received],
+            now: self.cx.clock.now(),
+            limit: 1,
+            exclude: HashSet::new(),
         };
-        Harness { cx: Arc::new(cx), target, folder }
+        self.cx.store.claim(claim).await.unwrap().remove(0)
     }
 
     /// Posts one message.
@@ -268,8 +283,36 @@ impl Harness {
 
 impl Drop for Harness {
     fn drop(&mut self) {
+        if self.folder.as_os_str().is_empty() {
+            return;
+        }
         let _gone = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn context(folder: &std::path::Path, target: &Arc<FakeTarget>) -> Arc<Context> {
+    let bundle = Arc::new(bundle());
+    let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
+    let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
+    let store =
+        SqliteStore::open(&folder.join("test.db"), Arc::clone(&keys), Options::default()).unwrap();
+    let adapter = Arc::clone(&bundle.adapters["post"]);
+    let counterpart = Counterpart::new(adapter, target.clone());
+    Arc::new(Context {
+        bundle,
+        store,
+        keys,
+        clock: Arc::new(SystemClock),
+        counterparts: HashMap::from([("post".to_owned(), Arc::new(counterpart))]),
+        settings: Settings {
+            municipalities: vec!["131237".to_owned()],
+            max_body: 100_000,
+            max_backlog: 1_000,
+            drain: Duration::from_secs(5),
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: Accepting::default(),
+    })
 }
 
 /// Final, or unknown until a person decides.

@@ -3,7 +3,7 @@
 use super::accept::{accept, recognise};
 use super::testing::{Harness, arrival, is_at_rest};
 use crate::model::codes::transport;
-use crate::store::{Accepted, Act, ActVerb};
+use crate::store::{Accepted, Act, ActVerb, Intent};
 use crate::transport::SendError;
 use jiff::Timestamp;
 
@@ -183,6 +183,32 @@ async fn asking_decides_a_lost_answer() {
     harness.settle().await;
     assert_eq!(harness.exchange("m2").await.state, "delivered");
     assert_eq!(harness.target.requests().len(), 5, "sent, asked, sent again");
+}
+
+#[tokio::test]
+async fn a_question_waits_for_the_settle_time_also_after_a_restart() {
+    let harness = Harness::new();
+    harness.post("order.slow", "m1", ORDER).await;
+    let claimed = harness.claim("slow").await;
+    let intent = Intent {
+        exchange: claimed.id,
+        fence: claimed.fence,
+        request_digest: String::new(),
+        at: Timestamp::now(),
+        record: None,
+    };
+    assert_eq!(harness.cx.store.intend(vec![intent]).await.unwrap(), [true]);
+    // The process ends while the request is on its way.
+    let harness = harness.restart().await;
+    harness.target.always_json(404, r#"{"result":"unknown"}"#);
+    harness
+        .run_until(|exchanges| {
+            exchanges[0].due.is_some() && exchanges[0].since < exchanges[0].due.clone().unwrap()
+        })
+        .await;
+    let exchange = harness.exchange("m1").await;
+    assert_eq!(exchange.state, "unknown");
+    assert!(harness.target.requests().is_empty(), "asked before the settle time of an hour");
 }
 
 #[tokio::test]

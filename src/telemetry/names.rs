@@ -80,4 +80,6 @@ pub const LOG_FIELDS: &[(&str, &str)] = &[
     ("version", "version of the gateway"),
     ("queue", "broker queue"),
     ("seconds", "a duration"),
+    ("row", "row in the store"),
+    ("kind", "kind of thing, or of an error"),
 ];

@@ -18,8 +18,8 @@ codes! {
     MISSING_KEY = "M005", Configuration, "missing key",
         "A key that must be there is not.",
         "Add it.";
-    YAML_EXTRA = "M006", Configuration, "anchors, aliases, tags and merge keys are refused",
-        "Definitions use only maps, lists and scalars, so that a file says what it says in place.",
+    YAML_EXTRA = "M006", Configuration, "tags and merge keys are refused",
+        "Definitions use only maps, lists, scalars and aliases of whole values.",
         "Write the value itself where it is needed.";
     FILE_TOO_LARGE = "M007", Configuration, "file too large",
         "The file is longer, deeper or has more values than definitions may have.",

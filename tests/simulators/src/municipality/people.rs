@@ -96,18 +96,12 @@ pub fn generate(seed: u64, count: usize) -> Vec<Person> {
                 sex,
                 address: address.clone(),
                 not_disclosed: hidden,
-                pseudonym: pseudonym(&mut random, index),
+                pseudonym: pseudonym(random.word(), index),
                 stranger: random.chance(0.002),
             });
         }
     }
     people
-}
-
-/// In short groups, so that it can never hold twelve digits in a row.
-fn pseudonym(random: &mut Random, index: usize) -> String {
-    let word = random.word();
-    format!("P{:04x}-{:04x}-{:04x}-{index:05}", word & 0xffff, word >> 16 & 0xffff, word >> 48)
 }
 
 /// Hands out each number once.
@@ -140,4 +134,11 @@ impl Numbers {
             }
         }
     }
+}
+
+/// A PMH仮名識別子 in letters only: digits in a row could be taken for a 個人番号.
+fn pseudonym(word: u64, index: usize) -> String {
+    let hex = format!("{word:016x}{:04x}", index & 0xffff);
+    let letter = |c: char| char::from(b'a' + c.to_digit(16).unwrap_or(0) as u8);
+    std::iter::once('P').chain(hex.chars().map(letter)).collect()
 }
