@@ -1,5 +1,7 @@
 //! Check digits, worked out from the rules and shared with nothing of the product.
 
+use std::collections::BTreeSet;
+
 /// Check digit of a 個人番号 over its 11 leading digits (総務省令第85号第5条).
 pub fn my_number_check(body: &[u8]) -> Option<u8> {
     let digits = digits(body, 11)?;
@@ -43,8 +45,9 @@ pub fn is_atena_number(text: &str) -> bool {
     }
 }
 
-/// Finds 個人番号 in bytes: exact runs of 12 digits, half or full width, with a right check digit.
-pub fn contains_my_number(bytes: &[u8]) -> bool {
+/// Finds 個人番号 in bytes, half or full width: any of `known`, also inside a longer run of digits.
+/// With none known, exact runs of 12 digits with a right check digit.
+pub fn contains_my_number(bytes: &[u8], known: &BTreeSet<String>) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let mut run = String::new();
     for character in text.chars().chain(std::iter::once(' ')) {
@@ -55,11 +58,16 @@ pub fn contains_my_number(bytes: &[u8]) -> bool {
         };
         match digit {
             Some(digit) => run.push(digit),
-            None if is_my_number(&run) => return true,
+            None if known.is_empty() && is_my_number(&run) => return true,
+            None if windows(&run).any(|window| known.contains(window)) => return true,
             None => run.clear(),
         }
     }
     false
+}
+
+fn windows(run: &str) -> impl Iterator<Item = &str> {
+    (0..=run.len()).map_while(move |start| run.get(start..start + 12))
 }
 
 fn digits(body: &[u8], count: usize) -> Option<Vec<u32>> {
@@ -96,9 +104,18 @@ mod tests {
 
     #[test]
     fn a_number_is_found_in_any_width_and_only_as_a_whole_run() {
-        assert!(contains_my_number(b"{\"x\":\"123456789018\"}"));
-        assert!(contains_my_number("番号１２３４５６７８９０１８です".as_bytes()));
-        assert!(!contains_my_number(b"0123456789018"));
-        assert!(!contains_my_number(b"123456789019"));
+        let unknown = BTreeSet::new();
+        assert!(contains_my_number(b"{\"x\":\"123456789018\"}", &unknown));
+        assert!(contains_my_number("番号１２３４５６７８９０１８です".as_bytes(), &unknown));
+        assert!(!contains_my_number(b"0123456789018", &unknown));
+        assert!(!contains_my_number(b"123456789019", &unknown));
+    }
+
+    #[test]
+    fn a_known_number_is_found_inside_longer_runs_and_others_are_not_taken_for_one() {
+        let known = BTreeSet::from(["123456789018".to_owned()]);
+        assert!(contains_my_number(b"x991234567890187y", &known));
+        assert!(contains_my_number(b"123456789018", &known));
+        assert!(!contains_my_number(b"111111111118", &known));
     }
 }

@@ -129,6 +129,8 @@ pub trait Counterpart: Send + Sync + 'static {
 pub struct Knowledge {
     /// 宛名番号 the intermediate server knows; empty means all.
     pub known_people: BTreeSet<String>,
+    /// Every 個人番号 of the municipality: what a leak is looked for by.
+    pub my_numbers: BTreeSet<String>,
     /// Business keys refused for good, with the error code: `record:<recordId>/<revision>`,
     /// `subject:<subjectId>/<revision>`, `notice:<noticeId>`.
     pub refused: BTreeMap<String, String>,
@@ -257,7 +259,13 @@ pub async fn start(
         let name = counterpart.name();
         let tls = server_config(&authority.certificate, &authority.server(name)?)?;
         let plan = Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
-        let stage = server::Stage::new(counterpart, Arc::clone(&ledger), plan, behaviour.clone());
+        let stage = server::Stage::new(
+            counterpart,
+            Arc::clone(&ledger),
+            Arc::clone(&knowledge),
+            plan,
+            behaviour.clone(),
+        );
         addresses.insert(name, server::listen(stage, tls, &mut listeners).await?);
     }
     Ok(Running { addresses, ledger, _listeners: listeners })

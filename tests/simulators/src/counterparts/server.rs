@@ -3,7 +3,7 @@
 use crate::Trouble;
 use crate::counterparts::faults::{Fault, Plan};
 use crate::counterparts::ledger::Ledger;
-use crate::counterparts::{Answer, Behaviour, Counterpart, Received};
+use crate::counterparts::{Answer, Behaviour, Counterpart, Knowledge, Received};
 use crate::numbers::contains_my_number;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -25,6 +25,7 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 pub struct Stage {
     counterpart: Arc<dyn Counterpart>,
     ledger: Arc<Ledger>,
+    knowledge: Arc<Knowledge>,
     plan: Plan,
     behaviour: Behaviour,
     requests: AtomicU64,
@@ -35,10 +36,12 @@ impl Stage {
     pub fn new(
         counterpart: Arc<dyn Counterpart>,
         ledger: Arc<Ledger>,
+        knowledge: Arc<Knowledge>,
         plan: Plan,
         behaviour: Behaviour,
     ) -> Arc<Self> {
-        Arc::new(Stage { counterpart, ledger, plan, behaviour, requests: AtomicU64::new(0) })
+        let requests = AtomicU64::new(0);
+        Arc::new(Stage { counterpart, ledger, knowledge, plan, behaviour, requests })
     }
 }
 
@@ -98,7 +101,7 @@ async fn handle(
     let line = received.line();
     let key = counterpart.idempotency_key(&received);
     received.receipt = stage.ledger.receive(counterpart.name(), &line, &key, received.received_ms);
-    if let Some(place) = leak(counterpart.as_ref(), &received) {
+    if let Some(place) = leak(&stage, &received) {
         stage.ledger.violation(counterpart.name(), &line, &format!("個人番号 in {place}"), true);
         return respond(Answer::json(
             400,
@@ -170,15 +173,15 @@ fn act(stage: &Stage, request: &Received) -> Answer {
     answer
 }
 
-fn leak(counterpart: &dyn Counterpart, request: &Received) -> Option<&'static str> {
-    let in_head = contains_my_number(request.path.as_bytes())
-        || contains_my_number(request.query.as_bytes())
-        || request.headers.iter().any(|(_, value)| contains_my_number(value.as_bytes()));
+fn leak(stage: &Stage, request: &Received) -> Option<&'static str> {
+    let found = |bytes: &[u8]| contains_my_number(bytes, &stage.knowledge.my_numbers);
+    let in_head = found(request.path.as_bytes())
+        || found(request.query.as_bytes())
+        || request.headers.iter().any(|(_, value)| found(value.as_bytes()));
     if in_head {
         return Some("path or headers");
     }
-    let body = !counterpart.admits_my_number(request) && contains_my_number(&request.body);
-    body.then_some("body")
+    (!stage.counterpart.admits_my_number(request) && found(&request.body)).then_some("body")
 }
 
 async fn read(stage: &Stage, request: Request<Incoming>) -> Option<Received> {

@@ -342,10 +342,14 @@ async fn faulty(fault: Fault) -> (Result<(u16, String), reqwest::Error>, Arc<Led
         ..Behaviour::default()
     };
     let knowledge = Arc::new(Knowledge::default());
-    let server =
-        intermediate_server::IntermediateServer::new(Arc::clone(&ledger), knowledge, &behaviour);
+    let server = intermediate_server::IntermediateServer::new(
+        Arc::clone(&ledger),
+        Arc::clone(&knowledge),
+        &behaviour,
+    );
     let plan = Plan::scripted(INTERMEDIATE_SERVER, vec![(1, fault)]);
-    let stage = server::Stage::new(Arc::new(server), Arc::clone(&ledger), plan, behaviour);
+    let stage =
+        server::Stage::new(Arc::new(server), Arc::clone(&ledger), knowledge, plan, behaviour);
     let tls = pki::server_config(&authority.certificate, &authority.server("x").unwrap()).unwrap();
     let mut tasks = JoinSet::new();
     let address = server::listen(stage, tls, &mut tasks).await.unwrap();

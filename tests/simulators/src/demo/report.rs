@@ -237,16 +237,23 @@ fn applications(stage: &Stage) -> Vec<String> {
     stage.town.applications.iter().map(|one| one.reception_number.clone()).collect()
 }
 
-/// The message whose effects needed the most requests: its trace shows the most.
+/// The inquiry or copy that needed the most requests: its trace shows the most.
 fn example(case: &Case) -> String {
     let mut tries: BTreeMap<&str, usize> = BTreeMap::new();
     for receipt in case.evidence.receipts.iter().filter(|one| !one.idempotency_key.is_empty()) {
         *tries.entry(&receipt.idempotency_key).or_default() += 1;
     }
-    let effects = case.evidence.effects.iter().filter(|one| one.operation == "inquiry");
-    let most = effects.max_by_key(|one| tries.get(one.idempotency_key.as_str()).copied());
-    let first = || case.posted.first().map(|posted| posted.message.id.clone());
-    most.map(|effect| effect.key.clone()).or_else(first).unwrap_or_default()
+    let effects = case.evidence.effects.iter();
+    let single = effects.filter(|one| ["inquiry", "copy"].contains(&one.operation.as_str()));
+    let most = single.max_by_key(|one| tries.get(one.idempotency_key.as_str()).copied());
+    let of_effect = most.and_then(|effect| {
+        case.posted.iter().find(|posted| {
+            let mut expects = posted.message.expects.iter();
+            expects.any(|one| one.key == effect.key && one.operation == effect.operation)
+        })
+    });
+    let posted = of_effect.or(case.posted.first());
+    posted.map(|posted| posted.message.id.clone()).unwrap_or_default()
 }
 
 fn next(site: &Site, id: &str) -> String {
