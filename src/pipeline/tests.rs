@@ -249,6 +249,25 @@ async fn one_person_in_order_others_flow_on() {
 }
 
 #[tokio::test]
+async fn deliveries_are_accepted_in_the_order_of_their_arrival() {
+    let harness = Harness::new();
+    // As the source does it: each is polled once before the next, then all are awaited together.
+    let mut waiting = Vec::new();
+    for number in 0..1_000 {
+        let arrival = arrival("order.placed", &format!("m{number:04}"), ORDER);
+        let mut accepting = Box::pin(accept(arrival, &harness.cx));
+        if futures_util::poll!(&mut accepting).is_pending() {
+            waiting.push(accepting);
+        }
+    }
+    futures_util::future::join_all(waiting).await;
+    let ids: Vec<String> =
+        harness.exchanges().await.into_iter().map(|exchange| exchange.message_id).collect();
+    assert_eq!(ids.len(), 1_000);
+    assert!(ids.is_sorted(), "not in the order of arrival");
+}
+
+#[tokio::test]
 async fn a_batch_settles_item_by_item() {
     let harness = Harness::new();
     harness

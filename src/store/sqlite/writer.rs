@@ -85,11 +85,16 @@ pub(super) struct Shared {
 
 /// The callers' end.
 pub(super) struct Writer {
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 impl Writer {
     /// Queues a call and waits for its commit.
+    ///
+    /// The call is queued by the first poll, without waiting: callers that poll in order are
+    /// served in order, which is what keeps the messages of one person in the order of their
+    /// arrival. A bounded queue would break that whenever it is full. The bound is the callers':
+    /// each has one call under way, and they are limited by prefetch, connections and slots.
     pub async fn submit<T, F>(&self, call: Call, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -97,13 +102,13 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let task = Task { call, run, output: None, reply };
-        self.orders.send(Order::Work(Box::new(task))).await.map_err(|_| closed())?;
+        self.orders.send(Order::Work(Box::new(task))).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
     pub async fn close(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.orders.send(Order::Close(reply)).await.map_err(|_| closed())?;
+        self.orders.send(Order::Close(reply)).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -134,7 +139,7 @@ pub(super) struct Loop {
 impl Loop {
     /// Starts the thread. The queue is bounded: callers wait when it is full.
     pub fn start(self) -> Result<(Writer, std::thread::JoinHandle<()>), StoreError> {
-        let (orders, queue) = mpsc::channel(self.group.max(1) * 2);
+        let (orders, queue) = mpsc::unbounded_channel();
         let thread = std::thread::Builder::new()
             .name("watashi-store".to_owned())
             .spawn(move || self.run(queue))
@@ -155,7 +160,7 @@ impl Loop {
         Ok(())
     }
 
-    fn run(mut self, mut queue: mpsc::Receiver<Order>) {
+    fn run(mut self, mut queue: mpsc::UnboundedReceiver<Order>) {
         while let Some(first) = queue.blocking_recv() {
             let mut group = Vec::new();
             let mut close = None;
