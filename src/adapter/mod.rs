@@ -278,6 +278,8 @@ pub struct Pull {
     pub items: Path,
     /// Member that holds the id.
     pub id: Path,
+    /// Where the answer says whether another page follows.
+    pub more: Option<Path>,
     /// Message type the fetched document becomes.
     pub message_type: String,
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
+pub mod agree;
 pub mod connect;
 pub mod definitions;
 mod read;

@@ -97,11 +97,20 @@ fn refuse_exposed(path: &Path) -> Result<(), Unresolved> {
     let metadata = std::fs::metadata(path)
         .map_err(|error| unreadable(format!("{}: {}", path.display(), error.kind())))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    if mode & exposing_bits(path, directory.as_deref()) == 0 {
         return Ok(());
     }
     let detail = format!("{} has mode {mode:04o}, allowed are 0400 and 0600", path.display());
     Err(Unresolved { code: &codes::SECRET_EXPOSED, detail })
+}
+
+/// Mode bits that expose a file. systemd (254 and later) hands a credential to its service by an
+/// access list, which shows as the group's read bit, in a folder that nobody else may enter.
+#[cfg(unix)]
+fn exposing_bits(path: &Path, credentials: Option<&Path>) -> u32 {
+    let is_credential = credentials.is_some_and(|folder| path.parent() == Some(folder));
+    if is_credential { 0o037 } else { 0o077 }
 }
 
 #[cfg(not(unix))]
@@ -119,6 +128,25 @@ mod tests {
         let reference = Reference::parse("file:keys/k1", Path::new("/etc/watashi"));
         assert_eq!(reference, Reference::File(PathBuf::from("/etc/watashi/keys/k1")));
         assert_eq!(Reference::parse("env:TOKEN", Path::new("/")), Reference::Env("TOKEN".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_credential_of_systemd_may_be_readable_by_its_group() {
+        use super::exposing_bits;
+        let folder = Some(Path::new("/run/credentials/watashi.service"));
+        let bits = |path: &str| 0o440 & exposing_bits(Path::new(path), folder);
+        assert_eq!(bits("/run/credentials/watashi.service/k1"), 0);
+        assert_ne!(bits("/run/credentials/watashi.service-other/k1"), 0);
+        assert_ne!(bits("/etc/watashi/k1"), 0);
+        assert_ne!(
+            0o444 & exposing_bits(Path::new("/run/credentials/watashi.service/k1"), folder),
+            0
+        );
+        assert_ne!(
+            0o440 & exposing_bits(Path::new("/run/credentials/watashi.service/k1"), None),
+            0
+        );
     }
 
     #[cfg(unix)]

@@ -1,14 +1,38 @@
 //! The mapping engine: declarative rules from one schema to another. Pure: no I/O, no clock but
 //! the message's, no chance.
+//!
+//! A mapping file goes through `syntax` (text to tree), `compile` (checked against both schemas,
+//! every problem at once) to `plan`, once; `run` applies the plan to one borrowed document after
+//! another. What it costs is bounded: an expression has at most 1 KiB and 32 levels, `each` stands
+//! at most 4 deep, and a run ends with `M305` when it would cost more than a message may.
+//!
+//! Three things are no value: absent, `null`, and nil with a reason (`{"$nil": "…"}`). Functions
+//! pass them on instead of failing; `??` replaces them; `present` tells them from a value. A
+//! nested target object none of whose members was set is left out, except as an array's element.
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::mapping::plan::{At, Op, Plan};
 use crate::model::Code;
 use crate::schema::{Schema, Schemas, Shape};
+use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
+use std::fmt::Write;
 use std::sync::Arc;
 
 pub mod cases;
+mod compile;
+pub mod functions;
 pub mod path;
+mod plan;
+mod run;
+mod syntax;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use cases::{Case, CaseOutcome, Coverage};
+pub use path::Path;
+pub use tables::{Table, Tables};
 
 /// What a mapping may know of a message beside its document (`$meta`).
 #[derive(Clone, Debug)]
@@ -33,6 +57,23 @@ pub struct Meta {
     pub ticket: Option<String>,
 }
 
+impl Meta {
+    /// For conditions, which know nothing of the message.
+    fn nothing() -> Meta {
+        Meta {
+            message_id: String::new(),
+            message_type: String::new(),
+            source: String::new(),
+            municipality: None,
+            operator: None,
+            accepted_at: jiff::Timestamp::UNIX_EPOCH,
+            idempotency_key: String::new(),
+            correlation_id: None,
+            ticket: None,
+        }
+    }
+}
+
 /// Why a document was not mapped. Carries no value of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -42,7 +83,7 @@ pub struct Rejection {
     pub author_code: Option<String>,
     /// The target field whose rule refused, e.g. `records[].amount`.
     pub target: String,
-    /// Line of the expression, from 1.
+    /// Line of the failing part in the mapping file, from 1.
     pub line: usize,
     /// Column of the failing part, from 1.
     pub column: usize,
@@ -61,19 +102,8 @@ pub struct TraceLine {
     pub column: usize,
     /// The rule as written.
     pub expression: String,
-    /// The kind of result only: `string(12)`, `absent`, `skipped`, `rejected`…
+    /// The kind of result: `string(12)`, `absent`, `applies`, `skipped`, `rejected M304`…
     pub outcome: String,
-}
-
-/// The code tables shared by all mappings (`mappings/tables/*.yaml`).
-#[derive(Debug, Default)]
-pub struct Tables {}
-
-impl Tables {
-    /// Reads table files; what is wrong with them is reported.
-    pub fn load(_files: &[Arc<SourceFile>], _diagnostics: &mut Vec<Diagnostic>) -> Tables {
-        Tables {}
-    }
 }
 
 /// A mapping, checked and compiled.
@@ -85,23 +115,35 @@ pub struct Mapping {
     pub from: Arc<Schema>,
     /// Schema of the documents it gives.
     pub to: Arc<Schema>,
+    plan: Plan,
+    items: Vec<String>,
+    digest: String,
 }
 
 impl Mapping {
     /// Compiles a mapping file and checks it against both schemas. Every problem is reported at
     /// once; `None` only if one of them is an error.
     pub fn compile(
-        _file: &Arc<SourceFile>,
-        _schemas: &Schemas,
-        _tables: &Tables,
-        _diagnostics: &mut Vec<Diagnostic>,
+        file: &Arc<SourceFile>,
+        schemas: &Schemas,
+        tables: &Tables,
+        diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Mapping> {
-        None
+        let compiled = compile::compile(file, schemas, tables, diagnostics)?;
+        let digest = digest([&file.text, compiled.from.id(), compiled.to.id()]);
+        Some(Mapping {
+            name: compiled.name,
+            from: compiled.from,
+            to: compiled.to,
+            plan: compiled.plan,
+            items: compiled.items,
+            digest,
+        })
     }
 
-    /// Maps a document.
-    pub fn run(&self, _document: &Value, _meta: &Meta) -> Result<Value, Rejection> {
-        Ok(Value::Null)
+    /// Maps a document. The members of the result stand in the order of the target schema.
+    pub fn run(&self, document: &Value, meta: &Meta) -> Result<Value, Rejection> {
+        run::run(&self.plan, document, meta)
     }
 
     /// Maps a document and tells what each rule did, without values.
@@ -110,38 +152,68 @@ impl Mapping {
         document: &Value,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-        (Vec::new(), self.run(document, meta))
+        run::explain(&self.plan, document, meta, false)
     }
 
-    /// Legal item codes (`x-item`) of the target fields that some rule sets.
+    /// The same with the values behind their kinds: for synthetic documents only.
+    pub fn explain_with_values(
+        &self,
+        document: &Value,
+        meta: &Meta,
+    ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
+        run::explain(&self.plan, document, meta, true)
+    }
+
+    /// Legal item codes (`x-item`) of the target fields that some rule sets, sorted.
     pub fn items(&self) -> Vec<String> {
-        Vec::new()
+        self.items.clone()
+    }
+
+    /// Every rule that gives a target its value, with its place.
+    fn leaves(&self) -> impl Iterator<Item = (&str, At)> {
+        let mut leaves = Vec::new();
+        self.plan.root.leaves(&mut leaves);
+        leaves.into_iter().map(|leaf| (leaf.target.as_str(), leaf.at))
     }
 
     /// SHA-256 (hex) of the file's text and the ids of both schemas.
     pub fn digest(&self) -> &str {
-        ""
+        &self.digest
     }
+}
+
+fn digest(parts: [&str; 3]) -> String {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// A condition on a document, as adapters use it in `when`.
 #[derive(Debug)]
-pub struct Predicate {}
+pub struct Predicate {
+    op: Op,
+}
 
 impl Predicate {
-    /// Compiles a condition. `location` is the scalar it stands in; with a `shape` its paths are
-    /// checked.
+    /// Compiles a condition. `location` is the scalar it stands in (quotes included); with a
+    /// `shape` its paths are checked. `None` only if an error was reported.
     pub fn compile(
-        _text: &str,
-        _location: Location,
-        _shape: Option<&Shape>,
-        _diagnostics: &mut Vec<Diagnostic>,
+        text: &str,
+        location: Location,
+        shape: Option<&Shape>,
+        diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Predicate> {
-        None
+        compile::predicate(text, location, shape, diagnostics).map(|op| Predicate { op })
     }
 
     /// Whether it holds; absent or failed is no.
-    pub fn test(&self, _document: &Value) -> bool {
-        false
+    pub fn test(&self, document: &Value) -> bool {
+        run::test(&self.op, document)
     }
 }

@@ -1,10 +1,12 @@
 //! Accept: recognise a message, deduplicate it, make it durable. After that it is ours.
 
 use super::context::Context;
+use super::settle;
 use crate::adapter::{Adapter, Operation, Route};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage};
+use crate::record::hex;
 use crate::store::{Accepted, NewExchange, NewMessage, StoreError};
 use crate::telemetry::names;
 use bytes::Bytes;
@@ -109,7 +111,8 @@ pub async fn accept(arrival: Arrival, cx: &Context) -> Result<Accepted, StoreErr
         for counterpart in &counterparts {
             cx.wake(counterpart);
         }
-    } else if accepted == Accepted::Duplicate {
+    }
+    if !matches!(accepted, Accepted::New { .. }) || counterparts.is_empty() {
         cx.outbox.notify_one();
     }
     Ok(accepted)
@@ -297,7 +300,22 @@ fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
     let exchanges =
         routes.iter().map(|route| new_exchange(route, &envelope, &document, cx)).collect();
-    NewMessage { envelope, fingerprint, body: Secret::new(body), exchanges, record: Vec::new() }
+    let key = cx.keys.idempotency_key(
+        "",
+        &envelope.source,
+        envelope.message_id.as_str(),
+        &hex(&fingerprint),
+    );
+    let reused = refuse(&codes::MESSAGE_ID_REUSED, "");
+    let if_reused = Some(settle::announce_dead(&envelope, "", &key, &reused));
+    NewMessage {
+        envelope,
+        fingerprint,
+        body: Secret::new(body),
+        exchanges,
+        record: Vec::new(),
+        if_reused,
+    }
 }
 
 fn new_exchange(route: &Route, envelope: &Envelope, document: &Value, cx: &Context) -> NewExchange {
@@ -319,6 +337,7 @@ fn new_exchange(route: &Route, envelope: &Envelope, document: &Value, cx: &Conte
         idempotency_key: cx.keys.idempotency_key(counterpart, &envelope.source, id, &route.name),
         subject: text(&route.subject).map(|person| cx.keys.subject(person)),
         failure: None,
+        announce: None,
         bundle: cx.bundle.digest().to_owned(),
     }
 }
@@ -350,18 +369,15 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         municipality: None,
         accepted_at: cx.clock.now(),
     };
+    let key = cx.keys.idempotency_key("", &arrival.source, message_id.as_str(), failure.code.code);
     let exchange = NewExchange {
         route: String::new(),
         counterpart: String::new(),
         operation: String::new(),
         lane: 0,
-        idempotency_key: cx.keys.idempotency_key(
-            "",
-            &arrival.source,
-            message_id.as_str(),
-            failure.code.code,
-        ),
+        idempotency_key: key.clone(),
         subject: None,
+        announce: Some(settle::announce_dead(&envelope, "", &key, &failure)),
         failure: Some(failure),
         bundle: cx.bundle.digest().to_owned(),
     };
@@ -371,6 +387,7 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         body: Secret::new(kept.to_vec()),
         exchanges: vec![exchange],
         record: Vec::new(),
+        if_reused: None,
     }
 }
 

@@ -34,6 +34,10 @@ pub mod outbox;
 pub mod pull;
 pub mod resolve;
 pub mod settle;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 pub mod worker;
 

@@ -15,15 +15,17 @@ use crate::store::{Accepted, Filter};
 use crate::telemetry::names;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// How far the cursor stays behind the start of the last good pass.
 const OVERLAP: Duration = Duration::from_secs(600);
-/// Items taken over in one pass; the rest comes with the next.
+/// Items taken over in one pass, to the end of a page; the rest comes with the next.
 const PASS_LIMIT: usize = 1_000;
+/// Pages asked for in one pass.
+const PAGE_LIMIT: u32 = 10_000;
 
 /// Pulls until `stop`.
 pub async fn run(
@@ -64,26 +66,29 @@ async fn pass(
     let started = cx.clock.now();
     let cursor_name = format!("{}/{}", counterpart.adapter.name, operation.name);
     let Ok(since) = cx.store.cursor(cursor_name.clone()).await else { return Ok(()) };
-    let body = list_body(pull, since.as_deref().unwrap_or_default(), started, cx)?;
-    let parts = Parts {
-        body,
-        idempotency_key: format!("list-{}", started.as_millisecond()),
-        ..Parts::default()
-    };
-    let answer = call(counterpart, &operation.name, &pull.list, parts).await;
-    if let Some(failure) = answer.failure {
-        return Err(failure);
-    }
-    let items = answer.document.as_ref().and_then(|document| pull.items.find(document)?.as_array());
-    let ids: Vec<String> = items
-        .into_iter()
-        .flatten()
-        .filter_map(|item| pull.id.find(item)?.as_str().map(str::to_owned))
-        .collect();
-    let complete = ids.len() <= PASS_LIMIT;
-    for id in ids.into_iter().take(PASS_LIMIT) {
-        if !known(&id, &counterpart.adapter.name, cx).await {
-            fetch(&id, operation, pull, counterpart, cx).await?;
+    let since = since.unwrap_or_default();
+    let mut taken = 0;
+    let mut complete = false;
+    for page in 1..=PAGE_LIMIT {
+        let body = list_body(pull, &since, started, page, cx)?;
+        let parts = Parts {
+            body,
+            idempotency_key: format!("list-{}-{page}", started.as_millisecond()),
+            ..Parts::default()
+        };
+        let answer = call(counterpart, &operation.name, &pull.list, parts).await;
+        if let Some(failure) = answer.failure {
+            return Err(failure);
+        }
+        for id in listed(pull, answer.document.as_ref()) {
+            if !known(&id, &counterpart.adapter.name, cx).await {
+                fetch(&id, operation, pull, counterpart, cx).await?;
+                taken += 1;
+            }
+        }
+        complete = !another_page(pull, answer.document.as_ref());
+        if complete || taken >= PASS_LIMIT {
+            break;
         }
     }
     if complete && let Ok(cursor) = started.checked_sub(OVERLAP) {
@@ -99,16 +104,33 @@ async fn pass(
     Ok(())
 }
 
+/// The ids an answer lists.
+fn listed(pull: &Pull, document: Option<&Value>) -> Vec<String> {
+    let items = document.and_then(|document| pull.items.find(document)?.as_array());
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| pull.id.find(item)?.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Whether the answer says that its list goes on.
+fn another_page(pull: &Pull, document: Option<&Value>) -> bool {
+    let said = pull.more.as_ref().and_then(|path| path.find(document?)?.as_bool());
+    said.unwrap_or(false)
+}
+
 fn list_body(
     pull: &Pull,
     since: &str,
     now: Timestamp,
+    page: u32,
     cx: &Context,
 ) -> Result<Option<(Vec<u8>, String)>, Failure> {
     let (Some(mapping), Some(plan)) = (&pull.list.request.mapping, &pull.list.request.body) else {
         return Ok(None);
     };
-    let document = json!({ "since": since, "now": japan_time(now) });
+    let document = json!({ "since": since, "now": japan_time(now), "page": page });
     let meta = Meta {
         message_id: String::new(),
         message_type: pull.message_type.clone(),

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::map;
 use crate::adapter::{Destination, Operation, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Failure, Secret, Stage};
+use crate::model::{Class, Envelope, Failure, Secret, Stage};
 use crate::policy::retry::{Decision, Schedule};
 use crate::policy::verdict::{Follow, Resolution, follow};
 use crate::record::{Draft, Kind, Phase};
@@ -345,7 +345,12 @@ fn settlement(
 ) -> Settlement {
     let mut outbox = decided.outbox;
     if let Next::Dead(failure) = &decided.next {
-        outbox.push(announce_dead(claimed, failure));
+        outbox.push(announce_dead(
+            &claimed.envelope,
+            &claimed.route,
+            &claimed.idempotency_key,
+            failure,
+        ));
     }
     Settlement {
         exchange: claimed.id,
@@ -360,11 +365,16 @@ fn settlement(
 }
 
 /// Upstream is told of a dead letter: ids and codes only.
-fn announce_dead(claimed: &Claimed, failure: &Failure) -> NewOutgoing {
+pub fn announce_dead(
+    envelope: &Envelope,
+    route: &str,
+    key: &str,
+    failure: &Failure,
+) -> NewOutgoing {
     let body = json!({
-        "messageId": claimed.envelope.message_id.as_str(),
-        "messageType": claimed.envelope.message_type,
-        "route": claimed.route,
+        "messageId": envelope.message_id.as_str(),
+        "messageType": envelope.message_type,
+        "route": route,
         "code": failure.code.code,
         "title": failure.code.title,
         "detail": failure.detail,
@@ -372,9 +382,9 @@ fn announce_dead(claimed: &Claimed, failure: &Failure) -> NewOutgoing {
     });
     NewOutgoing {
         routing_key: DEAD_TYPE.to_owned(),
-        message_id: outgoing_id(claimed, "dead"),
+        message_id: format!("dead-{key}"),
         message_type: DEAD_TYPE.to_owned(),
-        correlation_id: Some(claimed.envelope.message_id.as_str().to_owned()),
+        correlation_id: Some(envelope.message_id.as_str().to_owned()),
         content_type: "application/json".to_owned(),
         body: Secret::new(body.to_string().into_bytes()),
     }

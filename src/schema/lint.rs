@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// Checks a whole file.
 pub fn lint(file: &File, diagnostics: &mut Vec<Diagnostic>) {
     let before = diagnostics.len();
-    walk(file, &file.value, "", false, diagnostics);
+    walk(file, &file.value, "", Around::default(), diagnostics);
     if diagnostics.len() > before {
         return; // the meta-schema would say most of it again, in other words
     }
@@ -22,8 +22,17 @@ pub fn lint(file: &File, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// `closed`: an enclosing schema for the same place already refuses undeclared members.
-fn walk(file: &File, schema: &Value, pointer: &str, closed: bool, found: &mut Vec<Diagnostic>) {
+/// What the schemas around one say.
+#[derive(Clone, Copy, Default)]
+struct Around {
+    /// One for the same place already refuses undeclared members.
+    closed: bool,
+    /// We are inside a branch (`if`, `oneOf`, ..), where `properties` without `type` only refine
+    /// what is declared elsewhere.
+    branch: bool,
+}
+
+fn walk(file: &File, schema: &Value, pointer: &str, around: Around, found: &mut Vec<Diagnostic>) {
     let Value::Object(members) = schema else {
         if !schema.is_boolean() {
             let message = "a schema is an object, true or false".to_owned();
@@ -43,8 +52,11 @@ fn walk(file: &File, schema: &Value, pointer: &str, closed: bool, found: &mut Ve
         }
     }
     let closes = |keyword: &str| members.get(keyword) == Some(&Value::Bool(false));
-    let closed = closed || closes("additionalProperties") || closes("unevaluatedProperties");
-    if !closed && is_object(members) && members.get("x-open") != Some(&Value::Bool(true)) {
+    let closed = around.closed || closes("additionalProperties") || closes("unevaluatedProperties");
+    if !closed
+        && is_object(members, around.branch)
+        && members.get("x-open") != Some(&Value::Bool(true))
+    {
         let message = "the object accepts undeclared members".to_owned();
         found.push(
             file.error(&document::SCHEMA_OPEN, pointer, message)
@@ -55,19 +67,22 @@ fn walk(file: &File, schema: &Value, pointer: &str, closed: bool, found: &mut Ve
     for (keyword, child_pointer, child, holds) in children(schema, pointer) {
         let same_place =
             matches!(holds, Holds::SamePlace | Holds::SamePlaceList | Holds::SamePlaceMap);
-        // A branch that only refines (`if`, `not`) is not what a document is made of.
-        let refines = matches!(keyword, "if" | "not" | "contains" | "propertyNames");
-        walk(file, child, &child_pointer, refines || (same_place && closed), found);
+        let tests = matches!(keyword, "if" | "not" | "contains" | "propertyNames");
+        let around = Around {
+            closed: tests || (same_place && closed),
+            branch: around.branch || tests || (same_place && closed),
+        };
+        walk(file, child, &child_pointer, around, found);
     }
 }
 
-fn is_object(members: &Map<String, Value>) -> bool {
+fn is_object(members: &Map<String, Value>, branch: bool) -> bool {
     let typed = match members.get("type") {
         Some(Value::String(name)) => name == "object",
         Some(Value::Array(names)) => names.iter().any(|name| name == "object"),
         _ => false,
     };
-    typed || (members.contains_key("properties") && !members.contains_key("type"))
+    typed || (!branch && members.contains_key("properties") && !members.contains_key("type"))
 }
 
 fn unknown(file: &File, name: &str, pointer: &str) -> Diagnostic {

@@ -245,8 +245,9 @@ fn a_schema_that_grows_without_measure_is_refused() {
 fn branches_of_a_closed_object_need_not_close_again() {
     let schema = one(&json!({
         "type": "object", "additionalProperties": false, "required": ["kind"],
-        "properties": {"kind": {"enum": ["a", "b"]}, "a": {"type": "string"}},
-        "if": {"properties": {"kind": {"const": "a"}}},
+        "properties": {"kind": {"enum": ["a", "b"]}, "a": {"type": "string"},
+            "in": {"type": "object", "additionalProperties": false, "properties": {"x": {}}}},
+        "if": {"properties": {"kind": {"const": "a"}, "in": {"properties": {"x": {"const": 1}}}}},
         "then": {"required": ["a"]},
         "oneOf": [{"required": ["a"]}, {"properties": {"kind": {"const": "b"}}}]
     }));

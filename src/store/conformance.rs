@@ -30,6 +30,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         idempotency_key: "key".to_owned(),
         subject: Some("5ub7ec7".to_owned()),
         failure: None,
+        announce: None,
         bundle: "b0".to_owned(),
     }
 }
@@ -37,6 +38,7 @@ pub fn exchange(lane: i64) -> NewExchange {
 /// A message whose fingerprint is its content.
 pub fn message(id: &str, content: u8, exchanges: Vec<NewExchange>) -> NewMessage {
     NewMessage {
+        if_reused: None,
         envelope: Envelope {
             source: "health".to_owned(),
             message_id: MessageId::parse(id).unwrap(),

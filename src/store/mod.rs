@@ -34,6 +34,8 @@ pub struct NewMessage {
     pub exchanges: Vec<NewExchange>,
     /// Entries written in the same transaction.
     pub record: Vec<Draft>,
+    /// Told to upstream when the id turns out to have been used for other content.
+    pub if_reused: Option<NewOutgoing>,
 }
 
 /// One route's share of a new message.
@@ -53,6 +55,8 @@ pub struct NewExchange {
     pub subject: Option<String>,
     /// Set when it is dead on arrival.
     pub failure: Option<Failure>,
+    /// Told to upstream when it is dead on arrival.
+    pub announce: Option<NewOutgoing>,
     /// Digest of the definitions in force.
     pub bundle: String,
 }

@@ -4,8 +4,8 @@ use crate::services::{Broker, broker};
 use crate::setup;
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicRejectOptions,
-    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
+    BasicRejectOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -21,7 +21,7 @@ use watashi::transport::amqp::{
 use watashi::transport::{Outgoing, Publisher};
 
 /// A guard against hanging, not a measurement.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("hangs: {what}"))
@@ -72,11 +72,8 @@ impl Outsider {
 
     async fn until_ready(&self, queue: &str, count: u32) {
         patiently("queue length", async {
-            loop {
-                let ready = self.ready(queue).await;
-                if ready == count { break }
-                eprintln!("{queue}: {ready} instead of {count}");
-                tokio::time::sleep(Duration::from_millis(500)).await;
+            while self.ready(queue).await != count {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
         .await;
@@ -250,51 +247,48 @@ async fn completed_deliveries_leave_the_queue_and_an_open_one_comes_back() {
 async fn a_broker_crash_loses_nothing_and_old_receipts_do_no_harm() {
     setup();
     let mut broker = Broker::start().await;
+    // The answers' queue is declared last and stays unused: RabbitMQ 3.10.8 was seen to leave
+    // the queue declared last without a leader after SIGKILL.
     let settings = settings(&broker, "t-crash");
     topology::apply(&settings).await.unwrap();
     let outsider = Outsider::new(&broker).await;
-    outsider.publish(&settings.names, 0..60).await;
+    outsider.publish(&settings.names, 0..59).await;
+    // What is published here comes back as a delivery, so one queue shows both sides.
+    let mut publishing = settings.clone();
+    publishing.names.outgoing = settings.names.incoming.clone();
     let (_stop, shutdown) = watch::channel(false);
-    let publisher = AmqpPublisher::start(settings.clone(), shutdown).unwrap();
-    let mut publishing = publisher.status();
-    patiently("connection", publishing.wait_for(|status| status.connected)).await.unwrap();
-    publisher.publish(answer("before")).await.unwrap();
+    let publisher = AmqpPublisher::start(publishing, shutdown).unwrap();
+    let mut status = publisher.status();
+    patiently("connection", status.wait_for(|status| status.connected)).await.unwrap();
+    publisher.publish(answer("59")).await.unwrap();
 
     let mut consuming = Consuming::start(settings.clone());
     let old = consuming.take(60).await;
     consuming.acknowledger.complete(old[..20].iter().map(|delivery| delivery.receipt));
     broker.crash();
-    let status = consuming.until(|status| !status.connected).await;
-    assert!(status.cause.is_some());
-    patiently("loss", publishing.wait_for(|status| !status.connected)).await.unwrap();
+    assert!(consuming.until(|status| !status.connected).await.cause.is_some());
+    patiently("loss", status.wait_for(|status| !status.connected)).await.unwrap();
     assert!(publisher.publish(answer("meanwhile")).await.is_err());
 
     broker.resume().await;
     consuming.until(|status| status.consuming).await;
     // Receipts of the dead channel: on the new one their tags belong to other messages.
     consuming.acknowledger.complete(old[20..].iter().map(|delivery| delivery.receipt));
-    let mut again = BTreeSet::new();
-    let missing: BTreeSet<u32> = ids(&old[20..]);
-    while !missing.is_subset(&again) {
+    patiently("reconnection", status.wait_for(|status| status.connected)).await.unwrap();
+    publisher.publish(answer("60")).await.unwrap();
+    let mut missing: BTreeSet<u32> = ids(&old[20..]);
+    missing.insert(60);
+    while !missing.is_empty() {
         let delivery = consuming.next().await;
-        assert!(delivery.properties.redelivered);
-        again.extend(ids(std::slice::from_ref(&delivery)));
+        let [id] = ids(std::slice::from_ref(&delivery)).into_iter().collect::<Vec<_>>()[..] else {
+            panic!("one id");
+        };
+        assert_eq!(delivery.properties.redelivered, id != 60, "{id}");
+        missing.remove(&id);
         consuming.acknowledger.complete([delivery.receipt]);
     }
     consuming.stop().await;
-    let outsider = Outsider::new(&broker).await;
-    outsider.until_ready(&settings.names.ingest, 0).await;
-
-    patiently("reconnection", publishing.wait_for(|status| status.connected)).await.unwrap();
-    for _ in 0..10 {
-        let t = std::time::Instant::now();
-        let r = publisher.publish(answer("after")).await;
-        eprintln!("{r:?} {:?}", t.elapsed());
-        if r.is_ok() { break }
-        let _ = patiently("reconnection", publishing.wait_for(|status| status.connected)).await.unwrap();
-    }
-    let answers = settings.names.answers.as_deref().unwrap();
-    outsider.until_ready(answers, 2).await;
+    Outsider::new(&broker).await.until_ready(&settings.names.ingest, 0).await;
 }
 
 #[tokio::test]

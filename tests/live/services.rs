@@ -2,6 +2,7 @@
 
 use lapin::{Connection, ConnectionProperties};
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,18 +15,20 @@ use tokio::sync::OnceCell;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs port mapper and broker, and kills both when the pipe on its standard input closes: that
-/// happens when the test process ends, in whatever way.
+/// happens when the test process ends, in whatever way. Unless told a last word, it then removes
+/// the folder as well.
 const KEEPER: &str = r#"
 epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 </dev/null >/dev/null 2>&1 &
 epmd=$!
 "$1" </dev/null >"$2/log/stdout" 2>&1 &
 server=$!
-cat >/dev/null
+last=$(cat)
 [ -f "$RABBITMQ_PID_FILE" ] && kill -9 "$(cat "$RABBITMQ_PID_FILE")" 2>/dev/null
 kill -9 "$server" 2>/dev/null
 wait "$server" 2>/dev/null
 kill "$epmd" 2>/dev/null
 wait "$epmd" 2>/dev/null
+[ -n "$last" ] || rm -rf "$2"
 exit 0
 "#;
 
@@ -68,7 +71,9 @@ impl Broker {
     /// Kills the node with SIGKILL.
     pub fn crash(&mut self) {
         let Some(mut keeper) = self.keeper.take() else { return };
-        drop(keeper.stdin.take());
+        if let Some(mut pipe) = keeper.stdin.take() {
+            pipe.write_all(b"keep the folder").unwrap();
+        }
         keeper.wait().unwrap();
     }
 

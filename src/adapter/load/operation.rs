@@ -182,7 +182,7 @@ impl Loader<'_, '_> {
         let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(60));
         let every = self.overrides.poll_every.unwrap_or(every);
         let list_node = node.get("list")?;
-        const KEYS: [&str; 5] = ["request", "response", "outcomes", "items", "id"];
+        const KEYS: [&str; 6] = ["request", "response", "outcomes", "items", "id", "more"];
         self.reader.map(list_node, "a list", &KEYS)?;
         let list = self.step(list_node, "a list")?;
         let shape = list.response.as_ref().map(|plan| plan.schema.shape());
@@ -195,8 +195,9 @@ impl Loader<'_, '_> {
             .reader
             .required(list_node, "a list", "id")
             .and_then(|node| self.field(node, item_shape))?;
+        let more = self.field_at(list_node, "more", shape);
         let message_type = self.reader.text_at(node, "type")?.to_owned();
-        Some(Pull { every, list, items, id, message_type })
+        Some(Pull { every, list, items, id, more, message_type })
     }
 }
 

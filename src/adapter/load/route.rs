@@ -210,7 +210,7 @@ impl Loader<'_, '_> {
         self.reader.map(node, "permit", &KEYS)?;
         let list_node = self.reader.required(node, "permit", "list")?;
         let list = self.reader.text(list_node, "`list`")?.to_owned();
-        let mut path = |loader: &mut Self, key: &str| {
+        let path = |loader: &mut Self, key: &str| {
             loader
                 .reader
                 .required(node, "permit", key)

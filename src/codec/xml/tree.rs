@@ -178,6 +178,9 @@ impl Parser<'_> {
 
     /// The plain attributes; namespace declarations go into force.
     fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Vec<(String, String)>, DecodeError> {
+        if !spaced(start.attributes_raw()) {
+            return Err(self.fail(&document::XML_SYNTAX, "no space between two attributes"));
+        }
         let mut plain = Vec::new();
         // Duplicates are looked for above, over resolved names: the reader's own check is
         // quadratic and does not know namespaces.
@@ -308,6 +311,25 @@ impl Parser<'_> {
 /// White space as XML knows it; the full-width space is text.
 pub fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// Whether white space follows every attribute value but the last, which the reader does not ask.
+fn spaced(attributes: &str) -> bool {
+    let mut open = None;
+    let mut characters = attributes.chars().peekable();
+    while let Some(c) = characters.next() {
+        match open {
+            None if matches!(c, '"' | '\'') => open = Some(c),
+            Some(quote) if c == quote => {
+                open = None;
+                if characters.peek().is_some_and(|next| !is_space(*next)) {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+    }
+    true
 }
 
 /// The reader's error by kind only: its texts quote names and values of the input.

@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
         }
         let value: f64 = literal.parse().map_err(|_| self.syntax("not a number"))?;
         match Number::from_f64(value) {
-            Some(number) if survives(literal, value) => Ok(number),
+            Some(number) if survives(literal, &number) => Ok(number),
             _ => {
                 let detail = "a decimal that does not survive binary floating point; \
                               write it as a string";

@@ -1,12 +1,12 @@
 //! Accept: a message becomes durable, or is recognised.
 
-use super::exchanges::is_lane_open;
+use super::exchanges::{self, is_lane_open};
 use super::writer::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
 use crate::store::keys::Sealed;
-use crate::store::{Accepted, Keys, NewExchange, NewMessage, StoreError};
+use crate::store::{Accepted, Keys, NewExchange, NewMessage, NewOutgoing, StoreError};
 use rusqlite::params;
 
 /// A message prepared on its caller's thread: sealed, committed to, its entries complete.
@@ -17,6 +17,9 @@ pub(super) struct Prepared {
     commitment: String,
     exchanges: Vec<NewExchange>,
     record: Vec<Draft>,
+    /// Sealed announcements: of the exchanges in their order, and of a reused id.
+    announced: Vec<Option<Sealed>>,
+    if_reused: Option<(NewOutgoing, Sealed)>,
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
@@ -26,14 +29,34 @@ pub(super) fn label(source: &str, fingerprint: &[u8]) -> String {
 
 /// Seals body and salt as one and completes entries that name no commitment.
 pub(super) fn prepare(keys: &Keys, message: NewMessage) -> Result<Prepared, StoreError> {
-    let NewMessage { envelope, fingerprint, body, exchanges, mut record } = message;
+    let NewMessage { envelope, fingerprint, body, exchanges, mut record, if_reused } = message;
     let (salt, commitment) = keys.commitment(body.expose())?;
     let label = label(&envelope.source, &fingerprint);
     let sealed = keys.seal_parts(&label, &[body.expose(), &salt])?;
     for draft in &mut record {
         draft.commitment.get_or_insert_with(|| commitment.clone());
     }
-    Ok(Prepared { envelope, fingerprint, sealed, commitment, exchanges, record })
+    let seal = |exchange: &NewExchange| {
+        exchange.announce.as_ref().map(|outgoing| exchanges::seal(keys, outgoing)).transpose()
+    };
+    let announced = exchanges.iter().map(seal).collect::<Result<_, _>>()?;
+    let if_reused = match if_reused {
+        Some(outgoing) => {
+            let sealed = exchanges::seal(keys, &outgoing)?;
+            Some((outgoing, sealed))
+        }
+        None => None,
+    };
+    Ok(Prepared {
+        envelope,
+        fingerprint,
+        sealed,
+        commitment,
+        exchanges,
+        record,
+        announced,
+        if_reused,
+    })
 }
 
 /// Writes it, or tells what it repeats.
@@ -47,8 +70,12 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     tx.check_room()?;
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
-    for exchange in &message.exchanges {
-        exchanges.push(insert_exchange(tx, message, row, exchange)?);
+    for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
+        let id = insert_exchange(tx, message, row, exchange)?;
+        if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
+            exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
+        }
+        exchanges.push(id);
     }
     tx.append_all(&message.record)?;
     Ok(Accepted::New { message: row, exchanges })
@@ -86,7 +113,10 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
             idempotency_key, bundle, state, since, code, stage)
         VALUES (?1, '', '', '', 0, '', ?2, ?3, ?4, ?5, ?6)";
     let (state, stage) = (State::Dead.name(), Stage::Accept.name());
-    tx.insert(sql, params![row, bundle, state, at.as_millisecond(), code, stage])?;
+    let exchange = tx.insert(sql, params![row, bundle, state, at.as_millisecond(), code, stage])?;
+    if let Some((outgoing, sealed)) = &message.if_reused {
+        exchanges::write_outgoing(tx, exchange, row, outgoing, sealed)?;
+    }
     tx.append(&Draft {
         source: message.envelope.source.clone(),
         message_id: id,

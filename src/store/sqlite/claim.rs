@@ -162,7 +162,7 @@ pub(super) fn pending(
     keys: &Keys,
     limit: usize,
 ) -> Result<Vec<Pending>, StoreError> {
-    let sql = "SELECT id, exchange, routing_key, message_id, message_type, correlation_id,
+    let sql = "SELECT id, routing_key, message_id, message_type, correlation_id,
             content_type, sealed
         FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT ?1";
     let mut statement = connection.prepare_cached(sql)?;
@@ -170,18 +170,18 @@ pub(super) fn pending(
     let rows: Vec<_> = statement
         .query_map([limit], |row| {
             let outgoing = NewOutgoing {
-                routing_key: row.get(2)?,
-                message_id: row.get(3)?,
-                message_type: row.get(4)?,
-                correlation_id: row.get(5)?,
-                content_type: row.get(6)?,
+                routing_key: row.get(1)?,
+                message_id: row.get(2)?,
+                message_type: row.get(3)?,
+                correlation_id: row.get(4)?,
+                content_type: row.get(5)?,
                 body: Secret::new(Vec::new()),
             };
-            Ok((row.get(0)?, row.get(1)?, outgoing, row.get::<_, Vec<u8>>(7)?))
+            Ok((row.get(0)?, outgoing, row.get::<_, Vec<u8>>(6)?))
         })?
         .collect::<Result<_, _>>()?;
-    let open = |(id, exchange, outgoing, sealed): (i64, i64, NewOutgoing, Vec<u8>)| {
-        let body = keys.open(&exchanges::label(exchange, &outgoing.message_id), &sealed);
+    let open = |(id, outgoing, sealed): (i64, NewOutgoing, Vec<u8>)| {
+        let body = keys.open(&exchanges::label(&outgoing.message_id), &sealed);
         (id, body.map(|body| Pending { id, message: NewOutgoing { body, ..outgoing } }))
     };
     opened(rows.into_iter().map(open), "outbox")

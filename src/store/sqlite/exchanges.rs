@@ -83,17 +83,20 @@ pub(super) struct Prepared {
     outbox: Vec<Sealed>,
 }
 
-/// What an answer is sealed for.
-pub(super) fn label(exchange: i64, message_id: &str) -> String {
-    format!("outbox {exchange} {message_id}")
+/// What an answer is sealed for: its id, which is one exchange's alone.
+pub(super) fn label(message_id: &str) -> String {
+    format!("outbox {message_id}")
+}
+
+/// Seals an answer on its caller's thread.
+pub(super) fn seal(keys: &Keys, outgoing: &NewOutgoing) -> Result<Sealed, StoreError> {
+    keys.seal(&label(&outgoing.message_id), outgoing.body.expose())
 }
 
 /// Seals the answers on their caller's thread.
 pub(super) fn prepare(keys: &Keys, settlement: Settlement) -> Result<Prepared, StoreError> {
-    let seal = |outgoing: &NewOutgoing| {
-        keys.seal(&label(settlement.exchange, &outgoing.message_id), outgoing.body.expose())
-    };
-    let outbox = settlement.outbox.iter().map(seal).collect::<Result<_, _>>()?;
+    let sealed = settlement.outbox.iter().map(|outgoing| seal(keys, outgoing));
+    let outbox = sealed.collect::<Result<_, _>>()?;
     Ok(Prepared { settlement, outbox })
 }
 
@@ -223,7 +226,7 @@ fn write_attempt(tx: &Tx<'_>, settlement: &Settlement, number: i64) -> Result<()
     Ok(())
 }
 
-fn write_outgoing(
+pub(super) fn write_outgoing(
     tx: &Tx<'_>,
     exchange: i64,
     message: i64,

@@ -270,7 +270,7 @@ fn lost(event: Option<Event>) -> Result<(), BrokerError> {
 
 /// What a subscription yields; its end is an item of its own, because it must not pass unnoticed.
 enum Item {
-    Delivery(lapin::Result<lapin::message::Delivery>),
+    Delivery(Box<lapin::Result<lapin::message::Delivery>>),
     Ended,
 }
 
@@ -309,8 +309,9 @@ impl Session {
             let consumer = step("consume", consume).await?;
             let tag = consumer.tag();
             self.subscribed.insert(tag.clone());
-            let items =
-                consumer.map(Item::Delivery).chain(stream::once(future::ready(Item::Ended)));
+            let items = consumer
+                .map(|item| Item::Delivery(Box::new(item)))
+                .chain(stream::once(future::ready(Item::Ended)));
             let items = items.map(move |item| Incoming {
                 consumer: tag.clone(),
                 queue: queue.clone(),
@@ -332,13 +333,13 @@ impl Session {
 
     fn take(&mut self, incoming: Incoming) -> Result<(), BrokerError> {
         match incoming.item {
-            Item::Delivery(Ok(raw)) => {
+            Item::Delivery(item) => {
+                let raw = item.map_err(|error| failure::of("consume", &error))?;
                 let receipt = Receipt { generation: self.generation, tag: raw.delivery_tag };
                 self.pending =
                     Some(delivery::read(raw, incoming.queue, incoming.undeliverable, receipt));
                 Ok(())
             }
-            Item::Delivery(Err(error)) => Err(failure::of("consume", &error)),
             Item::Ended if self.subscribed.contains(&incoming.consumer) => {
                 Err(BrokerError::new(&codes::CONSUMER_ENDED, incoming.queue))
             }

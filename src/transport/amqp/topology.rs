@@ -56,8 +56,8 @@ impl Default for Names {
 
 /// Deliveries of one message before the broker sets it aside.
 const DELIVERY_LIMIT: i32 = 20;
-/// For the queue behind the dead-letter exchange: there is nowhere to set aside to, and without a
-/// number of its own RabbitMQ 4 would drop after 20.
+/// For queues with nowhere to set aside to: without a number of their own RabbitMQ 4 would drop
+/// after 20.
 const NO_DELIVERY_LIMIT: i32 = 1_000_000;
 
 /// One exchange, queue or binding.
@@ -135,6 +135,7 @@ fn plan(names: &Names) -> Vec<Item> {
             name: answers.clone(),
             arguments: vec![
                 ("x-queue-type", text("quorum")),
+                ("x-delivery-limit", Argument::Number(NO_DELIVERY_LIMIT)),
                 ("x-overflow", text("reject-publish")),
             ],
         });

@@ -74,20 +74,28 @@ impl IntermediateServer {
         let received_ms = request.received_ms;
         let cause = Cause { received_ms, idempotency_key: header.message_id };
         let mut fields = Fields::of(&body, "Body")?;
-        let answer = match interface {
-            "IF_DBM_10111" => {
-                requester(&mut fields)?;
-                self.copy(&cause, fields.group("Copy")?)?
-            }
-            "IF_OSR_10111" => self.notice(&cause, fields.group("Notice")?)?,
-            "IF_SKI_10111" => self.register_inquiry(&cause, fields.group("Inquiry")?)?,
-            "IF_SKI_10912" => self.find_inquiry(fields.group("InquiryQuery")?)?,
-            "IF_SKI_10712" => self.inquiry_status(fields.group("StatusQuery")?)?,
-            "IF_SKI_11112" => self.inquiry_result(fields.group("ResultQuery")?)?,
+        if interface == "IF_DBM_10111" {
+            requester(&mut fields)?;
+        }
+        let group = match interface {
+            "IF_DBM_10111" => "Copy",
+            "IF_OSR_10111" => "Notice",
+            "IF_SKI_10111" => "Inquiry",
+            "IF_SKI_10912" => "InquiryQuery",
+            "IF_SKI_10712" => "StatusQuery",
+            "IF_SKI_11112" => "ResultQuery",
             _ => return Err(Problem::new(404, "no such interface")),
         };
+        let inner = fields.group(group)?;
         fields.end()?;
-        Ok(answer)
+        match interface {
+            "IF_DBM_10111" => self.copy(&cause, inner),
+            "IF_OSR_10111" => self.notice(&cause, inner),
+            "IF_SKI_10111" => self.register_inquiry(&cause, inner),
+            "IF_SKI_10912" => self.find_inquiry(inner),
+            "IF_SKI_10712" => self.inquiry_status(inner),
+            _ => self.inquiry_result(inner),
+        }
     }
 
     fn copy(&self, cause: &Cause, mut copy: Fields<'_>) -> Outcome {
@@ -199,8 +207,12 @@ impl IntermediateServer {
             ("information".to_owned(), information.clone()),
             ("not_disclosed".to_owned(), hidden),
         ]);
-        let inquiry =
-            Inquiry { person: person.clone(), information, request_key: request_key.clone(), ready_ms };
+        let inquiry = Inquiry {
+            person: person.clone(),
+            information,
+            request_key: request_key.clone(),
+            ready_ms,
+        };
         state.inquiries.insert(processing.clone(), inquiry);
         let applied = Applied { operation: "inquiry", key: request_key, person, content };
         self.ledger.apply(INTERMEDIATE_SERVER, cause, applied);

@@ -60,5 +60,6 @@ impl Check {
 
 /// Whether a text is written in full width: no ASCII, no half-width kana.
 pub fn is_full_width(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| !c.is_ascii() && !('\u{FF61}'..='\u{FF9F}').contains(&c))
+    !text.is_empty()
+        && text.chars().all(|c| !c.is_ascii() && !('\u{FF61}'..='\u{FF9F}').contains(&c))
 }

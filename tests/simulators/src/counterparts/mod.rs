@@ -25,6 +25,9 @@ pub mod server;
 pub mod tokens;
 pub mod xml;
 
+#[cfg(test)]
+mod tests;
+
 use faults::{Caution, Plan, Repertoire};
 use ledger::Ledger;
 
@@ -253,8 +256,7 @@ pub async fn start(
     for counterpart in all {
         let name = counterpart.name();
         let tls = server_config(&authority.certificate, &authority.server(name)?)?;
-        let plan =
-            Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
+        let plan = Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
         let stage = server::Stage::new(counterpart, Arc::clone(&ledger), plan, behaviour.clone());
         addresses.insert(name, server::listen(stage, tls, &mut listeners).await?);
     }

@@ -67,7 +67,8 @@ impl Shared {
             if known.is_some_and(|before| *before != applied.content) {
                 let problem = "the same item and revision arrived with other content";
                 self.ledger.violation(PMH, "task item", problem, false);
-                results.push(json!({"itemNumber": number, "status": "error", "errorCode": "E0302"}));
+                results
+                    .push(json!({"itemNumber": number, "status": "error", "errorCode": "E0302"}));
                 continue;
             }
             if known.is_none() {
@@ -173,8 +174,7 @@ impl Pmh {
         request: &Received,
         key: &str,
     ) {
-        let cause =
-            Cause { received_ms: request.received_ms, idempotency_key: key.to_owned() };
+        let cause = Cause { received_ms: request.received_ms, idempotency_key: key.to_owned() };
         let mut random = Random::new(self.seed ^ hash(task_id.as_bytes()), "task");
         let delay = Duration::from_millis(random.next() % (self.longest_task_ms + 1));
         let (shared, task_id) = (Arc::clone(&self.shared), task_id.to_owned());
@@ -188,9 +188,10 @@ impl Pmh {
         let state = self.shared.state();
         match state.tasks.get(task_id) {
             None => Answer::json(404, &json!({"code": "E0404", "message": "no such task"})),
-            Some(Task { results: None, .. }) => {
-                Answer::json(200, &json!({"taskId": task_id, "status": "processing", "results": []}))
-            }
+            Some(Task { results: None, .. }) => Answer::json(
+                200,
+                &json!({"taskId": task_id, "status": "processing", "results": []}),
+            ),
             Some(Task { results: Some(results), .. }) => Answer::json(
                 200,
                 &json!({"taskId": task_id, "status": "completed", "results": results}),
@@ -208,7 +209,8 @@ impl Pmh {
         }
         let key = format!("notice:{}", notice.notice_key);
         let applied = notice.applied();
-        let answer = Answer::json(201, &json!({"noticeId": format!("N{:016x}", hash(key.as_bytes()))}));
+        let answer =
+            Answer::json(201, &json!({"noticeId": format!("N{:016x}", hash(key.as_bytes()))}));
         let mut state = self.shared.state();
         match state.applied.get(&key) {
             Some(before) if *before != applied.content => {

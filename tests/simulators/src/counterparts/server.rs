@@ -97,8 +97,7 @@ async fn handle(
     let number = stage.requests.fetch_add(1, Ordering::Relaxed) + 1;
     let line = received.line();
     let key = counterpart.idempotency_key(&received);
-    received.receipt =
-        stage.ledger.receive(counterpart.name(), &line, &key, received.received_ms);
+    received.receipt = stage.ledger.receive(counterpart.name(), &line, &key, received.received_ms);
     if let Some(place) = leak(counterpart.as_ref(), &received) {
         stage.ledger.violation(counterpart.name(), &line, &format!("個人番号 in {place}"), true);
         return respond(Answer::json(
@@ -191,9 +190,8 @@ async fn read(stage: &Stage, request: Request<Incoming>) -> Option<Received> {
             return None;
         }
     };
-    let text = |value: &hyper::header::HeaderValue| {
-        String::from_utf8_lossy(value.as_bytes()).into_owned()
-    };
+    let text =
+        |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Some(Received {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),

@@ -91,7 +91,8 @@ pub fn check_assertion(
     else {
         return Err("the assertion has not three parts");
     };
-    let read = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| "the assertion is not base64url");
+    let read =
+        |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| "the assertion is not base64url");
     let parsed: JwtHeader =
         serde_json::from_slice(&read(header)?).map_err(|_| "the header is not JSON")?;
     if parsed.alg != "HS256" {

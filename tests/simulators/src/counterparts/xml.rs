@@ -99,11 +99,7 @@ fn element(
     Ok(element)
 }
 
-fn close(
-    element: Element,
-    open: &mut [Element],
-    root: &mut Option<Element>,
-) -> Result<(), String> {
+fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<(), String> {
     let blank = element.text.chars().all(char::is_whitespace);
     if !blank && !element.children.is_empty() {
         return Err(format!("<{}>: text beside elements", element.name));
@@ -234,9 +230,9 @@ impl Form {
         match self {
             Form::Digits(count) => digits(count, count),
             Form::DigitsBetween(low, high) => digits(low, high),
-            Form::Code(prefix) => text
-                .strip_prefix(prefix)
-                .is_some_and(|rest| Form::Digits(14).fits(rest)),
+            Form::Code(prefix) => {
+                text.strip_prefix(prefix).is_some_and(|rest| Form::Digits(14).fits(rest))
+            }
             Form::Date => is_date(text),
             Form::Moment => digits(17, 17) || text.parse::<jiff::Timestamp>().is_ok(),
             Form::Identifier(longest) => {

@@ -48,7 +48,11 @@ pub fn status_changes(seed: u64, reception_number: &str) -> Vec<Message> {
     if random.chance(0.2) {
         steps.push(("needs-correction", "02"));
     }
-    steps.push(*[("accepted", "03"), ("rejected", "04")].get(random.below(2)).unwrap_or(&("accepted", "03")));
+    steps.push(
+        *[("accepted", "03"), ("rejected", "04")]
+            .get(random.below(2))
+            .unwrap_or(&("accepted", "03")),
+    );
     steps.push(("completed", "05"));
     steps
         .into_iter()
@@ -60,10 +64,8 @@ pub fn status_changes(seed: u64, reception_number: &str) -> Vec<Message> {
                 "receptionNumber": reception_number, "statusId": status_id,
                 "revision": revision, "status": status,
                 "changedAt": format!("2026-06-30T1{step}:00:00+09:00")});
-            let content = BTreeMap::from([
-                ("status", code.to_owned()),
-                ("sequence", revision.to_string()),
-            ]);
+            let content =
+                BTreeMap::from([("status", code.to_owned()), ("sequence", revision.to_string())]);
             Message {
                 id: status_id.clone(),
                 message_type: "application.status-changed",

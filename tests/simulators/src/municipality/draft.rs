@@ -148,7 +148,13 @@ pub fn record(id: String, person: &Person, dose: &Dose, event: &str, revision: u
 }
 
 /// `registered`, `changed` or `removed` of a subject.
-pub fn subject(id: String, person: &Person, event: &str, revision: usize, removal: Value) -> Message {
+pub fn subject(
+    id: String,
+    person: &Person,
+    event: &str,
+    revision: usize,
+    removal: Value,
+) -> Message {
     let subject_id = format!("J{:06}", person.index);
     let mut body = json!({"municipalityCode": MUNICIPALITY, "event": event,
         "subjectId": subject_id, "revision": revision, "person": person.json()});
@@ -197,7 +203,8 @@ pub fn notice(id: String, person: &Person, number: usize) -> Message {
     let pmh = number.is_multiple_of(2);
     let notice_id = format!("N{number:05}");
     let title = "麻しん・風しん予防接種のお知らせ".to_owned();
-    let text = format!("対象の方へ：第{}期の接種期間です。\n＜見本＞＆問合せ先：健康課", number % 2 + 1);
+    let text =
+        format!("対象の方へ：第{}期の接種期間です。\n＜見本＞＆問合せ先：健康課", number % 2 + 1);
     let mut body = json!({"municipalityCode": MUNICIPALITY, "noticeId": notice_id,
         "person": {"atenaNumber": person.atena_number, "isNotDisclosed": person.not_disclosed},
         "channel": if pmh { "pmh" } else { "osr" }, "title": title, "body": text,

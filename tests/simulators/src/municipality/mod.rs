@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_municipality_and_another_another() {
-        let text = |seed| serde_json::to_string(&Municipality::generate(plan(seed)).messages).unwrap();
+        let text =
+            |seed| serde_json::to_string(&Municipality::generate(plan(seed)).messages).unwrap();
         assert_eq!(text(7), text(7));
         assert_ne!(text(7), text(8));
     }
@@ -177,7 +178,8 @@ mod tests {
         assert_eq!(ids.len(), messages.len());
         assert!(!ids.iter().any(|id| crate::numbers::contains_my_number(id.as_bytes())));
         // One 個人番号 per body at most, and none in notices and inquiries.
-        for message in messages.iter().filter(|m| !m.body.to_string().contains("individualNumber")) {
+        for message in messages.iter().filter(|m| !m.body.to_string().contains("individualNumber"))
+        {
             let text = message.body.to_string();
             assert!(!crate::numbers::contains_my_number(text.as_bytes()), "{}", message.id);
         }

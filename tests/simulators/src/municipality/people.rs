@@ -75,7 +75,11 @@ pub fn generate(seed: u64, count: usize) -> Vec<Person> {
                 true => names::foreign(&mut random),
                 false => names::given(&mut random, &family, male),
             };
-            let year = if member < 2 { 1960 + random.between(0, 45) } else { 2012 + random.between(0, 13) };
+            let year = if member < 2 {
+                1960 + random.between(0, 45)
+            } else {
+                2012 + random.between(0, 13)
+            };
             let index = people.len();
             let sex = match (random.chance(0.005), male) {
                 (true, _) => "unknown",

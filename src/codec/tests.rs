@@ -1,1 +1,0 @@
-//! Every format with whole files.

@@ -1,0 +1,58 @@
+//! Whether `watashi.toml` and the definitions agree about counterparts.
+
+use super::Config;
+use crate::adapter::{Adapter, Auth, Bundle};
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::model::Code;
+use crate::model::codes::config as codes;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Every disagreement: sections without an adapter, enabled routes without a section,
+/// credentials that an adapter wants and a section lacks.
+pub fn check(config: &Config, bundle: &Bundle) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let names = || bundle.adapters.keys().map(String::as_str);
+    for (name, counterpart) in &config.counterparts {
+        let Some(adapter) = bundle.adapters.get(name) else {
+            let message = format!("there is no adapter `{name}`");
+            let mut problem = error(config, &codes::UNKNOWN_COUNTERPART, name, message);
+            problem.hint = nearest(name, names()).map(|near| format!("did you mean `{near}`?"));
+            found.push(problem);
+            continue;
+        };
+        let complete = counterpart.client_id.is_some() && counterpart.client_secret.is_some();
+        if adapter.auth != Auth::None && !complete {
+            let message = format!("adapter `{name}` wants `client-id` and `client-secret`");
+            found.push(error(config, &codes::CREDENTIALS_MISSING, name, message));
+        }
+    }
+    for adapter in needed(bundle) {
+        if !config.counterparts.contains_key(&adapter.name) {
+            let message = format!("an enabled route needs `[counterpart.{}]`", adapter.name);
+            found.push(error(config, &codes::COUNTERPART_MISSING, &adapter.name, message));
+        }
+    }
+    found
+}
+
+/// Adapters that some enabled route sends to or pulls from.
+pub fn needed(bundle: &Bundle) -> Vec<Arc<Adapter>> {
+    let mut names = BTreeSet::new();
+    for route in bundle.routes().filter(|route| bundle.is_enabled(&route.name)) {
+        // Inbound routes count too: a pull of their own adapter feeds them.
+        names.insert(route.adapter.name.as_str());
+    }
+    names.into_iter().filter_map(|name| bundle.adapters.get(name).cloned()).collect()
+}
+
+/// An error at the section of that name, or at the beginning of the file when there is none.
+fn error(config: &Config, code: &'static Code, name: &str, message: String) -> Diagnostic {
+    let text = &config.file.text;
+    let header = |quoted: String| text.find(&quoted).map(|start| start..start + quoted.len());
+    let span = header(format!("[counterpart.{name}]"))
+        .or_else(|| header(format!("[counterpart.\"{name}\"]")))
+        .unwrap_or(0..0);
+    Diagnostic::error(code, Location { file: Arc::clone(&config.file), span }, message)
+}

@@ -1,0 +1,288 @@
+//! Calls of functions: arguments checked, special forms lowered.
+
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_of};
+use crate::mapping::compile::source::Source;
+use crate::mapping::compile::view::View;
+use crate::mapping::functions::{Accepts, Call, Function};
+use crate::mapping::plan::Op;
+use crate::mapping::syntax::{Expression, Kind, Root};
+use crate::mapping::tables::{self, Table};
+use crate::model::codes::mapping as codes;
+use serde_json::{Value, json};
+use std::ops::Range;
+use std::sync::Arc;
+
+impl<'s> Context<'s, '_> {
+    pub(super) fn lower_call(
+        &mut self,
+        source: &Source,
+        function: &'static Function,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        match function.call {
+            Call::Plain(_) => self.plain(source, function, arguments, span),
+            Call::If => self.choice(source, function, arguments, span),
+            Call::Present => {
+                let inner = arguments.first().map(|argument| self.lower(source, argument));
+                let op = inner.map_or(Op::Literal(Value::Null), |inner| inner.op);
+                self.returned(Op::Present(Box::new(op)), function, source, span)
+            }
+            Call::Reject => self.reject(source, function, arguments, span),
+            Call::Nil => {
+                let reason = self.literal(source, function, arguments, 0).unwrap_or_default();
+                let op = Op::Literal(json!({ "$nil": reason }));
+                self.returned(op, function, source, span)
+            }
+            Call::Code => self.code(source, arguments, span),
+        }
+    }
+
+    fn returned(
+        &self,
+        op: Op,
+        function: &Function,
+        source: &Source,
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let what = What::Returned(function.returns);
+        let results = vec![Produced { what, location: source.place(span) }];
+        Typed { op, view: View::unknown(), results, flows: Vec::new() }
+    }
+
+    fn plain(
+        &mut self,
+        source: &Source,
+        function: &'static Function,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let mut ops = Vec::new();
+        let mut flows = Vec::new();
+        for (index, argument) in arguments.iter().enumerate() {
+            let typed = self.lower(source, argument);
+            self.argument(function, index, argument, &typed);
+            ops.push(typed.op);
+            flows.extend(typed.flows);
+        }
+        let mut ops = ops.into_iter();
+        let first = Box::new(ops.next().unwrap_or(Op::Literal(Value::Null)));
+        let op = Op::Call { function, first, rest: ops.collect(), at: source.at(span) };
+        let mut typed = self.returned(op, function, source, span);
+        if function.carries {
+            typed.flows = flows;
+        }
+        typed
+    }
+
+    /// Checks one argument against its parameter.
+    fn argument(
+        &mut self,
+        function: &Function,
+        index: usize,
+        argument: &Expression,
+        typed: &Typed<'_>,
+    ) {
+        let Some(parameter) = function.parameter(index) else { return };
+        let (name, wanted) = (function.name, parameter.kind.words());
+        if parameter.kind == Accepts::Literal && !matches!(argument.kind, Kind::Literal(_)) {
+            if let Some(produced) = typed.results.first() {
+                let message = format!("`{}` of `{name}` must be {wanted}", parameter.name);
+                let location = produced.location.clone();
+                self.report(Diagnostic::error(&codes::NOT_LITERAL, location, message));
+            }
+            return;
+        }
+        for Produced { what, location } in &typed.results {
+            let types = what.types();
+            let fits = types.is_empty()
+                || types.iter().any(|t| {
+                    *t == "null"
+                        || *t == "object" && types.len() > 1
+                        || parameter.kind.admits_type(t)
+                });
+            let refused = match what {
+                What::Literal(literal) => !literal.is_null() && !parameter.kind.admits(literal),
+                _ => !fits,
+            };
+            if refused {
+                let found = types.join(" or ");
+                let (code, message) = if matches!(what, What::Literal(_)) && fits {
+                    (
+                        &codes::BAD_ARGUMENT,
+                        format!("`{}` of `{name}` must be {wanted}", parameter.name),
+                    )
+                } else {
+                    (
+                        &codes::TYPE_MISMATCH,
+                        format!(
+                            "`{}` of `{name}` must be {wanted}; this is {found}",
+                            parameter.name
+                        ),
+                    )
+                };
+                let diagnostic = Diagnostic::error(code, location.clone(), message);
+                self.report(diagnostic.hint(format!("its signature is {}", function.signature())));
+            }
+        }
+    }
+
+    fn choice(
+        &mut self,
+        source: &Source,
+        function: &Function,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let [condition, then, otherwise] = arguments else {
+            return self.returned(Op::Literal(Value::Null), function, source, span);
+        };
+        let at = source.at(&condition.span);
+        let condition = self.lower(source, condition);
+        self.condition(&condition);
+        let (then, otherwise) = (self.lower(source, then), self.lower(source, otherwise));
+        let op = Op::If {
+            condition: Box::new(condition.op),
+            then: Box::new(then.op),
+            otherwise: Box::new(otherwise.op),
+            at,
+        };
+        let results = then.results.into_iter().chain(otherwise.results).collect();
+        let flows = then.flows.into_iter().chain(otherwise.flows).collect();
+        Typed { op, view: View::unknown(), results, flows }
+    }
+
+    fn literal(
+        &mut self,
+        source: &Source,
+        function: &Function,
+        arguments: &[Expression],
+        index: usize,
+    ) -> Option<String> {
+        let argument = arguments.get(index)?;
+        if let Kind::Literal(Value::String(text)) = &argument.kind {
+            return Some(text.clone());
+        }
+        let parameter = function.parameter(index).map_or("argument", |parameter| parameter.name);
+        let message = format!("`{parameter}` of `{}` must be a literal text", function.name);
+        let location = source.place(&argument.span);
+        self.report(
+            Diagnostic::error(&codes::NOT_LITERAL, location, message).hint("write it in quotes"),
+        );
+        None
+    }
+
+    fn reject(
+        &mut self,
+        source: &Source,
+        function: &Function,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let code = self.literal(source, function, arguments, 0);
+        let text = self.literal(source, function, arguments, 1);
+        if let (Some(code), Some(argument)) = (&code, arguments.first())
+            && !good_code(code)
+        {
+            let message = format!("`{code}` has not the form of a reject code");
+            let location = source.place(&argument.span);
+            self.report(
+                Diagnostic::error(&codes::REJECT_CODE, location, message)
+                    .hint("3 to 40 characters of A-Z, 0-9 and _, beginning with a letter"),
+            );
+        }
+        let (code, text) = (code.unwrap_or_default(), text.unwrap_or_default());
+        let op = Op::Reject { code, text, at: source.at(span) };
+        Typed { op, view: View::unknown(), results: Vec::new(), flows: Vec::new() }
+    }
+
+    fn code(
+        &mut self,
+        source: &Source,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let key = arguments.first().map(|argument| self.lower(source, argument));
+        let default = arguments.get(2).map(|argument| self.lower(source, argument));
+        let table = arguments.get(1).and_then(|argument| self.table(source, argument));
+        let location = source.place(span);
+        let (Some(key), Some(table)) = (key, table) else {
+            let op = Op::Literal(Value::Null);
+            return Typed { op, view: View::unknown(), results: Vec::new(), flows: Vec::new() };
+        };
+        if default.is_none() {
+            let place = arguments.first().map_or(location.clone(), |a| source.place(&a.span));
+            self.total(&key.view, &table, place);
+        }
+        let mut results = vec![Produced { what: What::Entry(Arc::clone(&table)), location }];
+        let mut flows = key.flows;
+        let default = default.map(|typed| {
+            results.extend(typed.results);
+            flows.extend(typed.flows);
+            Box::new(typed.op)
+        });
+        let op = Op::Code { key: Box::new(key.op), table, default, at: source.at(span) };
+        Typed { op, view: View::unknown(), results, flows }
+    }
+
+    /// The table an argument names.
+    fn table(&mut self, source: &Source, argument: &Expression) -> Option<Arc<Table>> {
+        let location = source.place(&argument.span);
+        let name = match &argument.kind {
+            Kind::Path(path) if path.root == Root::Here && path.steps.len() == 1 => path.text(),
+            _ => {
+                let message = "the name of a code table is expected, without quotes";
+                self.report(Diagnostic::error(&codes::UNKNOWN_TABLE, location, message));
+                return None;
+            }
+        };
+        let shared = self.shared;
+        let found = self.local.get(&name).or_else(|| shared.and_then(|tables| tables.get(&name)));
+        if let Some(table) = found {
+            return Some(Arc::clone(table));
+        }
+        let names: Vec<String> = self
+            .local
+            .keys()
+            .cloned()
+            .chain(shared.into_iter().flat_map(|tables| tables.names().map(str::to_owned)))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = nearest(&name, names.iter().copied())
+            .map(|near| format!("did you mean `{near}`?"))
+            .or_else(|| list_of("there are", &names));
+        let message = format!("unknown code table `{name}`");
+        let mut diagnostic = Diagnostic::error(&codes::UNKNOWN_TABLE, location, message);
+        diagnostic.hint = hint;
+        self.report(diagnostic);
+        None
+    }
+
+    /// Every value the source lists must have an entry.
+    fn total(&mut self, key: &View<'_>, table: &Table, location: Location) {
+        let Some(allowed) = key.allowed() else { return };
+        let missing: Vec<String> = allowed
+            .into_iter()
+            .filter_map(tables::key)
+            .filter(|key| !table.entries.contains_key(key.as_ref()))
+            .map(|key| format!("`{key}`"))
+            .collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            let message = format!("code table `{}` has no entry for {missing}", table.name);
+            self.report(
+                Diagnostic::error(&codes::TABLE_NOT_TOTAL, location, message)
+                    .hint(format!("add the entry, or a default: code(…, {}, default)", table.name)),
+            );
+        }
+    }
+}
+
+fn good_code(code: &str) -> bool {
+    let good = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    (3..=40).contains(&code.len())
+        && code.starts_with(|c: char| c.is_ascii_uppercase())
+        && code.chars().all(good)
+}

@@ -1,0 +1,200 @@
+//! Compile: a mapping file to a plan, checked against both schemas; every problem at once.
+
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::yaml::{self, Node, Reader};
+use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
+use crate::mapping::compile::expression::Context;
+use crate::mapping::compile::rules::{Rules, Target};
+use crate::mapping::compile::source::Source;
+use crate::mapping::compile::view::View;
+use crate::mapping::plan::{Op, Plan, Rule, Scoped};
+use crate::mapping::tables::{self, Table, Tables};
+use crate::model::codes::mapping as codes;
+use crate::schema::{Schema, Schemas, Shape};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+mod call;
+mod expression;
+mod rules;
+mod source;
+mod view;
+
+const KEYS: [&str; 10] =
+    ["mapping", "title", "description", "from", "to", "tables", "let", "each", "when", "rules"];
+
+/// A compiled mapping, before it gets its public face.
+pub(crate) struct Compiled {
+    pub name: String,
+    pub from: Arc<Schema>,
+    pub to: Arc<Schema>,
+    pub plan: Plan,
+    pub items: Vec<String>,
+}
+
+/// Compiles a mapping file. `None` only if an error was reported.
+pub(crate) fn compile(
+    file: &Arc<SourceFile>,
+    schemas: &Schemas,
+    shared: &Tables,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Compiled> {
+    let before = diagnostics.len();
+    let root = match yaml::parse(file) {
+        Ok(root) => root,
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return None;
+        }
+    };
+    let mut reader = Reader::new(file, diagnostics);
+    reader.map(&root, "a mapping", &KEYS)?;
+    let name = name(&mut reader, &root);
+    let from = schema(&mut reader, &root, "from", schemas);
+    let to = schema(&mut reader, &root, "to", schemas);
+    let local = local_tables(&mut reader, &root, shared);
+    reader.required(&root, "a mapping", "rules");
+    let views = (view_of(from.as_ref()), view_of(to.as_ref()));
+    let (plan, mut items) = rules(&root, file, views, (local, shared), diagnostics);
+    items.sort_unstable();
+    items.dedup();
+    let failed = diagnostics.iter().skip(before).any(|d| d.severity == Severity::Error);
+    if failed {
+        return None;
+    }
+    Some(Compiled { name: name?, from: from?, to: to?, plan, items })
+}
+
+fn view_of(schema: Option<&Arc<Schema>>) -> View<'_> {
+    schema.map_or_else(View::unknown, |schema| View::of(schema.shape()))
+}
+
+fn rules<'s>(
+    root: &Node,
+    file: &Arc<SourceFile>,
+    (source, target): (View<'s>, View<'s>),
+    (local, shared): (BTreeMap<String, Arc<Table>>, &'s Tables),
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Plan, Vec<String>) {
+    let context = Context {
+        diagnostics,
+        document: source.clone(),
+        here: source,
+        variables: Vec::new(),
+        slots: 0,
+        local,
+        shared: Some(shared),
+        meta: true,
+    };
+    let mut rules = Rules { context, file, items: Vec::new(), depth: 0 };
+    let at_root = root.get("let").filter(|_| root.get("each").is_none());
+    let lets = at_root.map(|lets| rules.lets(lets)).unwrap_or_default();
+    let target = Target { view: target, path: String::new() };
+    let body = body(&mut rules, root, &target);
+    rules.leave(0);
+    let plan_root = if lets.is_empty() {
+        body
+    } else {
+        Rule::Scoped(Box::new(Scoped { each: None, lets: lets.into(), when: None, body }))
+    };
+    (Plan { root: plan_root, slots: rules.context.slots }, rules.items)
+}
+
+/// The root rule: an array when `each` stands beside `rules`.
+fn body<'s>(rules: &mut Rules<'s, '_, '_>, root: &Node, target: &Target<'s>) -> Rule {
+    let Some(inner) = root.get("rules") else { return Rule::Object(Box::new([])) };
+    if root.get("each").is_some() {
+        return rules.scoped(root, target);
+    }
+    if let Some(when) = root.entry("when") {
+        let location = when.key_location(rules.file);
+        let message = "`when` at the root filters the elements of `each`, which is not there";
+        rules.context.report(
+            Diagnostic::error(&codes::BAD_RULE, location, message)
+                .hint("a condition for the whole message belongs to the route"),
+        );
+    }
+    rules.rules(inner, target)
+}
+
+/// The name, which must be that of the folder.
+fn name(reader: &mut Reader<'_>, root: &Node) -> Option<String> {
+    let node = reader.required(root, "a mapping", "mapping")?;
+    let name = reader.text(node, "`mapping`")?;
+    let mut folders = reader.file.path.rsplit('/').skip(1);
+    if let Some(folder) = folders.next().filter(|folder| *folder != name) {
+        let message = format!("the mapping is called `{name}`, its folder `{folder}`");
+        let location = node.location(reader.file);
+        let diagnostic = Diagnostic::error(&codes::WRONG_NAME, location, message);
+        reader.diagnostics.push(diagnostic.hint(format!("write `mapping: {folder}`")));
+    }
+    Some(name.to_owned())
+}
+
+fn schema(
+    reader: &mut Reader<'_>,
+    root: &Node,
+    key: &str,
+    schemas: &Schemas,
+) -> Option<Arc<Schema>> {
+    let node = reader.required(root, "a mapping", key)?;
+    let id = reader.text(node, &format!("`{key}`"))?;
+    let found = schemas.get(id);
+    if found.is_none() {
+        let message = format!("unknown schema `{id}`");
+        let location = node.location(reader.file);
+        let mut diagnostic = Diagnostic::error(&codes::UNKNOWN_SCHEMA, location, message);
+        diagnostic.hint = nearest(id, schemas.ids()).map(|near| format!("did you mean `{near}`?"));
+        reader.diagnostics.push(diagnostic);
+    }
+    found
+}
+
+fn local_tables(
+    reader: &mut Reader<'_>,
+    root: &Node,
+    shared: &Tables,
+) -> BTreeMap<String, Arc<Table>> {
+    let mut local = BTreeMap::new();
+    let Some(node) = root.get("tables") else { return local };
+    let Some(entries) = node.as_map() else {
+        reader.wrong_kind(node, "`tables`", "a map of code tables");
+        return local;
+    };
+    for entry in entries {
+        if shared.get(&entry.key).is_some() {
+            let message = format!("`{}` is also a table of mappings/tables", entry.key);
+            let location = entry.key_location(reader.file);
+            let diagnostic = Diagnostic::error(&codes::BAD_TABLE, location, message);
+            reader.diagnostics.push(diagnostic.hint("give one of them another name"));
+        }
+        if let Some(table) = tables::read(reader, &entry.key, &entry.node) {
+            local.insert(entry.key.clone(), Arc::new(table));
+        }
+    }
+    local
+}
+
+/// Compiles a condition outside of a mapping: no tables, no variables.
+pub(crate) fn predicate(
+    text: &str,
+    location: Location,
+    shape: Option<&Shape>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Op> {
+    let before = diagnostics.len();
+    let view = shape.map_or_else(View::unknown, View::of);
+    let mut context = Context {
+        diagnostics,
+        document: view.clone(),
+        here: view,
+        variables: Vec::new(),
+        slots: 0,
+        local: BTreeMap::new(),
+        shared: None,
+        meta: false,
+    };
+    let typed = context.compile_condition(&Source::new(text, location));
+    let failed = diagnostics.iter().skip(before).any(|d| d.severity == Severity::Error);
+    (!failed).then_some(typed.op)
+}

@@ -1,0 +1,191 @@
+//! Functions over arrays, and JSON in texts.
+
+use crate::mapping::functions::{
+    Accepts, Arguments, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, kind_of,
+    not_convertible, parameter, plain, text, too_long, value, wrong_type,
+};
+use crate::model::codes::mapping as codes;
+use crate::model::json::{self, Limits};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function {
+        name: "first",
+        parameters: &[parameter("array", Accepts::Array)],
+        returns: Returns::Any,
+        doc: "The first element; absent when there is none.",
+        examples: &[("split(\"a,b\", \",\") | first", "\"a\""), ("json(\"[]\") | first", "absent")],
+        ..plain(|a| element(a, |elements| elements.first()))
+    },
+    Function {
+        name: "last",
+        parameters: &[parameter("array", Accepts::Array)],
+        returns: Returns::Any,
+        doc: "The last element; absent when there is none.",
+        examples: &[("split(\"a,b\", \",\") | last", "\"b\"")],
+        ..plain(|a| element(a, |elements| elements.last()))
+    },
+    Function {
+        name: "count",
+        parameters: &[parameter("array", Accepts::Array)],
+        returns: Returns::Integer,
+        carries: false,
+        doc: "How many elements.",
+        examples: &[("split(\"a,b\", \",\") | count", "2")],
+        ..plain(|a| value(a.array(0).len()))
+    },
+    Function {
+        name: "join",
+        parameters: &[parameter("array", Accepts::Array), parameter("separator", Accepts::Text)],
+        doc: "The elements as one text; null elements are left out.",
+        examples: &[
+            ("json('[\"a\",1,null]') | join(\"-\")", "\"a-1\""),
+            ("json(\"[[]]\") | join(\"-\")", "M303"),
+        ],
+        ..plain(join)
+    },
+    Function {
+        name: "sort-by",
+        parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Literal)],
+        returns: Returns::Array,
+        doc: "The elements by a field: numbers, then texts, then those without; equal ones stay.",
+        examples: &[(
+            "json('[{\"n\":2},{},{\"n\":1}]') | sort-by(\"n\")",
+            "[{\"n\":1},{\"n\":2},{}]",
+        )],
+        ..plain(sort_by)
+    },
+    Function {
+        name: "flatten",
+        parameters: &[parameter("array", Accepts::Array)],
+        returns: Returns::Array,
+        doc: "The elements of the arrays inside an array, one level.",
+        examples: &[("json(\"[[1,2],[],3]\") | flatten", "[1,2,3]")],
+        ..plain(flatten)
+    },
+    Function {
+        name: "json",
+        parameters: &[parameter("text", Accepts::Text)],
+        returns: Returns::Any,
+        doc: "The value written as JSON in a text; numbers that would lose digits are refused.",
+        examples: &[
+            ("json('{\"a\":[1,\"x\"]}')", "{\"a\":[1,\"x\"]}"),
+            ("json('{\"a\":1')", "M304"),
+            ("json('[12345678901234567890123]')", "M304"),
+            ("json('{\"a\":1,\"a\":2}')", "M304"),
+        ],
+        ..plain(parse)
+    },
+    Function {
+        name: "to-json",
+        parameters: &[parameter("value", Accepts::Any)],
+        doc: "The value as JSON in a text, without white space.",
+        examples: &[("json('{ \"a\": [1, true] }') | to-json", "\"{\\\"a\\\":[1,true]}\"")],
+        ..plain(|a| {
+            let written = a.get(0).to_string();
+            if written.len() > super::MAX_TEXT { Err(too_long()) } else { text(written) }
+        })
+    },
+];
+
+/// An array result within the limit.
+pub(super) fn limited<'v>(elements: Vec<Value>) -> Outcome<'v> {
+    if elements.len() > MAX_ELEMENTS {
+        return Err(too_many());
+    }
+    value(elements)
+}
+
+/// The failure of an array that grows too long.
+pub(crate) fn too_many() -> Box<Fail> {
+    let detail = format!("an array would have more than {MAX_ELEMENTS} elements");
+    Box::new(Fail { code: &codes::LIMIT, detail })
+}
+
+fn element<'v>(
+    arguments: Arguments<'v, '_>,
+    choose: for<'t> fn(&'t [Value]) -> Option<&'t Value>,
+) -> Outcome<'v> {
+    Ok(match arguments.first {
+        Cow::Borrowed(array) => {
+            choose(array.as_array().map_or(&[], Vec::as_slice)).map(Cow::Borrowed)
+        }
+        Cow::Owned(array) => {
+            choose(array.as_array().map_or(&[], Vec::as_slice)).cloned().map(Cow::Owned)
+        }
+    })
+}
+
+fn join<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let mut out = Growing::default();
+    let mut first = true;
+    for element in arguments.array(0) {
+        if element.is_null() {
+            continue;
+        }
+        if !Accepts::Scalar.admits(element) {
+            let kind = kind_of(element);
+            return Err(wrong_type(&format!("join: an element is {kind}, not a scalar")));
+        }
+        if !first {
+            out.push(arguments.text(1))?;
+        }
+        first = false;
+        out.push(&super::text::scalar_text(element))?;
+    }
+    text(out.0)
+}
+
+fn sort_by<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let field = arguments.text(1);
+    let mut order: Vec<&Value> = arguments.array(0).iter().collect();
+    order.sort_by(|left, right| compare(left.get(field), right.get(field)));
+    limited(order.into_iter().cloned().collect())
+}
+
+fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
+    match (left, right) {
+        (Some(Value::Number(a)), Some(Value::Number(b))) => super::code::numbers(a, b),
+        (Some(Value::String(a)), Some(Value::String(b))) => a.cmp(b),
+        _ => rank(left).cmp(&rank(right)),
+    }
+}
+
+fn rank(value: Option<&Value>) -> u8 {
+    match value {
+        Some(Value::Number(_)) => 0,
+        Some(Value::String(_)) => 1,
+        _ => 2,
+    }
+}
+
+fn flatten<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let mut out = Vec::new();
+    for element in arguments.array(0) {
+        match element {
+            Value::Array(inner) => out.extend(inner.iter().take(MAX_ELEMENTS + 1).cloned()),
+            other => out.push(other.clone()),
+        }
+        if out.len() > MAX_ELEMENTS {
+            return Err(too_many());
+        }
+    }
+    value(out)
+}
+
+/// What JSON inside a text may be: the text is part of a document that is bounded itself.
+const LIMITS: Limits =
+    Limits { max_bytes: 1 << 20, max_depth: 64, max_nodes: 200_000, max_string: 1 << 20 };
+
+fn parse<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let bytes = arguments.text(0).as_bytes();
+    match json::read(bytes, &LIMITS) {
+        Ok(parsed) => value(parsed),
+        Err(error) => {
+            let code = error.located(bytes, |_| String::new()).code;
+            Err(not_convertible(format!("json: the text is not strict JSON ({code})")))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Choice, code tables, refusal, numbers of people and municipalities.
+
+use crate::mapping::functions::{
+    Accepts, Arguments, Call, Function, Outcome, Returns, not_convertible, parameter, plain, text,
+    value,
+};
+use crate::model::check_digit;
+use serde_json::Number;
+use std::cmp::Ordering;
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function {
+        name: "if",
+        parameters: &[
+            parameter("condition", Accepts::Condition),
+            parameter("then", Accepts::Any),
+            parameter("else", Accepts::Any),
+        ],
+        returns: Returns::Any,
+        doc: "The second when the condition holds, else the third; an absent condition does not.",
+        examples: &[("if(1 < 2, \"a\", \"b\")", "\"a\""), ("if(missing, \"a\", \"b\")", "\"b\"")],
+        call: Call::If,
+        ..plain(never)
+    },
+    Function {
+        name: "present",
+        parameters: &[parameter("value", Accepts::Any)],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether there is a value: not absent, not null, not nil.",
+        examples: &[
+            ("present(missing)", "false"),
+            ("present(null)", "false"),
+            ("present(\"\")", "true"),
+        ],
+        call: Call::Present,
+        ..plain(never)
+    },
+    Function {
+        name: "reject",
+        parameters: &[parameter("code", Accepts::Literal), parameter("text", Accepts::Literal)],
+        returns: Returns::Any,
+        carries: false,
+        doc: "Refuses the message with a code of one's own and a safe text.",
+        examples: &[("reject(\"NO_DOSE\", \"the record has no dose\")", "M301")],
+        call: Call::Reject,
+        ..plain(never)
+    },
+    Function {
+        name: "nil",
+        parameters: &[parameter("reason", Accepts::Literal)],
+        returns: Returns::Any,
+        carries: false,
+        doc: "No value, for a reason (xsi:nil with its reason attribute in XML).",
+        examples: &[("missing ?? nil(\"NotRecorded\")", "{\"$nil\":\"NotRecorded\"}")],
+        call: Call::Nil,
+        ..plain(never)
+    },
+    Function {
+        name: "code",
+        parameters: &[
+            parameter("value", Accepts::Scalar),
+            parameter("table", Accepts::Table),
+            parameter("default", Accepts::Any),
+        ],
+        optional: 1,
+        returns: Returns::Any,
+        doc: "The table's entry for the value; without one the default, else a failure.",
+        examples: &[],
+        call: Call::Code,
+        ..plain(never)
+    },
+    Function {
+        name: "my-number-valid",
+        parameters: &[parameter("text", Accepts::Text)],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether the text is a 個人番号 with a right check digit; all zeros is none.",
+        examples: &[
+            ("my-number-valid(\"123456789018\")", "true"),
+            ("my-number-valid(\"000000000000\")", "false"),
+        ],
+        ..plain(|a| value(check_digit::my_number(a.text(0))))
+    },
+    Function {
+        name: "municipality-5",
+        parameters: &[parameter("code", Accepts::Text)],
+        doc: "The first five digits of a 団体コード of six, whose check digit must be right.",
+        examples: &[
+            ("municipality-5(\"131237\")", "\"13123\""),
+            ("municipality-5(\"131230\")", "M304"),
+        ],
+        ..plain(municipality_5)
+    },
+];
+
+/// Stands where the runner evaluates by itself.
+fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
+    Ok(None)
+}
+
+fn municipality_5<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let code = arguments.text(0);
+    match code.get(..5).filter(|_| check_digit::municipality_code(code)) {
+        Some(five) => text(five),
+        None => {
+            Err(not_convertible("municipality-5: not a code of 6 digits whose last one checks"))
+        }
+    }
+}
+
+/// Order of two numbers, exact for whole ones.
+pub(crate) fn numbers(left: &Number, right: &Number) -> Ordering {
+    match (left.as_i128(), right.as_i128()) {
+        (Some(left), Some(right)) => left.cmp(&right),
+        _ => {
+            let float = |number: &Number| number.as_f64().unwrap_or(0.0);
+            float(left).total_cmp(&float(right))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Plan: a checked mapping, flat enough to run without looking anything up by name.
+
+use crate::mapping::functions::Function;
+use crate::mapping::path::Step;
+use crate::mapping::syntax::Operator;
+use crate::mapping::tables::Table;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A place in the mapping file: line and column, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// One operation of an expression.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Literal(Value),
+    /// From the document, wherever it stands.
+    Document(Box<[Step]>),
+    /// From the element of the innermost `each` (the document outside of any).
+    Here(Box<[Step]>),
+    /// From a `let`.
+    Variable(usize, Box<[Step]>),
+    Meta(MetaField),
+    Call {
+        function: &'static Function,
+        first: Box<Op>,
+        rest: Box<[Op]>,
+        at: At,
+    },
+    Default(Box<[Op]>),
+    And(Box<[(Op, At)]>),
+    Or(Box<[(Op, At)]>),
+    Not(Box<Op>, At),
+    Compare {
+        operator: Operator,
+        left: Box<Op>,
+        right: Box<Op>,
+        at: At,
+    },
+    In {
+        item: Box<Op>,
+        list: Box<[Value]>,
+    },
+    If {
+        condition: Box<Op>,
+        then: Box<Op>,
+        otherwise: Box<Op>,
+        at: At,
+    },
+    Present(Box<Op>),
+    Reject {
+        code: String,
+        text: String,
+        at: At,
+    },
+    Code {
+        key: Box<Op>,
+        table: Arc<Table>,
+        default: Option<Box<Op>>,
+        at: At,
+    },
+}
+
+/// A field of `$meta`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetaField {
+    MessageId,
+    MessageType,
+    Source,
+    Municipality,
+    Operator,
+    AcceptedAt,
+    AcceptedDate,
+    IdempotencyKey,
+    CorrelationId,
+    Ticket,
+}
+
+impl MetaField {
+    /// All fields with their names in `$meta`.
+    pub(crate) const ALL: [(&'static str, MetaField); 10] = [
+        ("messageId", MetaField::MessageId),
+        ("messageType", MetaField::MessageType),
+        ("source", MetaField::Source),
+        ("municipality", MetaField::Municipality),
+        ("operator", MetaField::Operator),
+        ("acceptedAt", MetaField::AcceptedAt),
+        ("acceptedDate", MetaField::AcceptedDate),
+        ("idempotencyKey", MetaField::IdempotencyKey),
+        ("correlationId", MetaField::CorrelationId),
+        ("ticket", MetaField::Ticket),
+    ];
+}
+
+/// An expression with the target it is for.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    pub op: Op,
+    /// The target as a person writes it: `records[].amount`, `$name` for a `let`.
+    pub target: String,
+    /// Where the expression begins.
+    pub at: At,
+    /// The expression as written.
+    pub text: String,
+}
+
+/// How one target is set.
+#[derive(Debug)]
+pub(crate) enum Rule {
+    Value(Leaf),
+    Object(Box<[Field]>),
+    Scoped(Box<Scoped>),
+}
+
+/// A rule with `each`, `let` or `when`.
+#[derive(Debug)]
+pub(crate) struct Scoped {
+    pub each: Option<Leaf>,
+    pub lets: Box<[(usize, Leaf)]>,
+    pub when: Option<Leaf>,
+    pub body: Rule,
+}
+
+/// One member of a target object.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub name: String,
+    pub rule: Rule,
+}
+
+/// Everything a run needs.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub root: Rule,
+    /// How many `let` slots there are.
+    pub slots: usize,
+}
+
+impl Rule {
+    /// Every expression that gives a target its value, in the order of the plan.
+    pub(crate) fn leaves<'p>(&'p self, into: &mut Vec<&'p Leaf>) {
+        match self {
+            Rule::Value(leaf) => into.push(leaf),
+            Rule::Object(fields) => fields.iter().for_each(|field| field.rule.leaves(into)),
+            Rule::Scoped(scoped) => scoped.body.leaves(into),
+        }
+    }
+}

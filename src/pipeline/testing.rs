@@ -1,0 +1,299 @@
+//! A whole pipeline for tests: real definitions, real SQLite in a temporary folder, a scripted
+//! counterpart.
+
+use super::accept::{Arrival, Origin, accept};
+use super::context::Accepting;
+use super::worker::{self, Work};
+use super::{Context, Counterpart, Settings};
+use crate::adapter::Bundle;
+use crate::adapter::bundle::Enabled;
+use crate::diagnostic::{SourceFile, render};
+use crate::model::Secret;
+use crate::model::clock::SystemClock;
+use crate::record::RecordRow;
+use crate::store::keys::Keys;
+use crate::store::sqlite::{Options, SqliteStore};
+use crate::store::{Accepted, ExchangeView, Filter};
+use crate::transport::fake::FakeTarget;
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a test waits for what must happen; a guard against hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const SOURCE: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "order",
+  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual"],
+  "type": "object", "additionalProperties": false, "required": ["person", "amount"],
+  "properties": {
+    "person": {"type": "string", "maxLength": 20},
+    "amount": {"type": "integer"},
+    "note": {"type": "string", "maxLength": 20}
+  }
+}"#;
+
+const TARGET: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "parcel",
+  "type": "object", "additionalProperties": false, "required": ["who", "sum"],
+  "properties": {"who": {"type": "string", "maxLength": 20}, "sum": {"type": "integer"}}
+}"#;
+
+const ANSWER: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "answer",
+  "type": "object", "additionalProperties": false,
+  "properties": {
+    "result": {"type": "string", "maxLength": 20}, "code": {"type": "string", "maxLength": 20},
+    "ticket": {"type": "string", "maxLength": 40},
+    "results": {"type": "array", "items": {
+      "type": "object", "additionalProperties": false,
+      "properties": {"n": {"type": "integer"}, "state": {"type": "string", "maxLength": 20},
+                     "code": {"type": "string", "maxLength": 20}}}}
+  }
+}"#;
+
+const REPLY: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "reply",
+  "type": "object", "additionalProperties": false, "required": ["outcome"],
+  "properties": {"outcome": {"type": "string", "maxLength": 20}}
+}"#;
+
+const MAPPING: &str = "mapping: order-to-parcel\nfrom: shop/order@1\nto: post/parcel@1\nrules:\n  who: person\n  sum: 'if(note == \"forbidden\", reject(\"NOT_ALLOWED\", \"by rule\"), amount)'\n";
+
+const REPLY_MAPPING: &str = "mapping: answer-to-reply\nfrom: post/answer@1\nto: shop/reply@1\nrules:\n  outcome: 'result ?? \"none\"'\n";
+
+/// Adapter with one operation per way of resolving a lost answer.
+const ADAPTER: &str = r#"adapter: post
+limits: {concurrency: 4, timeout: 1s}
+retry: {first: 1ms, max: 5ms, max-attempts: 6, max-age: 24h}
+breaker: {failures: 0, open-for: 1s}
+operations:
+  place:
+    interaction: request-reply
+    unknown: resend
+    request: &request {method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}
+    response: &response {format: json, schema: post/answer@1}
+    outcomes: &outcomes
+      - {status: [200], when: 'result == "ok"', then: applied}
+      - {status: [200], when: 'result == "busy"', then: retry}
+      - {status: [400], when: present(code), then: refused, detail: code}
+      - {status: [503], then: retry}
+      - {status: [202], when: present(ticket), then: accepted, ticket: ticket}
+  manual:
+    interaction: request-reply
+    unknown: person
+    request: *request
+    response: *response
+    outcomes: *outcomes
+  asked:
+    interaction: request-reply
+    unknown: ask
+    request: *request
+    response: *response
+    outcomes: *outcomes
+    ask:
+      settle-after: 1ms
+      request: {method: GET, path: "/ask/{idempotency-key}", format: none}
+      response: *response
+      outcomes:
+        - {status: [200], when: 'result == "known"', then: applied}
+        - {status: [404], when: 'result == "unknown"', then: not-applied}
+  batched:
+    interaction: submit-poll
+    unknown: resend
+    request: *request
+    batch: {max-items: 10, max-wait: 5ms}
+    response: *response
+    outcomes: *outcomes
+    poll: &poll
+      every: 1ms
+      request: {method: GET, path: "/result/{ticket}", format: none}
+      response: *response
+      outcomes:
+        - {status: [200], when: 'result == "running"', then: pending}
+        - {status: [200], when: present(results), then: ready}
+        - {status: [404], when: present(code), then: not-applied}
+      items: {path: results, key: n}
+      item-outcomes:
+        - {when: 'state == "done"', then: applied}
+        - {when: 'state == "bad"', then: refused, detail: code}
+routes:
+  placing: {on: order.placed, operation: place, mapping: order-to-parcel, ordering-key: person, subject: person, record: {kind: 送付}, reply: {type: order.answered, mapping: answer-to-reply}}
+  by-hand: {on: order.manual, operation: manual, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
+  asking: {on: order.asked, operation: asked, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
+  batching: {on: order.batched, operation: batched, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
+"#;
+
+/// A pipeline under test.
+pub struct Harness {
+    /// The shared context.
+    pub cx: Arc<Context>,
+    /// The scripted counterpart.
+    pub target: Arc<FakeTarget>,
+    folder: PathBuf,
+}
+
+impl Harness {
+    /// A pipeline with an empty store; nothing runs yet.
+    pub fn new() -> Harness {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("watashi-pipeline-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let bundle = Arc::new(bundle());
+        let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
+        let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
+        let store =
+            SqliteStore::open(&folder.join("test.db"), Arc::clone(&keys), Options::default())
+                .unwrap();
+        let target = Arc::new(FakeTarget::new());
+        let adapter = Arc::clone(&bundle.adapters["post"]);
+        let counterpart = Counterpart::new(adapter, target.clone());
+        let cx = Context {
+            bundle,
+            store,
+            keys,
+            clock: Arc::new(SystemClock),
+            counterparts: HashMap::from([("post".to_owned(), Arc::new(counterpart))]),
+            settings: Settings {
+                municipalities: vec!["131237".to_owned()],
+                max_body: 100_000,
+                max_backlog: 1_000,
+                drain: Duration::from_secs(5),
+            },
+            outbox: tokio::sync::Notify::new(),
+            accepting: Accepting::default(),
+        };
+        Harness { cx: Arc::new(cx), target, folder }
+    }
+
+    /// Posts one message.
+    pub async fn post(&self, message_type: &str, id: &str, body: &str) -> Accepted {
+        accept(arrival(message_type, id, body), &self.cx).await.unwrap()
+    }
+
+    /// Runs the workers until every exchange is final or waits for a person.
+    pub async fn settle(&self) {
+        self.run_until(|exchanges| exchanges.iter().all(is_at_rest)).await;
+    }
+
+    /// Runs the workers until the exchanges satisfy `done`, then stops them.
+    pub async fn run_until(&self, done: impl Fn(&[ExchangeView]) -> bool) {
+        let (stop, stopped) = watch::channel(false);
+        let counterpart = Arc::clone(&self.cx.counterparts["post"]);
+        let workers: Vec<_> = counterpart
+            .adapter
+            .operations
+            .values()
+            .map(|operation| {
+                let work = Work::Operation(Arc::clone(operation));
+                tokio::spawn(worker::run(
+                    work,
+                    Arc::clone(&counterpart),
+                    Arc::clone(&self.cx),
+                    stopped.clone(),
+                ))
+            })
+            .collect();
+        let waiting = async {
+            let mut every = tokio::time::interval(Duration::from_millis(2));
+            loop {
+                every.tick().await;
+                if done(&self.exchanges().await) {
+                    break;
+                }
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, waiting).await;
+        stop.send_replace(true);
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        assert!(reached.is_ok(), "not reached: {:?}", self.exchanges().await);
+    }
+
+    /// All exchanges.
+    pub async fn exchanges(&self) -> Vec<ExchangeView> {
+        self.cx.store.list(Filter { limit: 1_000, ..Filter::default() }).await.unwrap()
+    }
+
+    /// The exchange of one message.
+    pub async fn exchange(&self, id: &str) -> ExchangeView {
+        let filter = Filter { message_id: Some(id.to_owned()), ..Filter::default() };
+        self.cx.store.list(filter).await.unwrap().remove(0)
+    }
+
+    /// Phase and outcome of every record entry, in order.
+    pub async fn record(&self) -> Vec<String> {
+        let rows: Vec<RecordRow> = self.cx.store.record(0, 1_000).await.unwrap();
+        let word = |row: &RecordRow| {
+            let entry: Value = serde_json::from_str(&row.entry).unwrap();
+            let text = |name: &str| entry[name].as_str().unwrap_or("").to_owned();
+            format!("{} {}", text("phase"), text("outcome")).trim().to_owned()
+        };
+        rows.iter().map(word).collect()
+    }
+
+    /// The `Idempotency-Key` of every request so far.
+    pub fn keys_sent(&self) -> Vec<String> {
+        let key = |request: crate::transport::Request| {
+            request
+                .headers
+                .into_iter()
+                .find(|(name, _)| name == "Idempotency-Key")
+                .map(|(_, key)| key)
+        };
+        self.target.requests().into_iter().filter_map(key).collect()
+    }
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Final, or unknown until a person decides.
+pub fn is_at_rest(exchange: &ExchangeView) -> bool {
+    matches!(exchange.state.as_str(), "delivered" | "dead" | "discarded")
+        || (exchange.state == "unknown" && exchange.due.is_none())
+}
+
+/// A message as a broker delivers it.
+pub fn arrival(message_type: &str, id: &str, body: &str) -> Arrival {
+    Arrival {
+        source: "shop".to_owned(),
+        origin: Origin::Upstream,
+        message_id: Some(id.to_owned()),
+        message_type: Some(message_type.to_owned()),
+        content_type: Some("application/json".to_owned()),
+        correlation_id: None,
+        reply_to: None,
+        traceparent: None,
+        operator: Some("clerk".to_owned()),
+        municipality: None,
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+fn bundle() -> Bundle {
+    let files = [
+        ("schemas/shop/order/1.schema.json", SOURCE),
+        ("schemas/shop/reply/1.schema.json", REPLY),
+        ("schemas/post/parcel/1.schema.json", TARGET),
+        ("schemas/post/answer/1.schema.json", ANSWER),
+        ("mappings/order-to-parcel/mapping.yaml", MAPPING),
+        ("mappings/answer-to-reply/mapping.yaml", REPLY_MAPPING),
+        ("adapters/post/adapter.yaml", ADAPTER),
+    ];
+    let files: Vec<Arc<SourceFile>> = files.map(|(path, text)| SourceFile::new(path, text)).into();
+    let mut problems = Vec::new();
+    let bundle = Bundle::build(&files, &Enabled::All, &BTreeMap::new(), &mut problems);
+    bundle.unwrap_or_else(|| panic!("{}", render::text(&problems)))
+}
