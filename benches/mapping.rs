@@ -240,7 +240,12 @@ fn print(report: &Value) {
     );
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     println!("{:44} {:>8} {:>7}", "", "µs", "ratio");
-    println!("{:44} {:8.2} {:7.2}", "floor: parse to Value and write", number(&report["floor_us"]), 1.0);
+    println!(
+        "{:44} {:8.2} {:7.2}",
+        "floor: parse to Value and write",
+        number(&report["floor_us"]),
+        1.0
+    );
     for route in report["routes"].as_array().into_iter().flatten() {
         let name = route["route"].as_str().unwrap_or_default();
         println!("{name:44} {:8.2} {:7.2}", number(&route["us"]), number(&route["ratio"]));

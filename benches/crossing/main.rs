@@ -30,7 +30,6 @@ mod report;
 mod sink;
 
 use clap::{Parser, ValueEnum};
-use process::Forwarder;
 use report::{Round, Setup};
 use services::Broker;
 use sink::Sink;
@@ -109,7 +108,6 @@ async fn measure(arguments: &Arguments) {
         in_flight: arguments.in_flight,
         record_bytes: common::record(0).len(),
         fsync_us: fsync_microseconds(&folder),
-        broker: queue::broker_version(&url).await,
     };
     let mut rounds = Vec::new();
     for number in 0..arguments.rounds {

@@ -2,7 +2,7 @@
 
 use crate::common;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,17 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A connection to the broker.
 pub async fn connect(url: &str) -> Connection {
     Connection::connect(url, ConnectionProperties::default()).await.unwrap()
-}
-
-/// Product and version, as the broker says.
-pub async fn broker_version(url: &str) -> String {
-    let connection = connect(url).await;
-    let properties = connection.status().server_properties().unwrap_or_default();
-    let text = |name: &str| match properties.inner().get(name) {
-        Some(AMQPValue::LongString(text)) => text.to_string(),
-        _ => String::new(),
-    };
-    format!("{} {}", text("product"), text("version"))
 }
 
 /// Publishes `count` messages, numbered from `from`, and waits until the broker has them all.

@@ -16,8 +16,6 @@ pub struct Setup {
     pub record_bytes: usize,
     /// One append with fsync on the store's disk.
     pub fsync_us: f64,
-    /// Product and version of the broker.
-    pub broker: String,
 }
 
 /// One forwarder draining one full queue.
@@ -72,9 +70,7 @@ fn medians(rounds: &[Round], kind: Kind) -> Option<[f64; 3]> {
 
 /// Everything as one object.
 pub fn json(setup: &Setup, rounds: &[Round]) -> Value {
-    let object = |[rate, cpu, rss]: [f64; 3]| {
-        json!({"messages_per_second": rate, "cpu_seconds_per_10000": cpu, "peak_rss_mb": rss})
-    };
+    let object = |[rate, cpu, rss]: [f64; 3]| json!({"messages_per_second": rate, "cpu_seconds_per_10000": cpu, "peak_rss_mb": rss});
     let (bare, gateway) = (medians(rounds, Kind::Bare), medians(rounds, Kind::Watashi));
     let ratio = bare.zip(gateway).map(|(bare, gateway)| {
         object([gateway[0] / bare[0], gateway[1] / bare[1], gateway[2] / bare[2]])
@@ -86,7 +82,6 @@ pub fn json(setup: &Setup, rounds: &[Round]) -> Value {
         "record_bytes": setup.record_bytes,
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "fsync_us": setup.fsync_us,
-        "broker": setup.broker,
         "bare": bare.map(object),
         "watashi": gateway.map(object),
         "ratio": ratio,
@@ -96,14 +91,9 @@ pub fn json(setup: &Setup, rounds: &[Round]) -> Value {
 /// Everything as a table.
 pub fn print(setup: &Setup, rounds: &[Round]) {
     println!(
-        "\n{} messages of {} bytes from a quorum queue ({}) over mutual TLS, {} under way,\n\
+        "\n{} messages of {} bytes from a quorum queue over mutual TLS, {} under way,\n\
          medians of {} alternating rounds; one fsync takes {:.0} µs here\n",
-        setup.messages,
-        setup.record_bytes,
-        setup.broker,
-        setup.in_flight,
-        setup.rounds,
-        setup.fsync_us
+        setup.messages, setup.record_bytes, setup.in_flight, setup.rounds, setup.fsync_us
     );
     println!("{:20} {:>12} {:>18} {:>12}", "", "messages/s", "CPU-s per 10,000", "peak RSS MB");
     let row = |name: &str, [rate, cpu, rss]: [f64; 3]| {

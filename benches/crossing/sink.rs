@@ -136,8 +136,12 @@ pub async fn serve(words: &[String]) {
             tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&shared)));
         }
     });
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    tokio::task::spawn_blocking(move || obey(&seen)).await.unwrap();
+}
+
+/// Does what it is told, until there is nobody left to tell it.
+fn obey(seen: &Mutex<Seen>) {
+    for line in std::io::stdin().lines().map_while(Result::ok) {
         let mut seen = seen.lock().unwrap();
         match line.split_once(' ') {
             Some(("expect", count)) => {
