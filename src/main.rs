@@ -1,3 +1,5 @@
 //! Parses the command line, runs one command, prints its error, sets the exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    watashi::cli::main()
+}

@@ -20,23 +20,28 @@ pub struct Reasons {
 }
 
 impl Reasons {
-    /// Free text is limited: a name of at most 64 characters, a reason of at most 200, and no
-    /// digits that could be a 個人番号 (12 in a row), since both go into the record.
     fn check(&self) -> Result<(), Problem> {
-        let filled =
-            |text: &str, most: usize| !text.trim().is_empty() && text.chars().count() <= most;
-        let mut run = 0;
-        let numbered = self.operator.chars().chain(self.reason.chars()).any(|c| {
-            run = if c.is_numeric() { run + 1 } else { 0 };
-            run >= 12
-        });
-        if filled(&self.operator, 64) && filled(&self.reason, 200) && !numbered {
-            return Ok(());
-        }
-        let title =
-            "operator (1-64 characters) and reason (1-200) are needed, without long numbers";
-        Err(Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title))
+        check_words(&self.operator, &self.reason)
+            .map_err(|title| Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title))
     }
+}
+
+/// Free text is limited: a name of at most 64 characters, a reason of at most 200, and no digits
+/// that could be a 個人番号 (12 in a row), since both go into the record.
+///
+/// # Errors
+/// What is asked for instead.
+pub fn check_words(operator: &str, reason: &str) -> Result<(), &'static str> {
+    let filled = |text: &str, most: usize| !text.trim().is_empty() && text.chars().count() <= most;
+    let mut run = 0;
+    let numbered = operator.chars().chain(reason.chars()).any(|c| {
+        run = if c.is_numeric() { run + 1 } else { 0 };
+        run >= 12
+    });
+    if filled(operator, 64) && filled(reason, 200) && !numbered {
+        return Ok(());
+    }
+    Err("operator (1-64 characters) and reason (1-200) are needed, without long numbers")
 }
 
 /// Counts per route, state and code.

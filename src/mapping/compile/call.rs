@@ -2,7 +2,7 @@
 
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location};
-use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_of};
+use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_of, strictest};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::View;
 use crate::mapping::functions::{Accepts, Call, Function};
@@ -61,9 +61,13 @@ impl<'s> Context<'s, '_> {
     ) -> Typed<'s> {
         let mut ops = Vec::new();
         let mut flows = Vec::new();
+        let mut view = View::unknown();
         for (index, argument) in arguments.iter().enumerate() {
             let typed = self.lower(source, argument);
             self.argument(function, index, argument, &typed);
+            if index == 0 {
+                view = kept(function, typed.view);
+            }
             ops.push(typed.op);
             flows.extend(typed.flows);
         }
@@ -72,6 +76,8 @@ impl<'s> Context<'s, '_> {
         let op = Op::Call { function, first, rest: ops.collect(), at: source.at(span) };
         let mut typed = self.returned(op, function, source, span);
         if function.carries {
+            let class = strictest(&flows);
+            typed.view = if view.is_unknown() { View::unknown_of(class) } else { view };
             typed.flows = flows;
         }
         typed
@@ -151,7 +157,7 @@ impl<'s> Context<'s, '_> {
         };
         let results = then.results.into_iter().chain(otherwise.results).collect();
         let flows = then.flows.into_iter().chain(otherwise.flows).collect();
-        Typed { op, view: View::unknown(), results, flows }
+        Typed { op, view: View::unknown(), results, flows }.with_view()
     }
 
     fn literal(
@@ -190,7 +196,7 @@ impl<'s> Context<'s, '_> {
             let location = source.place(&argument.span);
             self.report(
                 Diagnostic::error(&codes::REJECT_CODE, location, message)
-                    .hint("3 to 40 characters of A-Z, 0-9 and _, beginning with a letter"),
+                    .hint("3 to 40 characters of A-Z, 0-9, `-` and `_`, beginning with a letter"),
             );
         }
         let (code, text) = (code.unwrap_or_default(), text.unwrap_or_default());
@@ -224,7 +230,8 @@ impl<'s> Context<'s, '_> {
             Box::new(typed.op)
         });
         let op = Op::Code { key: Box::new(key.op), table, default, at: source.at(span) };
-        Typed { op, view: View::unknown(), results, flows }
+        let view = View::unknown_of(strictest(&flows));
+        Typed { op, view, results, flows }
     }
 
     /// The table an argument names.
@@ -280,8 +287,17 @@ impl<'s> Context<'s, '_> {
     }
 }
 
+/// The place a function's result is, for those that pick or reorder elements.
+fn kept<'s>(function: &Function, view: View<'s>) -> View<'s> {
+    match function.name {
+        "sort-by" => view,
+        "first" | "last" => view.element().unwrap_or_default(),
+        _ => View::unknown(),
+    }
+}
+
 fn good_code(code: &str) -> bool {
-    let good = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let good = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     (3..=40).contains(&code.len())
         && code.starts_with(|c: char| c.is_ascii_uppercase())
         && code.chars().all(good)

@@ -114,6 +114,16 @@ impl<'s> Typed<'s> {
         Typed { op, view: View::unknown(), results, flows: Vec::new() }
     }
 
+    /// When all that can come out is one place (the rest rejects), its value is that place; else
+    /// it is unknown, but keeps the class of what flows in.
+    pub(super) fn with_view(mut self) -> Typed<'s> {
+        self.view = match self.results.as_slice() {
+            [Produced { what: What::Place(view), .. }] => view.clone(),
+            _ => View::unknown_of(strictest(&self.flows)),
+        };
+        self
+    }
+
     /// Something that stands for a part that could not be checked.
     fn broken() -> Typed<'s> {
         let (op, view) = (Op::Literal(Value::Null), View::unknown());
@@ -182,7 +192,7 @@ impl<'s> Context<'s, '_> {
                     typed.flows.extend(one.flows);
                 }
                 typed.op = Op::Default(ops.into());
-                typed
+                typed.with_view()
             }
             Kind::Or(parts) => {
                 Typed::one(Op::Or(self.conditions(source, parts)), BOOLEAN, location)
@@ -284,11 +294,14 @@ impl<'s> Context<'s, '_> {
 
     fn flow_of(&self, view: &View<'_>, path: &PathText) -> Vec<Flow> {
         let class = view.class_inside();
+        let steps = path.text();
         let path = match &path.root {
-            Root::Variable(name) => format!("${name}.{}", path.text()),
-            _ => path.text(),
+            Root::Variable(name) if steps.is_empty() => format!("${name}"),
+            Root::Variable(name) => format!("${name}.{steps}"),
+            Root::Element if steps.is_empty() => "_".to_owned(),
+            _ if steps.is_empty() => "$".to_owned(),
+            _ => steps,
         };
-        let path = path.trim_end_matches('.').to_owned();
         if class == Class::Plain { Vec::new() } else { vec![Flow { class, path }] }
     }
 
@@ -298,7 +311,7 @@ impl<'s> Context<'s, '_> {
             let next = match step {
                 Step::Field(name) => match view.member(name) {
                     Member::Declared(next) => next,
-                    Member::Free => View::unknown(),
+                    Member::Free => View::unknown_of(view.class),
                     Member::Unknown => {
                         self.unknown_source(source, path, index, &view, span);
                         return None;
@@ -365,12 +378,14 @@ impl<'s> Context<'s, '_> {
     }
 
     fn unknown_variable(&mut self, name: &str, location: Location) -> Typed<'s> {
-        let mut names: Vec<&str> = self.variables.iter().map(|known| known.name.as_str()).collect();
+        let mut names: Vec<String> =
+            self.variables.iter().map(|known| format!("${}", known.name)).collect();
         if self.meta {
-            names.push("meta");
+            names.push("$meta".into());
         }
-        let hint = nearest(name, names.iter().copied())
-            .map(|near| format!("did you mean `${near}`?"))
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = nearest(&format!("${name}"), names.iter().copied())
+            .map(|near| format!("did you mean `{near}`?"))
             .or_else(|| list_of("there are", &names));
         let message = format!("unknown variable `${name}`");
         let mut diagnostic = Diagnostic::error(&codes::UNKNOWN_VARIABLE, location, message);
@@ -426,6 +441,11 @@ impl<'s> Context<'s, '_> {
     }
 }
 
+/// The strictest class of what flows.
+pub(super) fn strictest(flows: &[Flow]) -> Class {
+    flows.iter().map(|flow| flow.class).max().unwrap_or_default()
+}
+
 pub(crate) const BOOLEAN: What<'static> = What::Returned(Returns::Boolean);
 
 pub(crate) fn plural(count: usize) -> &'static str {
@@ -442,7 +462,12 @@ pub(crate) fn list_of(words: &str, names: &[&str]) -> Option<String> {
 /// The allowed values, with the nearest text first in mind.
 pub(crate) fn one_of(value: &Value, allowed: &[&Value]) -> String {
     let texts = allowed.iter().filter_map(|one| one.as_str());
-    match value.as_str().and_then(|text| nearest(text, texts)) {
+    // Of two short codes each is as near as the other.
+    match value
+        .as_str()
+        .filter(|text| text.chars().count() > 3)
+        .and_then(|text| nearest(text, texts))
+    {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => {
             let shown: Vec<String> = allowed.iter().take(12).map(ToString::to_string).collect();

@@ -183,8 +183,21 @@ pub(crate) fn predicate(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Op> {
     let before = diagnostics.len();
+    let mut context = bare(shape, diagnostics);
+    let typed = context.compile_condition(&Source::new(text, location));
+    let failed = diagnostics.iter().skip(before).any(|d| d.severity == Severity::Error);
+    (!failed).then_some(typed.op)
+}
+
+/// Compiles any expression outside of a mapping.
+#[cfg(test)]
+pub(crate) fn expression(text: &str, location: Location, diagnostics: &mut Vec<Diagnostic>) -> Op {
+    bare(None, diagnostics).compile(&Source::new(text, location)).op
+}
+
+fn bare<'s, 'd>(shape: Option<&'s Shape>, diagnostics: &'d mut Vec<Diagnostic>) -> Context<'s, 'd> {
     let view = shape.map_or_else(View::unknown, View::of);
-    let mut context = Context {
+    Context {
         diagnostics,
         document: view.clone(),
         here: view,
@@ -193,8 +206,5 @@ pub(crate) fn predicate(
         local: BTreeMap::new(),
         shared: None,
         meta: false,
-    };
-    let typed = context.compile_condition(&Source::new(text, location));
-    let failed = diagnostics.iter().skip(before).any(|d| d.severity == Severity::Error);
-    (!failed).then_some(typed.op)
+    }
 }

@@ -53,6 +53,11 @@ impl<'s> View<'s> {
         View::default()
     }
 
+    /// A place nothing is known of, except what class of data it may hold.
+    pub(crate) fn unknown_of(class: Class) -> View<'s> {
+        View { class, ..View::default() }
+    }
+
     fn join(all: Vec<&'s Shape>, mut any: Vec<&'s Shape>, around: Class) -> View<'s> {
         let direct = any.clone();
         for shape in all.iter().chain(&direct) {
@@ -71,7 +76,7 @@ impl<'s> View<'s> {
         self.all.is_empty() && self.any.is_empty()
     }
 
-    /// What lies behind a name.
+    /// What lies behind a name, as long as something is known of it.
     pub(crate) fn member(&self, name: &str) -> Member<'s> {
         let find = |shapes: &[&'s Shape]| -> Vec<&'s Shape> {
             let properties = shapes.iter().flat_map(|shape| &shape.properties);

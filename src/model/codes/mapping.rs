@@ -89,8 +89,8 @@ codes! {
         "An entry of the table is not among the values the target schema allows.",
         "Correct the entry.";
     REJECT_CODE = "M213", Configuration, "reject code has the wrong form",
-        "A code of one's own is 3 to 40 characters of A-Z, 0-9 and _, beginning with a letter.",
-        "Write it as in reject(\"NO_DOSE\", \"the record has no dose\").";
+        "A code of one's own is 3 to 40 of A-Z, 0-9, `-` and `_`, beginning with a letter.",
+        "Write it as in reject(\"NO-DOSE\", \"the record has no dose\").";
     CLASS_FLOW = "M214", Configuration, "protected value flows into an unprotected target",
         "The value's data class is stricter than the class the target is declared to hold.",
         "Take the rule out, or declare x-class at the target if it may hold such data.";

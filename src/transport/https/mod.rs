@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod client;
 pub mod failure;
+pub mod ops_client;
 pub mod probe;
 pub mod resolve;
 pub mod server;

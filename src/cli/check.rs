@@ -1,0 +1,245 @@
+//! `watashi check`: whether everything is there that `run` needs. Reads, connects and asks;
+//! changes nothing and sends no message.
+
+use super::trouble::{CONFIGURATION, Trouble, UNAVAILABLE, exit_of};
+use super::{Global, Outcome, load, print};
+use crate::adapter::{Adapter, Bundle};
+use crate::config::connect::{self, StartProblem};
+use crate::config::{Config, CounterpartConfig, Reference, agree};
+use crate::diagnostic::render;
+use crate::model::clock::SystemClock;
+use crate::model::codes::{config as codes, store as store_codes};
+use crate::model::{Clock, Code};
+use crate::store::SqliteStore;
+use crate::transport::amqp::topology;
+use crate::transport::https;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A certificate that ends sooner is told of, in days.
+const SOON: i64 = 30;
+
+/// One line of the report.
+struct Item {
+    what: String,
+    finding: Finding,
+}
+
+enum Finding {
+    /// As it should be, with what was found.
+    Fine(String),
+    /// Works today.
+    Soon(String),
+    /// Does not work.
+    Failed { code: &'static Code, detail: String },
+}
+
+impl Item {
+    fn fine(what: impl Into<String>, detail: impl Into<String>) -> Item {
+        Item { what: what.into(), finding: Finding::Fine(detail.into()) }
+    }
+
+    fn failed(what: impl Into<String>, code: &'static Code, detail: impl Into<String>) -> Item {
+        Item { what: what.into(), finding: Finding::Failed { code, detail: detail.into() } }
+    }
+
+    fn problem(what: impl Into<String>, problem: StartProblem) -> Item {
+        Item::failed(what, problem.code, problem.detail)
+    }
+
+    fn exit(&self) -> u8 {
+        match &self.finding {
+            Finding::Fine(_) => 0,
+            Finding::Soon(_) => 1,
+            Finding::Failed { code, .. } => exit_of(code),
+        }
+    }
+}
+
+pub(super) fn run(global: &Global) -> Result<Outcome, Trouble> {
+    let config = load::config(global)?;
+    let bundle = load::bundle(&config)?;
+    let disagreements = agree::check(&config, &bundle);
+    if !disagreements.is_empty() {
+        print::human(render::text(&disagreements).trim_end());
+        let message = "configuration and definitions do not agree";
+        return Err(Trouble::new(CONFIGURATION, message));
+    }
+    let items = load::wait(all(&config, &bundle))?;
+    if global.json {
+        let page: Vec<Value> = items.iter().map(page).collect();
+        print::json(&page)?;
+    } else {
+        for item in &items {
+            print::data(&line(item))?;
+        }
+    }
+    // Configuration first: what is not configured right cannot be judged unavailable.
+    let exits: Vec<u8> = items.iter().map(Item::exit).collect();
+    let worst = [CONFIGURATION, UNAVAILABLE, 3, 1].into_iter().find(|exit| exits.contains(exit));
+    let failed = items.iter().filter(|item| matches!(item.finding, Finding::Failed { .. })).count();
+    print::human(&format!("{}, {failed} failed", print::plural(items.len(), "check")));
+    Ok(worst.map_or(Outcome::Fine, Outcome::Exit))
+}
+
+async fn all(config: &Config, bundle: &Bundle) -> Vec<Item> {
+    let enabled = bundle.routes().filter(|route| bundle.is_enabled(&route.name)).count();
+    let found = format!("{} on", print::plural(enabled, "route"));
+    let mut items = vec![
+        Item::fine("configuration", config.file.path.clone()),
+        Item::fine("definitions", found),
+    ];
+    items.push(store(config));
+    if let Some(token) = &config.ops.token {
+        items.push(secret("ops token", token));
+    }
+    if let Some(ingest) = &config.ingest {
+        items.push(match connect::server_tls(ingest) {
+            Ok(tls) => match https::tls::server_config(&tls) {
+                Ok(_) => certificate("ingest certificate", &tls.identity.certificate_pem),
+                Err(error) => {
+                    Item::failed("ingest certificate", &codes::BAD_CERTIFICATE, error.to_string())
+                }
+            },
+            Err(problem) => Item::problem("ingest certificate", problem),
+        });
+        for (name, token) in &ingest.tokens {
+            items.push(secret(&format!("ingest {name}"), token));
+        }
+    }
+    if let Some(amqp) = &config.amqp {
+        items.push(match broker(amqp).await {
+            Ok(found) => Item::fine("broker", found),
+            Err(problem) => Item::problem("broker", problem),
+        });
+    }
+    for adapter in agree::needed(bundle) {
+        if let Some(settings) = config.counterparts.get(&adapter.name) {
+            items.extend(counterpart(&adapter, settings).await);
+        }
+    }
+    items
+}
+
+fn secret(what: &str, reference: &Reference) -> Item {
+    match reference.secret() {
+        Ok(_) => Item::fine(what, reference.shown()),
+        Err(problem) => Item::problem(what, problem.into()),
+    }
+}
+
+/// Keys and store together: the store knows which keys are its own. A running gateway is fine.
+fn store(config: &Config) -> Item {
+    let keys = match connect::keys(config) {
+        Ok(keys) => Arc::new(keys),
+        Err(problem) => return Item::problem("keys", problem),
+    };
+    let path = &config.store.path;
+    let shown = path.display();
+    if path.exists() {
+        return match SqliteStore::open_read_only(path, keys) {
+            Ok(_) => Item::fine("keys and store", shown.to_string()),
+            Err(error) => Item::problem("keys and store", error.into()),
+        };
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_none_or(std::path::Path::is_dir) {
+        return Item::fine("keys and store", format!("{shown} will be made by `watashi run`"));
+    }
+    let detail = format!("the folder of {shown} does not exist");
+    Item::failed("keys and store", &store_codes::STORE_NOT_OPENED, detail)
+}
+
+fn certificate(what: impl Into<String>, pem: &[u8]) -> Item {
+    let what = what.into();
+    match https::expires_at(pem) {
+        Some(end) => Item { finding: until(end), what },
+        None => Item::failed(what, &codes::BAD_CERTIFICATE, "no certificate in it"),
+    }
+}
+
+fn until(end: Timestamp) -> Finding {
+    let days = end.duration_since(SystemClock.now()).as_hours().div_euclid(24);
+    let text = format!("until {end:.0}, {}", print::plural(days.unsigned_abs() as usize, "day"));
+    if days < 0 {
+        let detail = format!("ended {end:.0}");
+        Finding::Failed { code: &codes::BAD_CERTIFICATE, detail }
+    } else if days < SOON {
+        Finding::Soon(text)
+    } else {
+        Finding::Fine(text)
+    }
+}
+
+async fn broker(amqp: &crate::config::AmqpConfig) -> Result<String, StartProblem> {
+    let report = topology::check(&connect::broker(amqp)?).await?;
+    report.verdict()?;
+    Ok(format!("{} as expected", print::plural(report.lines.len(), "item")))
+}
+
+async fn counterpart(adapter: &Adapter, settings: &CounterpartConfig) -> Vec<Item> {
+    let name = &adapter.name;
+    let mut items = Vec::new();
+    if let Some(reference) = &settings.client_certificate {
+        let what = format!("{name}: client certificate");
+        items.push(match reference.text() {
+            Ok(pem) => certificate(what, pem.as_bytes()),
+            Err(problem) => Item::problem(what, problem.into()),
+        });
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let what = format!("{name}: {}", settings.base_url);
+    let target = match connect::https_target(name, settings, &adapter.auth, clock) {
+        Ok(target) => target,
+        Err(problem) => {
+            items.push(Item::problem(what, problem));
+            return items;
+        }
+    };
+    match https::probe(&target).await {
+        Ok(probe) => {
+            items.push(match probe.token {
+                Ok(()) => Item::fine(what, format!("{} {}", probe.address, probe.protocol)),
+                Err(error) => Item::failed(what, error.code, error.detail),
+            });
+            if let Some(end) = probe.certificate_until {
+                let what = format!("{name}: certificate of the counterpart");
+                items.push(Item { what, finding: until(end) });
+            }
+        }
+        Err(error) => items.push(Item::failed(what, error.code, error.detail)),
+    }
+    items
+}
+
+fn line(item: &Item) -> String {
+    let what = &item.what;
+    match &item.finding {
+        Finding::Fine(detail) => format!("ok      {what}: {detail}\n"),
+        Finding::Soon(detail) => {
+            format!("SOON    {what}: {detail}\n        hint: renew it\n")
+        }
+        Finding::Failed { code, detail } => {
+            let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+            format!(
+                "FAILED  {what}: {code} {}{detail}\n        hint: {}\n",
+                code.title, code.remedy
+            )
+        }
+    }
+}
+
+fn page(item: &Item) -> Value {
+    match &item.finding {
+        Finding::Fine(detail) => json!({"item": item.what, "result": "ok", "detail": detail}),
+        Finding::Soon(detail) => json!({"item": item.what, "result": "soon", "detail": detail}),
+        Finding::Failed { code, detail } => json!({
+            "item": item.what,
+            "result": "failed",
+            "code": code.code,
+            "detail": detail,
+            "remedy": code.remedy,
+        }),
+    }
+}

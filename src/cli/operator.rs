@@ -1,0 +1,211 @@
+//! Acts of an operator: on the store itself when no gateway has it, through the running gateway
+//! when one does.
+
+use super::load;
+use super::trouble::{Trouble, UNAVAILABLE};
+use crate::config::Config;
+use crate::model::clock::SystemClock;
+use crate::model::codes::store as codes;
+use crate::model::{Clock, Secret};
+use crate::record::{Draft, Kind, Phase};
+use crate::store::sqlite::Options;
+use crate::store::{Act, ActVerb, ExchangeView, Filter, SqliteStore, Store};
+use crate::transport::https::ops_client;
+use clap::Args;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Who acts, and why; both go into the record.
+#[derive(Debug, Args)]
+pub(super) struct Reasons {
+    /// Who acts, as the record shall name them
+    #[arg(long, value_name = "NAME")]
+    pub(super) operator: String,
+    /// Why; no personal data, for it goes into the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+/// Where acts are put into effect.
+pub(super) enum Acting {
+    /// The gateway is stopped: the store is ours.
+    Here(Arc<SqliteStore>),
+    /// The gateway runs and has the store.
+    There {
+        /// Its ops listener.
+        address: std::net::SocketAddr,
+        /// Its token.
+        token: Secret<String>,
+    },
+}
+
+/// What became of an act.
+pub(super) enum Acted {
+    /// Done; the state the exchange has now.
+    Done(String),
+    /// Refused, and why.
+    Refused(String),
+}
+
+impl Reasons {
+    /// The same rule the ops listener has.
+    pub(super) fn check(&self) -> Result<(), Trouble> {
+        crate::ops::acts::check_words(&self.operator, &self.reason).map_err(Trouble::usage)
+    }
+}
+
+impl Acting {
+    /// Takes the store, or finds the gateway that has it.
+    pub(super) fn begin(config: &Config) -> Result<Acting, Trouble> {
+        let path = &config.store.path;
+        if !path.exists() {
+            return Err(load::no_store(path));
+        }
+        let options = Options { max_bytes: config.store.max_bytes, ..Options::default() };
+        match SqliteStore::open(path, load::keys(config)?, options) {
+            Ok(store) => Ok(Acting::Here(store)),
+            Err(error) if *error.code == codes::STORE_IN_USE => {
+                let Some(token) = &config.ops.token else {
+                    return Err(Trouble::new(
+                        UNAVAILABLE,
+                        "the gateway runs, and acts through it need `ops.token`",
+                    )
+                    .hint("set `ops.token` and restart, or stop the gateway first"));
+                };
+                let token = token.secret().map_err(crate::config::connect::StartProblem::from)?;
+                Ok(Acting::There { address: config.ops.listen, token })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// One act on one exchange.
+    pub(super) async fn act(
+        &self,
+        id: i64,
+        verb: ActVerb,
+        reasons: &Reasons,
+    ) -> Result<Acted, Trouble> {
+        match self {
+            Acting::Here(store) => {
+                let act = Act {
+                    exchange: id,
+                    verb,
+                    operator: reasons.operator.clone(),
+                    reason: reasons.reason.clone(),
+                    at: SystemClock.now(),
+                };
+                match store.act(act).await? {
+                    Some(state) => Ok(Acted::Done(state.name().to_owned())),
+                    None => Ok(Acted::Refused(why_not(&**store, id, verb).await?)),
+                }
+            }
+            Acting::There { address, token } => {
+                let path = format!("/api/v1/exchanges/{id}/{}", verb.name());
+                let (status, body) = post(*address, token, &path, reasons).await?;
+                let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let text = |name: &str| {
+                    answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+                };
+                match status {
+                    200 => Ok(Acted::Done(text("state").unwrap_or("done").to_owned())),
+                    404 | 409 | 422 => {
+                        let why = text("detail").or(text("title")).unwrap_or("refused");
+                        Ok(Acted::Refused(why.to_owned()))
+                    }
+                    _ => Err(gateway_refused(status, &answer)),
+                }
+            }
+        }
+    }
+
+    /// The original of a message; that it was looked at is recorded first.
+    pub(super) async fn body(
+        &self,
+        view: &ExchangeView,
+        reasons: &Reasons,
+    ) -> Result<Secret<Vec<u8>>, Trouble> {
+        match self {
+            Acting::Here(store) => {
+                let draft = Draft {
+                    source: view.source.clone(),
+                    message_id: view.message_id.clone(),
+                    message_type: view.message_type.clone(),
+                    route: view.route.clone(),
+                    counterpart: view.counterpart.clone(),
+                    operation: view.operation.clone(),
+                    outcome: Some("body-viewed".to_owned()),
+                    operator: Some(reasons.operator.clone()),
+                    reason: Some(reasons.reason.clone()),
+                    bundle: view.bundle.clone(),
+                    ..Draft::new(Kind::Operate, Phase::Noted, SystemClock.now())
+                };
+                store.note(vec![draft]).await?;
+                let gone = || Trouble::new(1, "the original is no longer kept");
+                store.original(view.id).await?.ok_or_else(gone)
+            }
+            Acting::There { address, token } => {
+                let path = format!("/api/v1/exchanges/{}/body", view.id);
+                let (status, body) = post(*address, token, &path, reasons).await?;
+                if status == 200 {
+                    return Ok(Secret::new(body));
+                }
+                let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+                Err(gateway_refused(status, &answer))
+            }
+        }
+    }
+
+    /// Writes what is left and gives the store back.
+    pub(super) async fn end(self) -> Result<(), Trouble> {
+        match self {
+            Acting::Here(store) => Ok(store.close().await?),
+            Acting::There { .. } => Ok(()),
+        }
+    }
+}
+
+async fn post(
+    address: std::net::SocketAddr,
+    token: &Secret<String>,
+    path: &str,
+    reasons: &Reasons,
+) -> Result<(u16, Vec<u8>), Trouble> {
+    let wanted = json!({"operator": reasons.operator, "reason": reasons.reason});
+    ops_client::post_act(address, token, path, &wanted).await.map_err(|error| {
+        let message = format!("the gateway's ops listener {address}: {}", error.detail);
+        Trouble::new(UNAVAILABLE, message)
+            .hint("another process has the store; check `ops.listen` in watashi.toml")
+    })
+}
+
+fn gateway_refused(status: u16, answer: &Value) -> Trouble {
+    let text =
+        |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let why = text("detail").or(text("title"));
+    let message = format!("the gateway answered {status}: {}", why.unwrap_or("no reason given"));
+    let trouble = Trouble::new(UNAVAILABLE, message);
+    match status {
+        401 | 403 => trouble.hint("`ops.token` here and in the running gateway differ"),
+        _ => trouble,
+    }
+}
+
+/// The exchange of that id, if there is one.
+pub(super) async fn find(store: &dyn Store, id: i64) -> Result<Option<ExchangeView>, Trouble> {
+    let filter = Filter { after: id.saturating_sub(1), limit: 1, ..Filter::default() };
+    Ok(store.list(filter).await?.into_iter().find(|view| view.id == id))
+}
+
+async fn why_not(store: &dyn Store, id: i64, verb: ActVerb) -> Result<String, Trouble> {
+    let Some(view) = find(store, id).await? else { return Ok("there is no such exchange".into()) };
+    if verb == ActVerb::Replay && view.state == "dead" && view.counterpart.is_empty() {
+        return Ok("no route could be chosen for it: have the sender post it again".into());
+    }
+    let allowed = match verb {
+        ActVerb::Replay => "dead",
+        ActVerb::Discard => "dead or unknown",
+        ActVerb::ConfirmApplied | ActVerb::ConfirmNotApplied => "unknown",
+    };
+    Ok(format!("it is {}; this act is for exchanges that are {allowed}", view.state))
+}

@@ -1,0 +1,80 @@
+//! A store that keeps nothing: `watashi try` runs the stations that need none, and whatever asked
+//! for one would be told that it is closed.
+
+use crate::model::codes::store as codes;
+use crate::model::{Secret, State};
+use crate::record::Draft;
+use crate::store::{
+    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Later,
+    NewMessage, Pending, RecordRow, Settled, Settlement, Store, StoreError,
+};
+use jiff::Timestamp;
+
+/// Answers every call with `T106`.
+pub struct Nowhere;
+
+fn closed<'a, T: Send + 'a>() -> Later<'a, T> {
+    Box::pin(async { Err(StoreError::new(&codes::STORE_CLOSED, "")) })
+}
+
+impl Store for Nowhere {
+    fn accept(&self, _message: NewMessage) -> Later<'_, Accepted> {
+        closed()
+    }
+    fn claim(&self, _claim: Claim) -> Later<'_, Vec<Claimed>> {
+        closed()
+    }
+    fn intend(&self, _intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
+        closed()
+    }
+    fn settle(&self, _settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>> {
+        closed()
+    }
+    fn next_due(
+        &self,
+        _counterpart: String,
+        _operation: String,
+        _states: Vec<State>,
+    ) -> Later<'_, Option<Timestamp>> {
+        closed()
+    }
+    fn pending(&self, _limit: usize) -> Later<'_, Vec<Pending>> {
+        closed()
+    }
+    fn published(&self, _ids: Vec<i64>, _at: Timestamp) -> Later<'_, ()> {
+        closed()
+    }
+    fn act(&self, _act: Act) -> Later<'_, Option<State>> {
+        closed()
+    }
+    fn note(&self, _drafts: Vec<Draft>) -> Later<'_, ()> {
+        closed()
+    }
+    fn list(&self, _filter: Filter) -> Later<'_, Vec<ExchangeView>> {
+        closed()
+    }
+    fn attempts(&self, _exchange: i64) -> Later<'_, Vec<AttemptView>> {
+        closed()
+    }
+    fn original(&self, _exchange: i64) -> Later<'_, Option<Secret<Vec<u8>>>> {
+        closed()
+    }
+    fn counts(&self) -> Later<'_, Vec<Count>> {
+        closed()
+    }
+    fn backlog(&self) -> Later<'_, Vec<(String, u64)>> {
+        closed()
+    }
+    fn record(&self, _after: i64, _limit: usize) -> Later<'_, Vec<RecordRow>> {
+        closed()
+    }
+    fn cursor(&self, _name: String) -> Later<'_, Option<String>> {
+        closed()
+    }
+    fn set_cursor(&self, _name: String, _value: String) -> Later<'_, ()> {
+        closed()
+    }
+    fn close(&self) -> Later<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
