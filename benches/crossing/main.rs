@@ -92,8 +92,8 @@ fn main() {
 
 async fn measure(arguments: &Arguments) {
     // On the disk of the build, not in a temporary folder that may be memory.
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("crossing");
-    let _ = std::fs::remove_dir_all(&folder);
+    let name = format!("crossing-{}", std::process::id());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     pki::issue(&folder);
     eprintln!("starting RabbitMQ");
