@@ -7,9 +7,9 @@
 use crate::codec::{Codec, Format};
 use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
+use crate::model::Method;
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema};
-use crate::transport::Method;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

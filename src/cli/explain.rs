@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 const EXAMPLES: &str = "\
 Examples:
-  watashi explain                       list all codes
-  watashi explain G201                  the page of one code
-  watashi explain route subject-to-pmh  what a route discloses, to whom, on which basis";
+  watashi explain                 list all codes
+  watashi explain G201            the page of one code
+  watashi explain route my-route  what a route discloses, to whom, on which basis";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -14,7 +14,7 @@ Examples:
   watashi list routes
   watashi list schemas --json
   watashi list --message 0190-abc          exchanges of one message
-  watashi list exchanges --state waiting-retry --route subject-to-pmh";
+  watashi list exchanges --state waiting-retry --route my-route";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

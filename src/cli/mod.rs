@@ -28,13 +28,13 @@ use trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
-  watashi lint                             check definitions and watashi.toml, offline
-  watashi test subject-to-pmh              run the cases of one mapping
-  watashi try subject-to-pmh message.json  show every station for one message; sends nothing
-  watashi check                            is everything there that `run` needs?
-  watashi run                              carry messages until told to stop
-  watashi dlq list                         what waits for a person
-  watashi explain G201                     the page of a code
+  watashi lint                       check definitions and watashi.toml, offline
+  watashi test my-mapping            run the cases of one mapping
+  watashi try my-route message.json  show every station for one message; sends nothing
+  watashi check                      is everything there that `run` needs?
+  watashi run                        carry messages until told to stop
+  watashi dlq list                   what waits for a person
+  watashi explain G201               the page of a code
 
 Exit codes: 0 ok, 1 findings, 2 usage, 3 integrity, 69 not available, 78 configuration";
 

@@ -1,14 +1,15 @@
 //! YAML as a tree that remembers where everything stands, for the files people write.
 //!
-//! Only the plain part of YAML is read: one document, maps with text keys, lists, scalars.
-//! Anchors, aliases, tags and merge keys are refused: what the file says must stand where it is
-//! read. A digit string with a leading zero, or with more digits than a number keeps, is text.
+//! Only the plain part of YAML is read: one document, maps with text keys, lists, scalars, and
+//! aliases (`*name`) of values written before (`&name`), which keep the place they were written
+//! at. Tags and merge keys are refused. A digit string with a leading zero, or with more digits than a number keeps, is text.
 
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::codes::mapping as codes;
 use serde_json::{Number, Value};
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -104,6 +105,18 @@ impl Node {
         }
     }
 
+    /// How many nodes it has and how deep it is, itself included.
+    fn size(&self) -> (usize, usize) {
+        let children: Vec<(usize, usize)> = match &self.value {
+            Kind::Scalar(_) => Vec::new(),
+            Kind::Seq(nodes) => nodes.iter().map(Node::size).collect(),
+            Kind::Map(entries) => entries.iter().map(|entry| entry.node.size()).collect(),
+        };
+        let nodes = children.iter().map(|(nodes, _)| nodes).sum::<usize>();
+        let height = children.iter().map(|(_, height)| *height).max().unwrap_or(0);
+        (nodes + 1, height + 1)
+    }
+
     /// What it is, in a word for people.
     pub fn kind(&self) -> &'static str {
         match &self.value {
@@ -141,8 +154,12 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
     options.disallow_directives = true;
     options.flow_nesting_limit = MAX_DEPTH;
     options.block_nesting_limit = MAX_DEPTH;
-    let mut tree =
-        Tree { file, events: Parser::new_from_str_with_options(&file.text, options), nodes: 0 };
+    let mut tree = Tree {
+        file,
+        events: Parser::new_from_str_with_options(&file.text, options),
+        nodes: 0,
+        anchors: HashMap::new(),
+    };
     tree.document()
 }
 
@@ -156,6 +173,7 @@ struct Tree<'f> {
     file: &'f Arc<SourceFile>,
     events: Events<'f>,
     nodes: usize,
+    anchors: HashMap<usize, Node>,
 }
 
 impl<'f> Tree<'f> {
@@ -207,45 +225,58 @@ impl<'f> Tree<'f> {
         Diagnostic::error(&codes::YAML, place(self.file, self.bytes(span)), message)
     }
 
-    fn plain_only(&self, span: &Span, anchor: usize, tagged: bool) -> Result<(), Diagnostic> {
-        if anchor == 0 && !tagged {
+    fn untagged(&self, span: &Span, tagged: bool) -> Result<(), Diagnostic> {
+        if !tagged {
             return Ok(());
         }
-        let what = if tagged { "tags (`!`)" } else { "anchors (`&`)" };
-        let message = format!("{what} are not used here");
-        Err(Diagnostic::error(&codes::YAML_EXTRA, place(self.file, self.bytes(span)), message)
+        let location = place(self.file, self.bytes(&span.tag_span().unwrap_or(*span)));
+        Err(Diagnostic::error(&codes::YAML_EXTRA, location, "tags (`!`) are not used here")
             .hint("write the value itself"))
     }
 
-    fn node(&mut self, event: Event<'f>, span: &Span, depth: usize) -> Result<Node, Diagnostic> {
-        self.nodes += 1;
-        if depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            let message = format!("more than {MAX_DEPTH} levels or {MAX_NODES} values");
-            let location = place(self.file, self.bytes(span));
-            return Err(Diagnostic::error(&codes::FILE_TOO_LARGE, location, message));
+    /// Counts values, copies of aliases too, so that a small file cannot become a huge tree.
+    fn spend(&mut self, nodes: usize, depth: usize, span: &Span) -> Result<(), Diagnostic> {
+        self.nodes += nodes;
+        if depth <= MAX_DEPTH && self.nodes <= MAX_NODES {
+            return Ok(());
         }
-        match event {
+        let message = format!("more than {MAX_DEPTH} levels or {MAX_NODES} values");
+        let location = place(self.file, self.bytes(span));
+        Err(Diagnostic::error(&codes::FILE_TOO_LARGE, location, message))
+    }
+
+    fn node(&mut self, event: Event<'f>, span: &Span, depth: usize) -> Result<Node, Diagnostic> {
+        self.spend(1, depth, span)?;
+        let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.plain_only(span, anchor, tag.is_some())?;
+                self.untagged(span, tag.is_some())?;
                 let value = scalar(&text, style == ScalarStyle::Plain);
-                Ok(Node { value: Kind::Scalar(value), span: self.bytes(span) })
+                (Node { value: Kind::Scalar(value), span: self.bytes(span) }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.plain_only(span, anchor, tag.is_some())?;
-                self.sequence(span, depth)
+                self.untagged(span, tag.is_some())?;
+                (self.sequence(span, depth)?, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.plain_only(span, anchor, tag.is_some())?;
-                self.mapping(span, depth)
+                self.untagged(span, tag.is_some())?;
+                (self.mapping(span, depth)?, anchor)
             }
-            Event::Alias(_) => {
-                let location = place(self.file, self.bytes(span));
-                let message = "aliases (`*`) are not used here";
-                Err(Diagnostic::error(&codes::YAML_EXTRA, location, message)
-                    .hint("write the value itself"))
+            Event::Alias(anchor) => {
+                let Some((size, height)) = self.anchors.get(&anchor).map(Node::size) else {
+                    return Err(self.broken(span, "an alias stands inside its own value"));
+                };
+                self.spend(size, depth + height, span)?;
+                let copy = self.anchors.get(&anchor).cloned();
+                return copy.ok_or_else(|| self.broken(span, "an alias of nothing"));
             }
-            _ => Err(self.broken(span, "a value is missing here")),
+            _ => return Err(self.broken(span, "a value is missing here")),
+        };
+        if anchor != 0 {
+            let (size, _) = node.size();
+            self.spend(size, depth, span)?;
+            self.anchors.insert(anchor, node.clone());
         }
+        Ok(node)
     }
 
     fn sequence(&mut self, start: &Span, depth: usize) -> Result<Node, Diagnostic> {
@@ -262,7 +293,7 @@ impl<'f> Tree<'f> {
 
     fn mapping(&mut self, start: &Span, depth: usize) -> Result<Node, Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut seen = std::collections::HashMap::new();
+        let mut seen = HashMap::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
@@ -288,7 +319,10 @@ impl<'f> Tree<'f> {
     fn key(&self, event: Event<'f>, span: &Span) -> Result<String, Diagnostic> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.plain_only(span, anchor, tag.is_some())?;
+                self.untagged(span, tag.is_some())?;
+                if anchor != 0 {
+                    return Err(self.broken(span, "a key cannot have an anchor"));
+                }
                 if text == "<<" && style == ScalarStyle::Plain {
                     let location = place(self.file, self.bytes(span));
                     let message = "merge keys (`<<`) are not used here";
@@ -487,7 +521,9 @@ mod tests {
     fn what_is_refused_is_refused_at_its_place() {
         for (text, code, line) in [
             ("a: 1\nb: 2\na: 3\n", "M002", 3),
-            ("a: &x 1\nb: *x\n", "M006", 1),
+            ("a: &x [*x]\n", "M001", 1),
+            ("a: *x\n", "M001", 1),
+            ("&a a: 1\n", "M001", 1),
             ("a: !!str 1\n", "M006", 1),
             ("a: 1\n<<: {b: 1}\n", "M006", 2),
             ("a: [1, 2\nb: 3\n", "M001", 2),
@@ -508,6 +544,25 @@ mod tests {
         {
             assert!(parse(&SourceFile::new("a.yaml", text)).is_err());
         }
+    }
+
+    #[test]
+    fn an_alias_is_the_value_at_its_first_place() {
+        let file = SourceFile::new("a.yaml", "a: &x {b: 1}\nc: *x\n");
+        let root = parse(&file).unwrap();
+        assert_eq!(root.to_json(), json!({"a": {"b": 1}, "c": {"b": 1}}));
+        assert_eq!(&file.text[root.get("c").unwrap().span.clone()], "{b: 1}");
+    }
+
+    #[test]
+    fn aliases_of_aliases_stay_small() {
+        let mut text = String::from("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
+        for level in 1..20 {
+            let inner = format!("*a{}", level - 1);
+            let inner = vec![inner; 9].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        }
+        assert_eq!(parse(&SourceFile::new("a.yaml", text)).unwrap_err().code.code, "M007");
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod codes;
 pub mod failure;
 pub mod json;
 pub mod message;
+pub mod method;
 pub mod secret;
 pub mod state;
 
@@ -13,5 +14,6 @@ pub use clock::Clock;
 pub use codes::Code;
 pub use failure::{Class, Failure, Fault, Stage};
 pub use message::{Envelope, MessageId};
+pub use method::Method;
 pub use secret::Secret;
 pub use state::State;

@@ -74,8 +74,6 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
     }
     if let Some(broker) = &ops.broker {
         let status = broker.status().borrow().clone();
-        let up = if status.connected { 1.0 } else { 0.0 };
-        metrics::gauge!(names::BROKER_CONNECTED).set(up);
         if !status.connected {
             let (code, detail) =
                 status.cause.map_or(("", String::new()), |(code, detail)| (code.code, detail));
@@ -120,6 +118,10 @@ impl Ops {
                 metrics::gauge!(names::EXCHANGES, "route" => route, "state" => state)
                     .set(count as f64);
             }
+        }
+        if let Some(broker) = &self.broker {
+            let up = if broker.status().borrow().connected { 1.0 } else { 0.0 };
+            metrics::gauge!(names::BROKER_CONNECTED).set(up);
         }
         let now = self.cx.clock.now().as_second();
         for certificate in &self.certificates {

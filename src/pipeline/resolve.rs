@@ -60,17 +60,16 @@ async fn judge_poll(
 ) -> Decided {
     match answer.verdict.then {
         Then::Applied => {
-            with_reference(settle::applied(claimed, route, answer.document.as_ref(), cx), reference)
+            with_reference(settle::applied(claimed, route, answer.document.as_ref()), reference)
         }
         Then::Ready => match (&poll.items, &operation.fetch) {
             (Some(_), _) => item_result(claimed, route, operation, poll, answer, reference, cx),
             (None, Some(step)) => {
                 fetch(claimed, route, operation, step, reference, counterpart, cx).await
             }
-            (None, None) => with_reference(
-                settle::applied(claimed, route, answer.document.as_ref(), cx),
-                reference,
-            ),
+            (None, None) => {
+                with_reference(settle::applied(claimed, route, answer.document.as_ref()), reference)
+            }
         },
         Then::Refused => refused(answer.failure.clone(), reference),
         Then::NotApplied => not_applied(claimed, route, operation, answer.failure.clone(), cx),
@@ -114,7 +113,7 @@ fn item_result(
     };
     let (verdict, problem) = judge_item(&items.outcomes, item);
     match verdict.then {
-        Then::Applied => with_reference(settle::applied(claimed, route, Some(item), cx), reference),
+        Then::Applied => with_reference(settle::applied(claimed, route, Some(item)), reference),
         Then::Refused => refused(problem, reference),
         Then::NotApplied | Then::Retry => not_applied(claimed, route, operation, problem, cx),
         Then::Pending | Then::Accepted | Then::Ready => wait_on(claimed, route, operation, cx),
@@ -149,7 +148,7 @@ async fn fetch(
         };
     match answer.verdict.then {
         Then::Applied => {
-            let mut decided = settle::applied(claimed, route, answer.document.as_ref(), cx);
+            let mut decided = settle::applied(claimed, route, answer.document.as_ref());
             decided.kind = route
                 .record
                 .as_ref()
@@ -173,6 +172,16 @@ pub async fn ask(
     cx: &Arc<Context>,
 ) {
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
+    let settled_at = settle::later(claimed.since, ask.settle_after);
+    if cx.clock.now() < settled_at {
+        // Interrupted by a restart a moment ago: the request may still be on its way, and an
+        // answer now would prove nothing.
+        let wait = Next::Unknown {
+            due: Some(settled_at),
+            failure: failure(&codes::INTERRUPTED, Class::Unknown, "asked after the settle time"),
+        };
+        return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
+    }
     let answered = ask_step(&claimed, route, &operation.name, &ask.step, "", counterpart, cx).await;
     let decided = match answered {
         Err(failure) => person(failure),
@@ -182,7 +191,7 @@ pub async fn ask(
                 let ticket = Ticket { reference: reference.clone(), item: None }.to_string();
                 with_reference(Decided::of(Next::WaitResult { due, ticket }), &reference)
             }
-            (Then::Applied, _, _) => settle::applied(&claimed, route, answer.document.as_ref(), cx),
+            (Then::Applied, _, _) => settle::applied(&claimed, route, answer.document.as_ref()),
             (Then::NotApplied, _, _) => not_applied(&claimed, route, operation, answer.failure, cx),
             (Then::Refused, _, _) => refused(answer.failure, ""),
             _ => ask_again(&claimed, route, operation, answer, cx),

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::map;
 use crate::adapter::{Destination, Operation, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Envelope, Failure, Secret, Stage};
+use crate::model::{Class, Envelope, Failure, Secret, Stage, State};
 use crate::policy::retry::{Decision, Schedule};
 use crate::policy::verdict::{Follow, Resolution, follow};
 use crate::record::{Draft, Kind, Phase};
@@ -149,19 +149,14 @@ pub fn after_attempt(
             Decided { attempt: result("pending"), reference, ..Decided::of(next) }
         }
         _ => {
-            let decided = applied(claimed, route, answer.document.as_ref(), cx);
+            let decided = applied(claimed, route, answer.document.as_ref());
             Decided { attempt: result("applied"), reference, ..decided }
         }
     }
 }
 
 /// Applied, with proof; the answer for upstream, if the route has one, goes with it.
-pub fn applied(
-    claimed: &Claimed,
-    route: &Route,
-    document: Option<&serde_json::Value>,
-    cx: &Context,
-) -> Decided {
+pub fn applied(claimed: &Claimed, route: &Route, document: Option<&serde_json::Value>) -> Decided {
     let Some(reply) = &route.reply else { return Decided::of(Next::Delivered) };
     let mapped = document
         .ok_or_else(|| "the answer has no document".to_owned())
@@ -437,6 +432,9 @@ fn entries(
         Next::WaitResult { .. } if raised > 0 => ("accepted", None),
         // Still waiting: nothing new to record.
         Next::WaitResult { .. } => return Vec::new(),
+        Next::Unknown { .. } if raised == 0 && claimed.state == State::Unknown => {
+            return Vec::new();
+        }
         Next::Dead(failure) if raised == 0 && claimed.ticket.is_none() => {
             ("not-sent", Some(failure))
         }

@@ -8,16 +8,16 @@ use super::{Context, Counterpart, Settings};
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{SourceFile, render};
-use crate::model::Secret;
 use crate::model::clock::SystemClock;
+use crate::model::{Secret, State};
 use crate::record::RecordRow;
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
-use crate::store::{Accepted, ExchangeView, Filter};
+use crate::store::{Accepted, Claim, Claimed, ExchangeView, Filter};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const SOURCE: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "order",
-  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual"],
+  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual", "order.slow"],
   "type": "object", "additionalProperties": false, "required": ["person", "amount"],
   "properties": {
     "person": {"type": "string", "maxLength": 20},
@@ -76,44 +76,52 @@ operations:
   place:
     interaction: request-reply
     unknown: resend
-    request: &request {method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}
-    response: &response {format: json, schema: post/answer@1}
-    outcomes: &outcomes
-      - {status: [200], when: 'result == "ok"', then: applied}
-      - {status: [200], when: 'result == "busy"', then: retry}
-      - {status: [400], when: present(code), then: refused, detail: code}
-      - {status: [503], then: retry}
-      - {status: [202], when: present(ticket), then: accepted, ticket: ticket}
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
   manual:
     interaction: request-reply
     unknown: person
-    request: *request
-    response: *response
-    outcomes: *outcomes
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
   asked:
     interaction: request-reply
     unknown: ask
-    request: *request
-    response: *response
-    outcomes: *outcomes
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
     ask:
       settle-after: 1ms
       request: {method: GET, path: "/ask/{idempotency-key}", format: none}
-      response: *response
+      response: RESPONSE
+      outcomes:
+        - {status: [200], when: 'result == "known"', then: applied}
+        - {status: [404], when: 'result == "unknown"', then: not-applied}
+  slow:
+    interaction: request-reply
+    unknown: ask
+    request: REQUEST
+    response: RESPONSE
+    outcomes: OUTCOMES
+    ask:
+      settle-after: 1h
+      request: {method: GET, path: "/ask/{idempotency-key}", format: none}
+      response: RESPONSE
       outcomes:
         - {status: [200], when: 'result == "known"', then: applied}
         - {status: [404], when: 'result == "unknown"', then: not-applied}
   batched:
     interaction: submit-poll
     unknown: resend
-    request: *request
+    request: REQUEST
     batch: {max-items: 10, max-wait: 5ms}
-    response: *response
-    outcomes: *outcomes
-    poll: &poll
+    response: RESPONSE
+    outcomes: OUTCOMES
+    poll:
       every: 1ms
       request: {method: GET, path: "/result/{ticket}", format: none}
-      response: *response
+      response: RESPONSE
       outcomes:
         - {status: [200], when: 'result == "running"', then: pending}
         - {status: [200], when: present(results), then: ready}
@@ -126,8 +134,27 @@ routes:
   placing: {on: order.placed, operation: place, mapping: order-to-parcel, ordering-key: person, subject: person, record: {kind: 送付}, reply: {type: order.answered, mapping: answer-to-reply}}
   by-hand: {on: order.manual, operation: manual, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   asking: {on: order.asked, operation: asked, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
+  slowly: {on: order.slow, operation: slow, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   batching: {on: order.batched, operation: batched, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
 "#;
+
+/// The parts that operations share: YAML anchors are not part of the language.
+const SHARED: [(&str, &str); 3] = [
+    (
+        "REQUEST",
+        "{method: POST, path: /place, format: json, schema: post/parcel@1, idempotency-header: Idempotency-Key}",
+    ),
+    ("RESPONSE", "{format: json, schema: post/answer@1}"),
+    (
+        "OUTCOMES",
+        r#"
+      - {status: [200], when: 'result == "ok"', then: applied}
+      - {status: [200], when: 'result == "busy"', then: retry}
+      - {status: [400], when: present(code), then: refused, detail: code}
+      - {status: [503], then: retry}
+      - {status: [202], when: present(ticket), then: accepted, ticket: ticket}"#,
+    ),
+];
 
 /// A pipeline under test.
 pub struct Harness {
@@ -143,34 +170,35 @@ impl Harness {
     pub fn new() -> Harness {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("watashi-pipeline-{}-{number}", std::process::id()));
+        let name = format!("watashi-pipeline-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        let bundle = Arc::new(bundle());
-        let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
-        let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
-        let store =
-            SqliteStore::open(&folder.join("test.db"), Arc::clone(&keys), Options::default())
-                .unwrap();
         let target = Arc::new(FakeTarget::new());
-        let adapter = Arc::clone(&bundle.adapters["post"]);
-        let counterpart = Counterpart::new(adapter, target.clone());
-        let cx = Context {
-            bundle,
-            store,
-            keys,
-            clock: Arc::new(SystemClock),
-            counterparts: HashMap::from([("post".to_owned(), Arc::new(counterpart))]),
-            settings: Settings {
-                municipalities: vec!["131237".to_owned()],
-                max_body: 100_000,
-                max_backlog: 1_000,
-                drain: Duration::from_secs(5),
-            },
-            outbox: tokio::sync::Notify::new(),
-            accepting: Accepting::default(),
+        let cx = context(&folder, &target);
+        Harness { cx, target, folder }
+    }
+
+    /// The same store after the process ended and started again, with a new script.
+    pub async fn restart(mut self) -> Harness {
+        self.cx.store.close().await.unwrap();
+        let folder = std::mem::take(&mut self.folder);
+        drop(self);
+        let target = Arc::new(FakeTarget::new());
+        let cx = context(&folder, &target);
+        Harness { cx, target, folder }
+    }
+
+    /// The first exchange that is due at an operation.
+    pub async fn claim(&self, operation: &str) -> Claimed {
+        let claim = Claim {
+            counterpart: "post".to_owned(),
+            operation: operation.to_owned(),
+            states: vec![State::Received],
+            now: self.cx.clock.now(),
+            limit: 1,
+            exclude: HashSet::new(),
         };
-        Harness { cx: Arc::new(cx), target, folder }
+        self.cx.store.claim(claim).await.unwrap().remove(0)
     }
 
     /// Posts one message.
@@ -255,8 +283,36 @@ impl Harness {
 
 impl Drop for Harness {
     fn drop(&mut self) {
+        if self.folder.as_os_str().is_empty() {
+            return;
+        }
         let _gone = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn context(folder: &std::path::Path, target: &Arc<FakeTarget>) -> Arc<Context> {
+    let bundle = Arc::new(bundle());
+    let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
+    let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
+    let store =
+        SqliteStore::open(&folder.join("test.db"), Arc::clone(&keys), Options::default()).unwrap();
+    let adapter = Arc::clone(&bundle.adapters["post"]);
+    let counterpart = Counterpart::new(adapter, target.clone());
+    Arc::new(Context {
+        bundle,
+        store,
+        keys,
+        clock: Arc::new(SystemClock),
+        counterparts: HashMap::from([("post".to_owned(), Arc::new(counterpart))]),
+        settings: Settings {
+            municipalities: vec!["131237".to_owned()],
+            max_body: 100_000,
+            max_backlog: 1_000,
+            drain: Duration::from_secs(5),
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: Accepting::default(),
+    })
 }
 
 /// Final, or unknown until a person decides.
@@ -283,6 +339,8 @@ pub fn arrival(message_type: &str, id: &str, body: &str) -> Arrival {
 }
 
 fn bundle() -> Bundle {
+    let adapter =
+        SHARED.iter().fold(ADAPTER.to_owned(), |text, (name, value)| text.replace(name, value));
     let files = [
         ("schemas/shop/order/1.schema.json", SOURCE),
         ("schemas/shop/reply/1.schema.json", REPLY),
@@ -290,7 +348,7 @@ fn bundle() -> Bundle {
         ("schemas/post/answer/1.schema.json", ANSWER),
         ("mappings/order-to-parcel/mapping.yaml", MAPPING),
         ("mappings/answer-to-reply/mapping.yaml", REPLY_MAPPING),
-        ("adapters/post/adapter.yaml", ADAPTER),
+        ("adapters/post/adapter.yaml", &adapter),
     ];
     let files: Vec<Arc<SourceFile>> = files.map(|(path, text)| SourceFile::new(path, text)).into();
     let mut problems = Vec::new();

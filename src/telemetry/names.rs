@@ -54,8 +54,6 @@ metrics_register! {
         "Items pulled: result is new, duplicate or failed";
     CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],
         "Seconds until the client certificate expires";
-    RECORD_ENTRIES = "watashi_record_entries", "gauge", [],
-        "Sequence of the last entry of the record";
 }
 
 /// Log fields an event may carry, with their meaning. `tests/fast` holds the code to this list.
@@ -82,4 +80,6 @@ pub const LOG_FIELDS: &[(&str, &str)] = &[
     ("version", "version of the gateway"),
     ("queue", "broker queue"),
     ("seconds", "a duration"),
+    ("row", "row in the store"),
+    ("kind", "kind of thing, or of an error"),
 ];

@@ -6,6 +6,7 @@ pub mod amqp;
 pub mod fake;
 pub mod https;
 
+pub use crate::model::Method;
 use crate::model::{Code, Secret};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -28,20 +29,6 @@ pub struct Request {
     pub timeout: Duration,
     /// Largest answer read, in bytes; a longer one is an unreadable answer.
     pub max_response: usize,
-}
-
-/// HTTP methods a definition may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Creates or commands.
-    Post,
-    /// Replaces.
-    Put,
-    /// Removes.
-    Delete,
 }
 
 /// A complete answer of a counterpart, whatever its status.

@@ -8,9 +8,9 @@ use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::Node;
 use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
+use crate::model::Method;
 use crate::model::codes::adapter as codes;
 use crate::schema::{Schema, Shape};
-use crate::transport::Method;
 use std::sync::Arc;
 
 /// Headers Watashi sets itself, or that would change what a request means.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const EXAMPLES: &str = "\
 Examples:
   watashi test                              every mapping
-  watashi test subject-to-pmh --update      take the present results as expected; then look at them
+  watashi test my-mapping --update          take the present results as expected; then look at them
   watashi test --junit target/mappings.xml  for a build server";
 
 #[derive(Debug, Args)]

@@ -28,10 +28,10 @@ The message is JSON, or a CloudEvent in JSON; for an inbound route it is what th
 answers. Values are shown only with --show-values.
 
 Examples:
-  watashi try subject-to-pmh message.json
-  watashi try subject-to-pmh - --explain < message.json
+  watashi try my-route message.json
+  watashi try my-route - --explain < message.json
   watashi try --type notice.requested message.json          every route of the type
-  watashi try subject-to-pmh message.json --type subject.removed";
+  watashi try my-route message.json --type subject.removed";
 
 /// Largest body where no configuration says otherwise, in bytes.
 const MAX_BODY: usize = 2 << 20;

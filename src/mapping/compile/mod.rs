@@ -87,8 +87,7 @@ fn rules<'s>(
         meta: true,
     };
     let mut rules = Rules { context, file, items: Vec::new(), depth: 0 };
-    let at_root = root.get("let").filter(|_| root.get("each").is_none());
-    let lets = at_root.map(|lets| rules.lets(lets)).unwrap_or_default();
+    let lets = root.get("let").map(|lets| rules.lets(lets)).unwrap_or_default();
     let target = Target { view: target, path: String::new() };
     let body = body(&mut rules, root, &target);
     rules.leave(0);
@@ -104,7 +103,7 @@ fn rules<'s>(
 fn body<'s>(rules: &mut Rules<'s, '_, '_>, root: &Node, target: &Target<'s>) -> Rule {
     let Some(inner) = root.get("rules") else { return Rule::Object(Box::new([])) };
     if root.get("each").is_some() {
-        return rules.scoped(root, target);
+        return rules.scoped(root, target, None);
     }
     if let Some(when) = root.entry("when") {
         let location = when.key_location(rules.file);

@@ -74,7 +74,7 @@ impl<'s> Rules<'s, '_, '_> {
                 let keyword = |entry: &Entry| KEYWORDS.contains(&entry.key.as_str());
                 if entries.iter().any(keyword) {
                     self.reader().map(node, "a rule", &KEYWORDS);
-                    self.scoped(node, target)
+                    self.scoped(node, target, node.get("let"))
                 } else {
                     self.object(node, entries, target)
                 }
@@ -82,13 +82,14 @@ impl<'s> Rules<'s, '_, '_> {
         }
     }
 
-    /// A rule with `each`, `when`, `let`, `value` or `rules`; other keys were reported.
-    pub(crate) fn scoped(&mut self, node: &Node, target: &Target<'s>) -> Rule {
+    /// A rule with `each`, `when`, `value` or `rules`; other keys were reported. `lets` are
+    /// evaluated for every element; those of the root come once, before everything else.
+    pub(crate) fn scoped(&mut self, node: &Node, target: &Target<'s>, lets: Option<&Node>) -> Rule {
         let outside = (self.context.here.clone(), self.context.variables.len());
         let each = node.get("each").map(|each| self.each(each, target));
         let body_target =
             if each.is_some() { self.element_target(node, target) } else { target.clone() };
-        let lets = node.get("let").map(|lets| self.lets(lets)).unwrap_or_default();
+        let lets = lets.map(|lets| self.lets(lets)).unwrap_or_default();
         let when = node.get("when").map(|when| self.when(when, target));
         let body = match (node.get("value"), node.get("rules")) {
             (Some(value), None) => self.value(value, &body_target),

@@ -149,7 +149,7 @@ impl Lexer<'_> {
         let part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_');
         let end = rest
             .char_indices()
-            .find(|(at, c)| !part(*c) && !(*at == 0 && *c == '-'))
+            .find(|(at, c)| !(part(*c) || *at == 0 && *c == '-'))
             .map_or(rest.len(), |(at, _)| at);
         let text = rest.get(..end).unwrap_or("");
         let span = self.at..self.at + end;

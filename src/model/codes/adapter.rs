@@ -16,7 +16,7 @@ codes! {
         "Two folders declare the same adapter.",
         "Rename or remove one.";
     UNKNOWN_SCHEMA = "A201", Configuration, "unknown schema",
-        "No schema of that id is loaded. The id follows from the path: `schemas/pmh/subject/1.schema.json` is `pmh/subject@1`.",
+        "No schema of that id is loaded. The id follows from the path: `schemas/town/person/1.schema.json` is `town/person@1`.",
         "Check the spelling; add the schema file.";
     BLOCK_MISSING = "A202", Configuration, "block missing for this interaction",
         "submit-poll needs `poll:`, pull needs `list:`, `every:` and `type:`, `unknown: ask` needs `ask:`.",

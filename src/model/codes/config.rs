@@ -11,7 +11,7 @@ codes! {
         "Mend the place the message names.";
     BAD_VALUE = "C103", Configuration, "value not allowed",
         "A setting has a value outside of what is allowed.",
-        "See `docs/reference/config.md` for the allowed values.";
+        "See `docs/configuration.md` for the allowed values.";
     NO_DEFINITIONS = "C104", Configuration, "no definitions found",
         "The definitions folder holds no adapter.",
         "Point `definitions.folder` at the folder that holds adapters/, schemas/ and mappings/.";

@@ -18,8 +18,8 @@ codes! {
     MISSING_KEY = "M005", Configuration, "missing key",
         "A key that must be there is not.",
         "Add it.";
-    YAML_EXTRA = "M006", Configuration, "anchors, aliases, tags and merge keys are refused",
-        "Definitions use only maps, lists and scalars, so that a file says what it says in place.",
+    YAML_EXTRA = "M006", Configuration, "tags and merge keys are refused",
+        "Definitions use only maps, lists, scalars and aliases of whole values.",
         "Write the value itself where it is needed.";
     FILE_TOO_LARGE = "M007", Configuration, "file too large",
         "The file is longer, deeper or has more values than definitions may have.",
@@ -63,7 +63,7 @@ codes! {
         "Add a rule for it.";
     UNKNOWN_FUNCTION = "M204", Configuration, "unknown function",
         "There is no function of that name.",
-        "Correct the name; `watashi docs functions` lists them all.";
+        "Correct the name; `docs/reference/functions.md` lists them all.";
     ARGUMENT_COUNT = "M205", Configuration, "wrong number of arguments",
         "The function takes another number of arguments; a pipe gives the first.",
         "Give the arguments its signature names.";

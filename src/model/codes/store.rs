@@ -52,7 +52,7 @@ codes! {
     KEY_LENGTH = "T301", Configuration,
         "a master key is not 32 bytes",
         "Master keys are 256 bits; anything else is refused rather than stretched.",
-        "Create one with `watashi keys new`.";
+        "Make one with `openssl rand -base64 32`.";
     KEY_CURRENT_MISSING = "T302", Configuration,
         "the current master key is not listed",
         "`current` names a key that `[keys]` does not hold, or the list is empty.",

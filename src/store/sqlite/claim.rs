@@ -50,7 +50,7 @@ fn opened<T>(
         match row {
             Ok(row) => good.push(row),
             Err(error) => {
-                tracing::error!(code = error.code.code, detail = %error.detail, what, id,
+                tracing::error!(code = error.code.code, detail = %error.detail, kind = what, row = id,
                     "a row cannot be opened");
                 bad.get_or_insert(error);
             }

@@ -89,7 +89,7 @@ async fn run(command: Command) -> Result<bool, Trouble> {
 
 fn carrier(produce: &Produce) -> Result<Carrier, Trouble> {
     if let Some(url) = &produce.options.amqp {
-        return Ok(Carrier::Amqp(Broker::new(url)));
+        return Ok(Carrier::Amqp(Box::new(Broker::new(url))));
     }
     let Some(ingest) = produce.ingest.clone() else { return Err("--ingest or --amqp".into()) };
     let ca = produce.ca.as_ref().ok_or("--ca is needed with --ingest")?;

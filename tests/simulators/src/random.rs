@@ -13,7 +13,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.state)
     }
@@ -22,19 +22,19 @@ impl Random {
     pub fn below(&mut self, limit: usize) -> usize {
         match limit {
             0 => 0,
-            limit => usize::try_from(self.next() % limit as u64).unwrap_or(0),
+            limit => usize::try_from(self.word() % limit as u64).unwrap_or(0),
         }
     }
 
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = high.saturating_sub(low).unsigned_abs().saturating_add(1);
-        low.saturating_add(i64::try_from(self.next() % span).unwrap_or(0))
+        low.saturating_add(i64::try_from(self.word() % span).unwrap_or(0))
     }
 
     /// A fraction in `[0, 1)`.
     pub fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.word() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// True with this probability.
@@ -49,7 +49,7 @@ impl Random {
 
     /// So many decimal digits.
     pub fn digits(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from(b'0' + (self.next() % 10) as u8)).collect()
+        (0..count).map(|_| char::from(b'0' + (self.word() % 10) as u8)).collect()
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
     fn the_same_seed_and_stream_repeat_and_others_differ() {
         let draw = |seed, stream: &str| {
             let mut random = Random::new(seed, stream);
-            (0..8).map(|_| random.next()).collect::<Vec<_>>()
+            (0..8).map(|_| random.word()).collect::<Vec<_>>()
         };
         assert_eq!(draw(7, "people"), draw(7, "people"));
         assert_ne!(draw(7, "people"), draw(8, "people"));

@@ -105,7 +105,7 @@ impl Plan {
         if let Some((_, fault)) = self.scripted.iter().find(|(at, _)| *at == number) {
             return Some(*fault);
         }
-        let mut random = Random::new(self.seed.wrapping_add(number), &self.stream);
+        let mut random = Random::new(self.seed, &format!("{} {number}", self.stream));
         if !random.chance(self.rate) {
             return None;
         }

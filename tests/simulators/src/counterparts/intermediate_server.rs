@@ -199,7 +199,7 @@ impl IntermediateServer {
         let mut state = self.state();
         let processing = format!("{:020}", state.inquiries.len() + 1);
         let mut random = Random::new(self.seed ^ hash(request_key.as_bytes()), "inquiry");
-        let delay = random.next() % (self.longest_task_ms + 1);
+        let delay = random.word() % (self.longest_task_ms + 1);
         let ready_ms = cause.received_ms.saturating_add_unsigned(delay);
         let content = BTreeMap::from([
             ("affair".to_owned(), affair),

@@ -176,7 +176,7 @@ impl Pmh {
     ) {
         let cause = Cause { received_ms: request.received_ms, idempotency_key: key.to_owned() };
         let mut random = Random::new(self.seed ^ hash(task_id.as_bytes()), "task");
-        let delay = Duration::from_millis(random.next() % (self.longest_task_ms + 1));
+        let delay = Duration::from_millis(random.word() % (self.longest_task_ms + 1));
         let (shared, task_id) = (Arc::clone(&self.shared), task_id.to_owned());
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;

@@ -39,7 +39,7 @@ impl Tokens {
         state.issued += 1;
         let number = state.issued;
         let mut random = crate::random::Random::new(self.seed.wrapping_add(number), "tokens");
-        let token = format!("{:016x}{:016x}", random.next(), random.next());
+        let token = format!("{:016x}{:016x}", random.word(), random.word());
         state.valid_until.insert(token.clone(), clock::now_ms() + self.lifetime_ms);
         token
     }

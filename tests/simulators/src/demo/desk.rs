@@ -29,7 +29,7 @@ pub enum Carrier {
         ingest: String,
     },
     /// RabbitMQ.
-    Amqp(Broker),
+    Amqp(Box<Broker>),
 }
 
 /// The desk; shared by the tasks that post and receive.
@@ -162,7 +162,9 @@ impl Desk {
         let message_type = text("/type");
         let key = match message_type.as_str() {
             "application.received" => text("/data/receptionNumber"),
-            _ => text("/data/inquiryId"),
+            "inquiry.answered" => text("/data/inquiryId"),
+            // News of the gateway itself, e.g. of a dead letter: nothing that was asked for.
+            _ => return Ok(()),
         };
         let status = text("/data/status");
         let answer = Answer { id: text("/id"), message_type, key: key.clone(), status };

@@ -189,7 +189,7 @@ async fn set_up(options: Options) -> Result<Stage, Trouble> {
             }
             let broker = Broker::new(url);
             broker.prepare().await?;
-            Carrier::Amqp(broker)
+            Carrier::Amqp(Box::new(broker))
         }
     };
     gateway.start().await?;

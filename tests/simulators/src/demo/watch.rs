@@ -45,7 +45,7 @@ pub async fn show_progress(desk: Arc<Desk>, ledger: Arc<Ledger>, total: usize, b
         let evidence = ledger.evidence();
         let faults: u64 = evidence.faults.values().sum();
         eprint_line(&format!(
-            "{:5.0} s  posted {} of {total}  requests {}  effects {}  faults {faults}  answers {}",
+            "{:5.0} s  posted {} ({total} planned, then status changes)  requests {}  effects {}  faults {faults}  answers {}",
             began.elapsed().as_secs_f64(),
             desk.done.load(Ordering::Relaxed),
             evidence.receipts.len(),

@@ -96,7 +96,7 @@ pub fn generate(seed: u64, count: usize) -> Vec<Person> {
                 sex,
                 address: address.clone(),
                 not_disclosed: hidden,
-                pseudonym: format!("P{:016x}{:04x}", random.next(), index & 0xffff),
+                pseudonym: pseudonym(random.word(), index),
                 stranger: random.chance(0.002),
             });
         }
@@ -134,4 +134,11 @@ impl Numbers {
             }
         }
     }
+}
+
+/// A PMH仮名識別子 in letters only: digits in a row could be taken for a 個人番号.
+fn pseudonym(word: u64, index: usize) -> String {
+    let hex = format!("{word:016x}{:04x}", index & 0xffff);
+    let letter = |c: char| char::from(b'a' + c.to_digit(16).unwrap_or(0) as u8);
+    std::iter::once('P').chain(hex.chars().map(letter)).collect()
 }

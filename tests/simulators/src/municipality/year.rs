@@ -26,16 +26,16 @@ pub fn generate(plan: Plan, people: &[Person]) -> Year {
     let mut timed: Vec<(u64, Message)> = Vec::new();
     let mut random = Random::new(plan.seed, "year");
     for person in people {
-        let mut story = Story { random: Random::new(random.next(), "story"), messages: Vec::new() };
+        let mut story = Story { random: Random::new(random.word(), "story"), messages: Vec::new() };
         story.live(person);
         let count = story.messages.len();
-        let mut moments: Vec<u64> = (0..count).map(|_| story.random.next()).collect();
+        let mut moments: Vec<u64> = (0..count).map(|_| story.random.word()).collect();
         moments.sort_unstable();
         timed.extend(moments.into_iter().zip(story.messages));
     }
     for number in 0..plan.notices {
         if let Some(person) = people.get(random.below(people.len())) {
-            timed.push((random.next(), draft::notice(String::new(), person, number)));
+            timed.push((random.word(), draft::notice(String::new(), person, number)));
         }
     }
     for number in 0..plan.inquiries {
@@ -45,12 +45,12 @@ pub fn generate(plan: Plan, people: &[Person]) -> Year {
             if !available {
                 year.unavailable.insert(message.id.clone());
             }
-            timed.push((random.next(), message));
+            timed.push((random.word(), message));
         }
     }
     for number in 0..plan.residents.div_ceil(100) {
         if let Some(person) = people.get(random.below(people.len())) {
-            timed.push((random.next(), bad(&mut random, person, number)));
+            timed.push((random.word(), bad(&mut random, person, number)));
         }
     }
     timed.sort_by_key(|(moment, _)| *moment);

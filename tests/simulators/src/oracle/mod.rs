@@ -66,6 +66,7 @@ pub struct Entry {
     /// `intended`, `outcome` or `noted`.
     pub phase: String,
     /// RFC 3339.
+    #[serde(rename = "time")]
     pub at: String,
     /// Id of the message.
     pub message_id: String,

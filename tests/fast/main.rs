@@ -1,0 +1,13 @@
+//! Fast tests: need nothing but cargo. One binary; each module below is one subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected shall end"
+)]
+
+mod architecture;
+mod commands;
+mod examples;
+mod fixture;
+mod registers;
