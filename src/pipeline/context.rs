@@ -106,6 +106,9 @@ impl Accepting {
     }
 }
 
+/// Exchanges between claim and settlement for each request that may be under way.
+const PLACES_PER_SLOT: usize = 4;
+
 /// One counterpart at run time: where to send, and how much at a time.
 pub struct Counterpart {
     /// Its adapter, with the overrides of `watashi.toml` applied.
@@ -114,6 +117,9 @@ pub struct Counterpart {
     pub target: Arc<dyn Target>,
     /// Requests that may be under way.
     pub slots: Arc<Semaphore>,
+    /// Exchanges that may be anywhere between claim and settlement. More than slots: while some
+    /// are at the counterpart, the intents of the next and the outcomes of the last share commits.
+    pub places: Arc<Semaphore>,
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
     pub wake: watch::Sender<u64>,
@@ -135,6 +141,7 @@ impl Counterpart {
     pub fn new(adapter: Arc<Adapter>, target: Arc<dyn Target>) -> Self {
         Counterpart {
             slots: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1))),
+            places: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1) * PLACES_PER_SLOT)),
             wake: watch::Sender::new(0),
             breaker: Mutex::new(CircuitBreaker::new(
                 adapter.breaker.failures,
@@ -146,9 +153,9 @@ impl Counterpart {
         }
     }
 
-    /// How many requests may start now, breaker and slots together.
+    /// How many exchanges may start now, breaker and places together.
     pub fn allowance(&self, now: Instant) -> usize {
-        let free = self.slots.available_permits();
+        let free = self.places.available_permits();
         self.breaker().allowance(now).map_or(free, |allowed| allowed.min(free))
     }
 

@@ -4,7 +4,7 @@ use super::call::{Answer, Parts, call};
 use super::context::Context;
 use super::map::Mapped;
 use super::settle::{self, Outcome};
-use crate::adapter::{Destination, Operation, Route};
+use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::Secret;
 use crate::record::Phase;
 use crate::store::{Claimed, Intent, NewOutgoing};
@@ -24,6 +24,12 @@ pub async fn deliver(
         Destination::Operation(operation) => operation,
     };
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
+    // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
+    // leave it unknown though nothing was sent.
+    let early = match operation.unknown {
+        UnknownRule::Person => counterpart.slots.acquire().await.ok(),
+        UnknownRule::Resend | UnknownRule::Ask => None,
+    };
     let digest = super::hex_digest(&mapped.body);
     let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
     match cx.store.intend(vec![intent]).await {
@@ -31,6 +37,10 @@ pub async fn deliver(
         Ok(_) => return Outcome::Stale,
         Err(error) => return Outcome::StoreDown(error),
     }
+    let _slot = match early {
+        Some(slot) => Some(slot),
+        None => counterpart.slots.acquire().await.ok(),
+    };
     let parts = Parts {
         body: Some((mapped.body, mapped.content_type)),
         idempotency_key: claimed.idempotency_key.clone(),

@@ -182,7 +182,9 @@ pub async fn ask(
         };
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }
+    let slot = counterpart.slots.acquire().await;
     let answered = ask_step(&claimed, route, &operation.name, &ask.step, "", counterpart, cx).await;
+    drop(slot);
     let decided = match answered {
         Err(failure) => person(failure),
         Ok(answer) => match (answer.verdict.then, answer.verdict.ticket.clone(), &operation.poll) {

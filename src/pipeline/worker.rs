@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Exchanges read ahead of free slots, so that a slot never waits for the store.
+/// Exchanges read ahead of free places, so that a place never waits for the store.
 const READ_AHEAD: usize = 64;
 /// Results asked for in one go.
 const POLL_LIMIT: usize = 1_000;
@@ -203,16 +203,16 @@ impl Worker {
         let claimed = self.claim(states, allowed.max(READ_AHEAD)).await;
         let mut started = 0;
         for exchange in claimed {
-            // Read-ahead: the last ones wait here for a slot, which is sooner than a new claim.
-            let slots = Arc::clone(&self.counterpart.slots);
+            // Read-ahead: the last ones wait here for a place, which is sooner than a new claim.
+            let places = Arc::clone(&self.counterpart.places);
             if self.counterpart.breaker().is_open() && started >= allowed {
                 break;
             }
-            let Ok(slot) = slots.acquire_owned().await else { break };
+            let Ok(place) = places.acquire_owned().await else { break };
             self.busy.insert(exchange.id);
             let (cx, work) = (Arc::clone(&self.cx), self.work.clone());
             self.running.spawn(async move {
-                let _slot = slot;
+                let _place = place;
                 let id = exchange.id;
                 one(exchange, &work, &cx).await;
                 vec![id]
