@@ -73,7 +73,7 @@ pub struct Recognised {
 }
 
 /// Largest body kept as a dead letter; the broker's own limit is 128 MiB.
-const MAX_KEPT: usize = 16 * 1024 * 1024;
+pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 
 /// Makes a message durable, whatever it is: what cannot be recognised becomes a dead letter.
 ///

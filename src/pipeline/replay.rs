@@ -3,7 +3,7 @@
 //! One that had a route is tried again as it is. One that no route could take is recognised anew,
 //! by the definitions and limits in force now; what still cannot be recognised stays as it was.
 
-use super::accept::{Arrival, Origin, new_message, recognise, refuse};
+use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise, refuse};
 use super::context::Context;
 use crate::model::codes::message as codes;
 use crate::model::{Failure, MessageId, State};
@@ -58,6 +58,9 @@ fn arrival(kept: Kept, cx: &Context) -> Result<(Arrival, jiff::Timestamp), Failu
     let Some(body) = body else {
         return Err(refuse(&codes::BODY_NOT_READABLE, "the original is no longer kept"));
     };
+    if body.expose().len() >= MAX_KEPT {
+        return Err(refuse(&codes::BODY_TOO_LARGE, "only its beginning was kept"));
+    }
     // An id that it got here would not be known again when its sender repeats it.
     let own_id =
         Some(envelope.message_id).filter(|id| *id != MessageId::from_content(&fingerprint));

@@ -492,6 +492,48 @@ fn what_waits_for_a_person_is_listed_shown_and_acted_on() {
 }
 
 #[test]
+fn a_message_without_a_route_is_replayed_once_there_is_one() {
+    let folder = with_store();
+    let unrouted = {
+        let message = message(&folder, "early");
+        let none = String::new;
+        let exchange = NewExchange {
+            route: none(),
+            counterpart: none(),
+            operation: none(),
+            failure: Some(failure(&message_codes::UNKNOWN_TYPE, Class::Never)),
+            ..message.exchanges[0].clone()
+        };
+        NewMessage { exchanges: vec![exchange], ..message }
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let path = folder.path("watashi.db");
+        let store = SqliteStore::open(&path, folder.keys(), Options::default()).unwrap();
+        store.accept(unrouted).await.unwrap();
+        store.close().await.unwrap();
+    });
+    let replay = || folder.run(&[&["dlq", "replay", "4"][..], &WHO].concat());
+    folder.change("watashi.toml", "enabled = [\"placing\"]", "enabled = []");
+    let ran = replay();
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert!(ran.err.starts_with("error: exchange 4: G104 unknown message type"), "{}", ran.err);
+    folder.change("watashi.toml", "enabled = []", "enabled = [\"placing\"]");
+    let ran = replay();
+    assert_eq!((ran.code, ran.out.as_str()), (0, "4 is now received\n"), "{}", ran.err);
+    let ran = replay();
+    assert_eq!(
+        ran.err,
+        "error: exchange 4: it is received; this act is for exchanges that are dead\n"
+    );
+    let shown = folder.run(&["dlq", "show", "4"]).out;
+    assert!(shown.contains("route           placing\n"), "{shown}");
+    let acts = folder.run(&["log", "find", "--kind", "操作", "--json"]).json();
+    assert_eq!(acts.as_array().unwrap().len(), 1);
+    assert_eq!(acts[0]["entry"]["outcome"], "replay");
+    assert_eq!(acts[0]["entry"]["operator"], "sato");
+}
+
+#[test]
 fn looking_at_a_body_is_recorded() {
     let folder = with_store();
     assert_eq!(folder.run(&["dlq", "show", "1", "--body"]).code, 2);
