@@ -52,7 +52,7 @@ enum DlqCommand {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Try dead exchanges again, with the same idempotency key
+    /// Send dead exchanges on their way again; with the same idempotency key, where they had one
     Replay(Many),
     /// Give up dead or unknown exchanges
     Discard(Many),

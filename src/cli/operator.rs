@@ -7,12 +7,17 @@ use crate::config::Config;
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret};
+use crate::pipeline::context::Accepting;
+use crate::pipeline::replay::{Replayed, replay};
+use crate::pipeline::{Context, Settings};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::sqlite::Options;
 use crate::store::{Act, ActVerb, ExchangeView, Filter, SqliteStore, Store};
 use crate::transport::https::ops_client;
 use clap::Args;
 use serde_json::{Value, json};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Who acts, and why; both go into the record.
@@ -27,9 +32,16 @@ pub(super) struct Reasons {
 }
 
 /// Where acts are put into effect.
-pub(super) enum Acting {
+pub(super) enum Acting<'c> {
     /// The gateway is stopped: the store is ours.
-    Here(Arc<SqliteStore>),
+    Here {
+        /// The store.
+        store: Arc<SqliteStore>,
+        /// What the gateway would run with.
+        config: &'c Config,
+        /// What recognises a message; made when the first one needs it.
+        context: OnceCell<Box<Context>>,
+    },
     /// The gateway runs and has the store.
     There {
         /// Its ops listener.
@@ -54,16 +66,16 @@ impl Reasons {
     }
 }
 
-impl Acting {
+impl<'c> Acting<'c> {
     /// Takes the store, or finds the gateway that has it.
-    pub(super) fn begin(config: &Config) -> Result<Acting, Trouble> {
+    pub(super) fn begin(config: &'c Config) -> Result<Acting<'c>, Trouble> {
         let path = &config.store.path;
         if !path.exists() {
             return Err(load::no_store(path));
         }
         let options = Options { max_bytes: config.store.max_bytes, ..Options::default() };
         match SqliteStore::open(path, load::keys(config)?, options) {
-            Ok(store) => Ok(Acting::Here(store)),
+            Ok(store) => Ok(Acting::Here { store, config, context: OnceCell::new() }),
             Err(error) if *error.code == codes::STORE_IN_USE => {
                 let Some(token) = &config.ops.token else {
                     return Err(Trouble::new(
@@ -87,7 +99,7 @@ impl Acting {
         reasons: &Reasons,
     ) -> Result<Acted, Trouble> {
         match self {
-            Acting::Here(store) => {
+            Acting::Here { store, config, context } => {
                 let act = Act {
                     exchange: id,
                     verb,
@@ -95,7 +107,26 @@ impl Acting {
                     reason: reasons.reason.clone(),
                     at: SystemClock.now(),
                 };
-                match store.act(act).await? {
+                let unrouted = verb == ActVerb::Replay && store.kept(id).await?.is_some();
+                let state = if unrouted {
+                    let cx = match context.get() {
+                        Some(cx) => cx,
+                        None => {
+                            let made = Box::new(recogniser(store, config)?);
+                            context.get_or_init(|| made)
+                        }
+                    };
+                    match replay(act, cx).await? {
+                        Replayed::Done(state) => Some(state),
+                        Replayed::Refused(failure) => {
+                            return Ok(Acted::Refused(failure.to_string()));
+                        }
+                        Replayed::NotAllowed => None,
+                    }
+                } else {
+                    store.act(act).await?
+                };
+                match state {
                     Some(state) => Ok(Acted::Done(state.name().to_owned())),
                     None => Ok(Acted::Refused(why_not(&**store, id, verb).await?)),
                 }
@@ -110,8 +141,12 @@ impl Acting {
                 match status {
                     200 => Ok(Acted::Done(text("state").unwrap_or("done").to_owned())),
                     404 | 409 | 422 => {
-                        let why = text("detail").or(text("title")).unwrap_or("refused");
-                        Ok(Acted::Refused(why.to_owned()))
+                        // As a failure reads: code, title, detail.
+                        let named = [text("code"), text("title").or(Some("refused"))];
+                        let named: Vec<&str> = named.into_iter().flatten().collect();
+                        let why = named.join(" ");
+                        let detail = text("detail").map(|detail| format!(": {detail}"));
+                        Ok(Acted::Refused(why + &detail.unwrap_or_default()))
                     }
                     _ => Err(gateway_refused(status, &answer)),
                 }
@@ -126,7 +161,7 @@ impl Acting {
         reasons: &Reasons,
     ) -> Result<Secret<Vec<u8>>, Trouble> {
         match self {
-            Acting::Here(store) => {
+            Acting::Here { store, .. } => {
                 let draft = Draft {
                     source: view.source.clone(),
                     message_id: view.message_id.clone(),
@@ -159,10 +194,29 @@ impl Acting {
     /// Writes what is left and gives the store back.
     pub(super) async fn end(self) -> Result<(), Trouble> {
         match self {
-            Acting::Here(store) => Ok(store.close().await?),
+            Acting::Here { store, .. } => Ok(store.close().await?),
             Acting::There { .. } => Ok(()),
         }
     }
+}
+
+/// What recognising a message needs, as the gateway would have it; nothing is sent from here.
+fn recogniser(store: &Arc<SqliteStore>, config: &Config) -> Result<Context, Trouble> {
+    Ok(Context {
+        bundle: Arc::new(load::bundle(config)?),
+        store: store.clone(),
+        keys: load::keys(config)?,
+        clock: Arc::new(SystemClock),
+        counterparts: HashMap::new(),
+        settings: Settings {
+            municipalities: config.municipalities.clone(),
+            max_body: config.max_body,
+            max_backlog: config.store.max_backlog,
+            drain: config.drain,
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: Accepting::default(),
+    })
 }
 
 async fn post(
@@ -199,9 +253,6 @@ pub(super) async fn find(store: &dyn Store, id: i64) -> Result<Option<ExchangeVi
 
 async fn why_not(store: &dyn Store, id: i64, verb: ActVerb) -> Result<String, Trouble> {
     let Some(view) = find(store, id).await? else { return Ok("there is no such exchange".into()) };
-    if verb == ActVerb::Replay && view.state == "dead" && view.counterpart.is_empty() {
-        return Ok("no route could be chosen for it: have the sender post it again".into());
-    }
     let allowed = match verb {
         ActVerb::Replay => "dead",
         ActVerb::Discard => "dead or unknown",

@@ -3,6 +3,7 @@
 
 use super::Ops;
 use super::problem::Problem;
+use crate::pipeline::replay::{Replayed, replay};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, Filter};
 use axum::Json;
@@ -73,7 +74,16 @@ pub async fn act(
         reason: reasons.reason,
         at: ops.cx.clock.now(),
     };
-    match ops.cx.store.act(act).await.map_err(store_down)? {
+    let state = if verb == ActVerb::Replay {
+        match replay(act, &ops.cx).await.map_err(store_down)? {
+            Replayed::Done(state) => Some(state),
+            Replayed::Refused(failure) => return Err(Problem::of(StatusCode::CONFLICT, &failure)),
+            Replayed::NotAllowed => None,
+        }
+    } else {
+        ops.cx.store.act(act).await.map_err(store_down)?
+    };
+    match state {
         Some(state) => {
             ops.cx.wake_all();
             ops.cx.outbox.notify_one();

@@ -73,7 +73,7 @@ pub struct Recognised {
 }
 
 /// Largest body kept as a dead letter; the broker's own limit is 128 MiB.
-const MAX_KEPT: usize = 16 * 1024 * 1024;
+pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 
 /// Makes a message durable, whatever it is: what cannot be recognised becomes a dead letter.
 ///
@@ -291,11 +291,13 @@ fn media_type(content_type: Option<&str>) -> String {
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn refuse(code: &'static Code, detail: impl Into<String>) -> Failure {
+/// A failure of this station: the same message again cannot be accepted either.
+pub(super) fn refuse(code: &'static Code, detail: impl Into<String>) -> Failure {
     Failure { code, stage: Stage::Accept, class: Class::Never, detail: detail.into() }
 }
 
-fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
+/// The message and one exchange per route.
+pub(super) fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
     let Recognised { envelope, body, document, routes } = recognised;
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
     let exchanges =
@@ -343,14 +345,16 @@ fn new_exchange(route: &Route, envelope: &Envelope, document: &Value, cx: &Conte
 }
 
 /// What could not be recognised is kept, sealed, as a dead letter. Without a usable id of its own
-/// it gets one from its content, so that a redelivery is known again.
+/// it gets one from its content, so that a redelivery is known again. Headers that are safe are
+/// kept as they came, for a replay once the cause is gone.
 fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMessage {
     let message_type = arrival.message_type.clone().unwrap_or_default();
     let kept = arrival.body.get(..MAX_KEPT).unwrap_or(&arrival.body);
     let fingerprint = cx.keys.fingerprint(&message_type, kept);
     let own = arrival.message_id.as_deref().and_then(MessageId::parse);
     let message_id = own.unwrap_or_else(|| MessageId::from_content(&fingerprint));
-    let known_type = cx.bundle.message_types().any(|known| known == message_type);
+    // Also that of a route which is not on yet.
+    let known_type = cx.bundle.routes().any(|route| route.on.contains(&message_type));
     let envelope = Envelope {
         source: arrival.source.clone(),
         message_id: message_id.clone(),
@@ -361,19 +365,23 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         } else {
             String::new()
         },
-        content_type: String::new(),
-        correlation_id: None,
-        reply_to: None,
-        traceparent: None,
-        operator: None,
-        municipality: None,
+        content_type: kept_media_type(arrival.content_type.as_deref()),
+        correlation_id: arrival.correlation_id.as_deref().and_then(MessageId::parse),
+        reply_to: kept_header(arrival.reply_to.as_deref()),
+        traceparent: kept_header(arrival.traceparent.as_deref()),
+        operator: kept_header(arrival.operator.as_deref()),
+        municipality: kept_municipality(arrival.municipality.as_deref()),
         accepted_at: cx.clock.now(),
+    };
+    let operation = match &arrival.origin {
+        Origin::Pulled { operation, .. } => operation.name.clone(),
+        Origin::Upstream | Origin::Undeliverable { .. } => String::new(),
     };
     let key = cx.keys.idempotency_key("", &arrival.source, message_id.as_str(), failure.code.code);
     let exchange = NewExchange {
         route: String::new(),
         counterpart: String::new(),
-        operation: String::new(),
+        operation,
         lane: 0,
         idempotency_key: key.clone(),
         subject: None,
@@ -393,4 +401,26 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
 
 fn is_plain_name(text: &str) -> bool {
     text.len() <= 64 && text.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '-'))
+}
+
+/// Stands for a header that may not be kept. No check lets it pass, so that a replay is refused
+/// for the same reason instead of going on without the header.
+const NOT_KEPT: &str = "\u{fffd}";
+
+fn kept_header(value: Option<&str>) -> Option<String> {
+    match header(value, "") {
+        Ok(kept) => kept,
+        Err(_) => Some(NOT_KEPT.to_owned()),
+    }
+}
+
+fn kept_municipality(value: Option<&str>) -> Option<String> {
+    let is_code = |text: &&str| text.len() == 6 && text.chars().all(|c| c.is_ascii_digit());
+    value.map(|text| Some(text).filter(is_code).unwrap_or(NOT_KEPT).to_owned())
+}
+
+fn kept_media_type(content_type: Option<&str>) -> String {
+    let media = media_type(content_type);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '+' | '-' | '.');
+    if media.len() <= 64 && media.chars().all(plain) { media } else { NOT_KEPT.to_owned() }
 }

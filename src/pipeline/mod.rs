@@ -32,6 +32,7 @@ pub mod guard;
 pub mod map;
 pub mod outbox;
 pub mod pull;
+pub mod replay;
 pub mod resolve;
 pub mod settle;
 #[cfg(test)]

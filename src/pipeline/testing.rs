@@ -166,25 +166,31 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// A pipeline with an empty store; nothing runs yet.
+    /// A pipeline with an empty store and every route on; nothing runs yet.
     pub fn new() -> Harness {
+        Harness::with(&Enabled::All)
+    }
+
+    /// The same with only these routes on.
+    pub fn with(enabled: &Enabled) -> Harness {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("watashi-pipeline-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let target = Arc::new(FakeTarget::new());
-        let cx = context(&folder, &target);
+        let cx = context(&folder, &target, enabled);
         Harness { cx, target, folder }
     }
 
-    /// The same store after the process ended and started again, with a new script.
+    /// The same store after the process ended and started again, with a new script and every
+    /// route on.
     pub async fn restart(mut self) -> Harness {
         self.cx.store.close().await.unwrap();
         let folder = std::mem::take(&mut self.folder);
         drop(self);
         let target = Arc::new(FakeTarget::new());
-        let cx = context(&folder, &target);
+        let cx = context(&folder, &target, &Enabled::All);
         Harness { cx, target, folder }
     }
 
@@ -290,8 +296,8 @@ impl Drop for Harness {
     }
 }
 
-fn context(folder: &std::path::Path, target: &Arc<FakeTarget>) -> Arc<Context> {
-    let bundle = Arc::new(bundle());
+fn context(folder: &std::path::Path, target: &Arc<FakeTarget>, enabled: &Enabled) -> Arc<Context> {
+    let bundle = Arc::new(bundle(enabled));
     let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
     let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
     let store =
@@ -338,7 +344,7 @@ pub fn arrival(message_type: &str, id: &str, body: &str) -> Arrival {
     }
 }
 
-fn bundle() -> Bundle {
+fn bundle(enabled: &Enabled) -> Bundle {
     let adapter =
         SHARED.iter().fold(ADAPTER.to_owned(), |text, (name, value)| text.replace(name, value));
     let files = [
@@ -352,6 +358,6 @@ fn bundle() -> Bundle {
     ];
     let files: Vec<Arc<SourceFile>> = files.map(|(path, text)| SourceFile::new(path, text)).into();
     let mut problems = Vec::new();
-    let bundle = Bundle::build(&files, &Enabled::All, &BTreeMap::new(), &mut problems);
+    let bundle = Bundle::build(&files, enabled, &BTreeMap::new(), &mut problems);
     bundle.unwrap_or_else(|| panic!("{}", render::text(&problems)))
 }

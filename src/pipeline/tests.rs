@@ -1,7 +1,9 @@
 //! The whole way with a scripted counterpart: one test per kind of outcome.
 
-use super::accept::{accept, recognise};
+use super::accept::{Origin, accept, recognise};
+use super::replay::{Replayed, replay};
 use super::testing::{Harness, arrival, is_at_rest};
+use crate::adapter::bundle::Enabled;
 use crate::model::codes::transport;
 use crate::store::{Accepted, Act, ActVerb, Intent};
 use crate::transport::SendError;
@@ -342,6 +344,146 @@ async fn a_replayed_dead_letter_carries_the_same_key() {
     assert_eq!(harness.exchange("m1").await.state, "delivered");
     let keys = harness.keys_sent();
     assert_eq!(keys[0], keys[1]);
+}
+
+/// The operator's replay; gives the state, or the code it is refused for.
+async fn replay_of(harness: &Harness, exchange: i64) -> Result<String, String> {
+    let act = Act {
+        exchange,
+        verb: ActVerb::Replay,
+        operator: "ops".to_owned(),
+        reason: "test".to_owned(),
+        at: harness.cx.clock.now(),
+    };
+    match replay(act, &harness.cx).await.unwrap() {
+        Replayed::Done(state) => Ok(state.name().to_owned()),
+        Replayed::Refused(failure) => Err(failure.code.code.to_owned()),
+        Replayed::NotAllowed => Err(String::new()),
+    }
+}
+
+fn only(route: &str) -> Enabled {
+    Enabled::These(vec![(route.to_owned(), None)])
+}
+
+#[tokio::test]
+async fn a_message_whose_route_is_enabled_later_is_replayed_once() {
+    let harness = Harness::with(&only("asking"));
+    let mut first = arrival("order.placed", "m1", ORDER);
+    first.reply_to = Some("desk.7".to_owned());
+    first.municipality = Some("131237".to_owned());
+    accept(first.clone(), &harness.cx).await.unwrap();
+    let dead = harness.exchange("m1").await;
+    assert_eq!((dead.state.as_str(), dead.code.as_deref()), ("dead", Some("G104")));
+
+    assert_eq!(replay_of(&harness, dead.id).await, Err("G104".to_owned()), "still not enabled");
+    let still = harness.exchange("m1").await;
+    assert_eq!((still.state.as_str(), still.code.as_deref()), ("dead", Some("G104")));
+    assert!(harness.record().await.is_empty(), "nothing was done");
+
+    let harness = harness.restart().await;
+    harness.target.always_json(200, OK);
+    assert_eq!(replay_of(&harness, dead.id).await, Ok("received".to_owned()));
+    assert_eq!(replay_of(&harness, dead.id).await, Err(String::new()), "only once");
+    harness.settle().await;
+    let exchanges = harness.exchanges().await;
+    assert_eq!(exchanges.len(), 1);
+    assert_eq!(
+        (exchanges[0].state.as_str(), exchanges[0].route.as_str()),
+        ("delivered", "placing")
+    );
+    assert_eq!((exchanges[0].code.as_ref(), &exchanges[0].accepted_at), (None, &dead.accepted_at));
+    assert_eq!(harness.target.requests().len(), 1);
+    assert_eq!(harness.record().await, ["noted replay", "intended", "outcome applied"]);
+    let act = harness.cx.store.record(0, 1).await.unwrap().remove(0).entry;
+    for part in ["\"code\":\"G104\"", "\"operator\":\"ops\"", "\"route\":\"placing\""] {
+        assert!(act.contains(part), "{part} is missing in {act}");
+    }
+    let told = harness.cx.store.pending(10).await.unwrap();
+    assert_eq!(told[1].message.routing_key, "desk.7", "headers are kept");
+    assert_eq!(accept(first, &harness.cx).await.unwrap(), Accepted::Duplicate);
+    let other = harness.post("order.placed", "m1", r#"{"person":"a","amount":2}"#).await;
+    assert_eq!(other, Accepted::Quarantined);
+}
+
+#[tokio::test]
+async fn what_the_broker_rejected_is_replayed() {
+    let harness = Harness::new();
+    harness.target.always_json(200, OK);
+    let mut rejected = arrival("order.placed", "m1", ORDER);
+    rejected.origin = Origin::Undeliverable { reason: "delivery_limit".to_owned() };
+    accept(rejected, &harness.cx).await.unwrap();
+    let dead = harness.exchange("m1").await;
+    assert_eq!(dead.code.as_deref(), Some("G110"));
+    assert_eq!(replay_of(&harness, dead.id).await, Ok("received".to_owned()));
+    harness.settle().await;
+    assert_eq!(harness.exchange("m1").await.state, "delivered");
+    assert_eq!(harness.post("order.placed", "m1", ORDER).await, Accepted::Duplicate);
+    assert_eq!(harness.target.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_rejected_cloud_event_is_known_by_its_own_id_after_its_replay() {
+    let harness = Harness::new();
+    let event = r#"{"specversion":"1.0","id":"m1","source":"shop","type":"order.placed","data":{"person":"a","amount":1}}"#;
+    let mut rejected = arrival("", "", event);
+    rejected.message_id = None;
+    rejected.content_type = Some("application/cloudevents+json; charset=utf-8".to_owned());
+    rejected.origin = Origin::Undeliverable { reason: "expired".to_owned() };
+    for expected in [Ok("received".to_owned()), Err("G112".to_owned())] {
+        accept(rejected.clone(), &harness.cx).await.unwrap();
+        let dead = harness.exchanges().await.pop().unwrap();
+        assert!(dead.message_id.starts_with("content-"));
+        assert_eq!(replay_of(&harness, dead.id).await, expected, "the second time the id is taken");
+    }
+    assert_eq!(harness.exchange("m1").await.state, "received");
+    assert_eq!(harness.post("order.placed", "m1", ORDER).await, Accepted::Duplicate);
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_stays_dead_after_a_replay() {
+    let harness = Harness::new();
+    harness.post("order.placed", "used", ORDER).await;
+    harness.post("order.placed", "used", r#"{"person":"a","amount":2}"#).await;
+    let rejected = Origin::Undeliverable { reason: "maxlen".to_owned() };
+    let mut arrivals: Vec<_> = ["G101", "G102", "G113", "G111", "G109"]
+        .map(|id| arrival("order.placed", id, ORDER))
+        .into();
+    for (arrival, number) in arrivals.iter_mut().zip(10..) {
+        arrival.origin = rejected.clone();
+        arrival.body = format!(r#"{{"person":"a","amount":{number}}}"#).into();
+    }
+    arrivals[0].message_id = None;
+    arrivals[1].message_id = Some("a b".to_owned());
+    arrivals[2].reply_to = Some("机".to_owned());
+    arrivals[3].content_type = Some("text/<xml>".to_owned());
+    arrivals[4].municipality = Some("123456789018".to_owned());
+    for arrival in arrivals {
+        accept(arrival, &harness.cx).await.unwrap();
+    }
+    let dead: Vec<_> =
+        harness.exchanges().await.into_iter().filter(|one| one.state == "dead").collect();
+    let mut codes = Vec::new();
+    for one in &dead {
+        codes.push(replay_of(&harness, one.id).await.unwrap_err());
+        assert_eq!(harness.exchanges().await[one.id as usize - 1].state, "dead");
+    }
+    // Both ids that are not ids are missing ones: what was kept has an id made of the content.
+    assert_eq!(codes, ["G112", "G101", "G101", "G113", "G111", "G109"]);
+}
+
+#[tokio::test]
+async fn what_was_fetched_is_never_sent_to_a_counterpart() {
+    let harness = Harness::new();
+    let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);
+    let operation = std::sync::Arc::clone(&adapter.operations["place"]);
+    let mut fetched = arrival("order.placed", "m1", ORDER);
+    fetched.source = "post".to_owned();
+    fetched.origin = Origin::Pulled { adapter, operation };
+    accept(fetched, &harness.cx).await.unwrap();
+    let dead = harness.exchange("m1").await;
+    assert_eq!(dead.code.as_deref(), Some("G104"));
+    assert_eq!(replay_of(&harness, dead.id).await, Err("G104".to_owned()));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{
     Accepted, Act, ActVerb, AttemptResult, Claim, Claimed, Filter, Intent, NewExchange, NewMessage,
-    NewOutgoing, Next, Settled, Settlement, Store,
+    NewOutgoing, Next, Rerouted, Settled, Settlement, Store,
 };
 use crate::model::codes::store as codes;
 use crate::model::{Class, Envelope, Failure, MessageId, Secret, Stage, State};
@@ -139,6 +139,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     outbox(&*fresh()).await;
     acts(&*fresh()).await;
     replay_keeps_the_lane(&*fresh()).await;
+    rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
 }
@@ -394,6 +395,69 @@ async fn replay_keeps_the_lane(store: &dyn Store) {
     settle(store, first, claimed.fence + 1, unknown(None)).await;
     assert_eq!(act(store, first, ActVerb::ConfirmApplied).await, Some(State::Delivered));
     assert_eq!(state_of(store, third).await, State::Received, "an act wakes the lane too");
+}
+
+async fn reroute(store: &dyn Store, exchange: i64, message: NewMessage) -> Rerouted {
+    let (verb, operator) = (ActVerb::Replay, "yamada".to_owned());
+    let act = Act { exchange, verb, operator, reason: "経路を有効化".to_owned(), at: at(9) };
+    store.reroute(act, NewMessage { record: vec![], ..message }).await.unwrap()
+}
+
+async fn rerouting(store: &dyn Store) {
+    let head = accept(store, "head", 1).await;
+    let (route, counterpart, operation) = (String::new(), String::new(), String::new());
+    let unrouted =
+        NewExchange { route, counterpart, operation, failure: Some(failure()), ..exchange(0) };
+    let kept = store.accept(message("m1", 1, vec![unrouted])).await.unwrap();
+    let Accepted::New { exchanges, .. } = kept else { panic!("{kept:?}") };
+    let dead = exchanges[0];
+    let later = accept(store, "later", 1).await;
+    assert!(store.kept(head).await.unwrap().is_none(), "it has a route");
+    let kept = store.kept(dead).await.unwrap().unwrap();
+    assert_eq!(kept.envelope.unwrap().message_id.as_str(), "m1");
+    assert_eq!((kept.fingerprint, kept.body.unwrap().expose()), ([1; 32], &vec![1; 20]));
+
+    let entries = store.record(0, 100).await.unwrap().len();
+    let both = || vec![exchange(1), exchange(2)];
+    assert_eq!(reroute(store, head, message("m1", 3, both())).await, Rerouted::NotAllowed);
+    assert_eq!(reroute(store, dead, message("m1", 3, vec![])).await, Rerouted::NotAllowed);
+    assert_eq!(reroute(store, dead, message("later", 3, both())).await, Rerouted::IdTaken);
+    assert_eq!(state_of(store, dead).await, State::Dead);
+    assert_eq!(store.record(0, 100).await.unwrap().len(), entries, "nothing was done");
+
+    let done = reroute(store, dead, message("m1", 3, both())).await;
+    assert_eq!(done, Rerouted::Done(State::Held), "behind what is under way");
+    assert_eq!(reroute(store, dead, message("m1", 3, both())).await, Rerouted::NotAllowed);
+    assert!(store.kept(dead).await.unwrap().is_none());
+    assert_eq!(settle(store, dead, 0, Next::Delivered).await, Settled::Stale, "an old fence");
+    let all = store.list(Filter::default()).await.unwrap();
+    let of_message: Vec<_> = all.iter().filter(|view| view.message_id == "m1").collect();
+    assert_eq!(of_message.len(), 2);
+    assert_eq!((of_message[0].code.as_ref(), of_message[1].state.as_str()), (None, "received"));
+    assert!(store.counts().await.unwrap().iter().all(|count| count.state != "dead"));
+    let rows = store.record(0, 100).await.unwrap();
+    assert_eq!((rows.len(), verify(rows.clone()).first_bad), (entries + 1, None));
+    let entry: serde_json::Value = serde_json::from_str(&rows[entries].entry).unwrap();
+    assert_eq!((&entry["outcome"], &entry["operator"]), (&"replay".into(), &"yamada".into()));
+    assert_eq!((&entry["code"], &entry["counterpart"]), (&"T204".into(), &"pmh".into()));
+
+    assert!(intend(store, head, 0).await);
+    assert_eq!(settle(store, head, 1, Next::Delivered).await, Settled::Done { woke: true });
+    assert_eq!(state_of(store, dead).await, State::Received, "the oldest of the lane");
+    assert_eq!(state_of(store, later).await, State::Held);
+    let claimed = claim(store, State::Received).await;
+    let claimed = claimed.iter().find(|one| one.id == dead).unwrap();
+    assert_eq!((claimed.fence, claimed.body.expose()), (1, &vec![3; 20]));
+    let repeated = store.accept(message("m1", 3, both())).await.unwrap();
+    assert_eq!(repeated, Accepted::Duplicate, "known by what it is now");
+
+    let reused = store.accept(message("m1", 4, both())).await.unwrap();
+    assert_eq!(reused, Accepted::Quarantined);
+    let aside =
+        store.list(Filter { states: vec![State::Dead], ..Filter::default() }).await.unwrap();
+    assert!(store.kept(aside[0].id).await.unwrap().unwrap().envelope.is_none());
+    let sent = reroute(store, aside[0].id, message("m9", 4, both())).await;
+    assert_eq!(sent, Rerouted::NotAllowed, "nothing may ever send it");
 }
 
 async fn views(store: &dyn Store) {

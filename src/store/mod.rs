@@ -270,6 +270,30 @@ pub enum ActVerb {
     ConfirmNotApplied,
 }
 
+/// What is kept of a message that no route could take, as much as a replay needs.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Envelope; `None` where its id was reused: it stands for other content.
+    pub envelope: Option<Envelope>,
+    /// Fingerprint it was kept under.
+    pub fingerprint: [u8; 32],
+    /// The pull that fetched it; empty for what upstream sent.
+    pub operation: String,
+    /// The original bytes, opened; `None` once they are erased.
+    pub body: Option<Secret<Vec<u8>>>,
+}
+
+/// What became of a replay of a message that no route could take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rerouted {
+    /// It goes its way; this is the state of its first exchange.
+    Done(State),
+    /// Its id belongs to another message by now. Nothing was written.
+    IdTaken,
+    /// The exchange is not a dead one without a route. Nothing was written.
+    NotAllowed,
+}
+
 /// Everything shown of one exchange; no personal data.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ExchangeView {
@@ -417,6 +441,13 @@ pub trait Store: Send + Sync {
     /// Puts an operator's act into effect and into the record; `None` when the exchange is not in
     /// a state that allows it.
     fn act(&self, act: Act) -> Later<'_, Option<State>>;
+    /// What is kept of a message that no route could take; `None` unless the exchange is dead and
+    /// without a route.
+    fn kept(&self, exchange: i64) -> Later<'_, Option<Kept>>;
+    /// Puts a message that is recognised now in the place of what was kept of it, with the
+    /// operator's entry: the dead exchange becomes the first of its exchanges, behind what its
+    /// lane has under way.
+    fn reroute(&self, act: Act, message: NewMessage) -> Later<'_, Rerouted>;
     /// Writes entries that belong to no exchange.
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()>;
     /// Lists exchanges.

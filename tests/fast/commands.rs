@@ -491,6 +491,49 @@ fn what_waits_for_a_person_is_listed_shown_and_acted_on() {
     assert_eq!(acts[0]["entry"]["operator"], "sato");
 }
 
+/// A message that no route took when it came.
+fn add_unrouted(folder: &Folder, id: &str, message_type: &str) {
+    let mut message = message(folder, id);
+    message.envelope.message_type = message_type.to_owned();
+    for exchange in &mut message.exchanges {
+        exchange.failure = Some(failure(&message_codes::UNKNOWN_TYPE, Class::Never));
+        for name in [&mut exchange.route, &mut exchange.counterpart, &mut exchange.operation] {
+            name.clear();
+        }
+    }
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let path = folder.path("watashi.db");
+        let store = SqliteStore::open(&path, folder.keys(), Options::default()).unwrap();
+        store.accept(message).await.unwrap();
+        store.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_message_without_a_route_is_replayed_once_there_is_one() {
+    let folder = with_store();
+    add_unrouted(&folder, "early", "order.placed");
+    let replay = || folder.run(&[&["dlq", "replay", "4"][..], &WHO].concat());
+    folder.change("watashi.toml", "enabled = [\"placing\"]", "enabled = []");
+    let ran = replay();
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert!(ran.err.starts_with("error: exchange 4: G104 unknown message type"), "{}", ran.err);
+    folder.change("watashi.toml", "enabled = []", "enabled = [\"placing\"]");
+    let ran = replay();
+    assert_eq!((ran.code, ran.out.as_str()), (0, "4 is now received\n"), "{}", ran.err);
+    let ran = replay();
+    assert_eq!(
+        ran.err,
+        "error: exchange 4: it is received; this act is for exchanges that are dead\n"
+    );
+    let shown = folder.run(&["dlq", "show", "4"]).out;
+    assert!(shown.contains("route           placing\n"), "{shown}");
+    let acts = folder.run(&["log", "find", "--kind", "操作", "--json"]).json();
+    assert_eq!(acts.as_array().unwrap().len(), 1);
+    assert_eq!(acts[0]["entry"]["outcome"], "replay");
+    assert_eq!(acts[0]["entry"]["operator"], "sato");
+}
+
 #[test]
 fn looking_at_a_body_is_recorded() {
     let folder = with_store();
@@ -528,6 +571,8 @@ fn acts_need_a_way_to_the_gateway_that_has_the_store() {
 #[test]
 fn acts_go_through_the_gateway_that_runs() {
     let folder = with_store();
+    add_unrouted(&folder, "early", "order.placed");
+    add_unrouted(&folder, "odd", "order.plcaed");
     let key = rcgen::KeyPair::generate().unwrap();
     let ca = rcgen::CertificateParams::new(vec!["ca".to_owned()]).unwrap();
     folder.write("ca.pem", &ca.self_signed(&key).unwrap().pem());
@@ -541,6 +586,10 @@ fn acts_go_through_the_gateway_that_runs() {
     assert_eq!(ran.out, "2 is now discarded\n3 is now discarded\n", "{}", ran.err);
     assert_eq!(ran.code, 1);
     assert!(ran.err.starts_with("error: exchange 999: "), "{}", ran.err);
+    let ran = folder.run(&[&["dlq", "replay", "4", "5"][..], &WHO].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (1, "4 is now received\n"), "{}", ran.err);
+    let why = "G104 unknown message type: did you mean `order.placed`?\n";
+    assert_eq!(ran.err, format!("error: exchange 5: {why}"));
     let ran = folder.run(&[&["dlq", "show", "1", "--body"][..], &WHO].concat());
     assert_eq!((ran.code, ran.out.as_str()), (0, MESSAGE), "{}", ran.err);
     folder.write("token", "another");

@@ -5,8 +5,8 @@ use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
 use crate::record::Draft;
 use crate::store::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Later,
-    NewMessage, Pending, RecordRow, Settled, Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
+    NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 
@@ -45,6 +45,12 @@ impl Store for Nowhere {
         closed()
     }
     fn act(&self, _act: Act) -> Later<'_, Option<State>> {
+        closed()
+    }
+    fn kept(&self, _exchange: i64) -> Later<'_, Option<Kept>> {
+        closed()
+    }
+    fn reroute(&self, _act: Act, _message: NewMessage) -> Later<'_, Rerouted> {
         closed()
     }
     fn note(&self, _drafts: Vec<Draft>) -> Later<'_, ()> {

@@ -95,7 +95,7 @@ codes! {
         "Nothing; the bad one becomes a dead letter with the counterpart's code.";
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
-        "Mend the reply mapping, then replay the exchange's answer.";
+        "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";
     INTERNAL = "G901", Gateway, "internal error",
         "A defect of the gateway; the exchange was put aside so that the others go on.",
         "Report it with the log lines of this exchange.";

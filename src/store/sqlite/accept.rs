@@ -7,15 +7,16 @@ use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
 use crate::store::keys::Sealed;
 use crate::store::{Accepted, Keys, NewExchange, NewMessage, NewOutgoing, StoreError};
+use jiff::Timestamp;
 use rusqlite::params;
 
 /// A message prepared on its caller's thread: sealed, committed to, its entries complete.
 pub(super) struct Prepared {
-    envelope: Envelope,
-    fingerprint: [u8; 32],
-    sealed: Sealed,
-    commitment: String,
-    exchanges: Vec<NewExchange>,
+    pub envelope: Envelope,
+    pub fingerprint: [u8; 32],
+    pub sealed: Sealed,
+    pub commitment: String,
+    pub exchanges: Vec<NewExchange>,
     record: Vec<Draft>,
     /// Sealed announcements: of the exchanges in their order, and of a reused id.
     announced: Vec<Option<Sealed>>,
@@ -71,7 +72,7 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
     for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
-        let id = insert_exchange(tx, message, row, exchange)?;
+        let id = insert_exchange(tx, row, exchange, message.envelope.accepted_at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
@@ -82,7 +83,11 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
 }
 
 /// The row that already has this id, and whether its content is the same.
-fn seen(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<Option<(i64, bool)>, StoreError> {
+pub(super) fn seen(
+    tx: &Tx<'_>,
+    message: &Prepared,
+    id: &str,
+) -> Result<Option<(i64, bool)>, StoreError> {
     let sql = "SELECT id, fingerprint = ?3 FROM messages WHERE message_id = ?1 AND source = ?2";
     let key = params![id, message.envelope.source, message.fingerprint];
     tx.row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))
@@ -160,20 +165,26 @@ fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> 
     Ok(row)
 }
 
-fn insert_exchange(
-    tx: &Tx<'_>,
-    message: &Prepared,
-    row: i64,
-    exchange: &NewExchange,
-) -> Result<i64, StoreError> {
-    let now = message.envelope.accepted_at.as_millisecond();
-    let state = if exchange.failure.is_some() {
+/// The state in which an exchange begins: behind what its lane has under way it is held.
+pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange) -> Result<State, StoreError> {
+    Ok(if exchange.failure.is_some() {
         State::Dead
     } else if is_lane_open(tx, &exchange.counterpart, exchange.lane)? {
         State::Held
     } else {
         State::Received
-    };
+    })
+}
+
+/// One exchange of the message in `row`.
+pub(super) fn insert_exchange(
+    tx: &Tx<'_>,
+    row: i64,
+    exchange: &NewExchange,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let now = at.as_millisecond();
+    let state = first_state(tx, exchange)?;
     let due = (state == State::Received).then_some(now);
     let failure = exchange.failure.as_ref();
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,

@@ -19,11 +19,13 @@ impl ActVerb {
     }
 }
 
-struct Seen {
-    state: String,
-    lane: i64,
+/// An exchange as an act finds it.
+pub(super) struct Seen {
+    pub message: i64,
+    pub state: String,
+    pub lane: i64,
     /// All of the entry that the exchange itself gives.
-    draft: Draft,
+    pub draft: Draft,
 }
 
 /// Puts the act into effect; `None` where the state does not allow it.
@@ -32,7 +34,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     let from = State::from_name(&seen.state);
     let counterpart = &seen.draft.counterpart;
     let to = match (act.verb, from) {
-        // Nothing claims an exchange without a counterpart: it would wait unseen.
+        // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
         (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
         (ActVerb::Replay, Some(State::Dead)) => {
             if is_lane_open(tx, counterpart, seen.lane)? {
@@ -64,10 +66,10 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     Ok(Some(to))
 }
 
-fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
+pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
     let sql = "SELECT e.state, e.lane, m.source, m.message_id, m.message_type, m.municipality,
             e.route, e.counterpart, e.operation, e.attempts, e.idempotency_key, e.ticket, e.code,
-            e.subject, m.commitment, e.bundle
+            e.subject, m.commitment, e.bundle, m.id
         FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
     let read = |row: &Row<'_>| {
         let draft = Draft {
@@ -90,7 +92,7 @@ fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
             reason: Some(act.reason.clone()),
             ..Draft::new(Kind::Operate, Phase::Noted, act.at)
         };
-        Ok(Seen { state: row.get(0)?, lane: row.get(1)?, draft })
+        Ok(Seen { message: row.get(16)?, state: row.get(0)?, lane: row.get(1)?, draft })
     };
     tx.row(sql, [act.exchange], read)
 }

@@ -89,26 +89,27 @@ fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, Sto
         since: instant(row.get(8)?)?,
         subject: row.get(9)?,
         commitment: row.get(10)?,
-        envelope: envelope(row)?.ok_or_else(odd)?,
+        envelope: envelope(row, 11)?.ok_or_else(odd)?,
         body,
     })
 }
 
-fn envelope(row: &Row<'_>) -> Result<Option<Envelope>, StoreError> {
-    let id: String = row.get(12)?;
+/// The envelope out of the columns from `first` on; `None` where the id is not its sender's.
+pub(super) fn envelope(row: &Row<'_>, first: usize) -> Result<Option<Envelope>, StoreError> {
+    let id: String = row.get(first + 1)?;
     let Some(message_id) = MessageId::parse(&id) else { return Ok(None) };
-    let correlation: Option<String> = row.get(15)?;
+    let correlation: Option<String> = row.get(first + 4)?;
     Ok(Some(Envelope {
-        source: row.get(11)?,
+        source: row.get(first)?,
         message_id,
-        message_type: row.get(13)?,
-        content_type: row.get(14)?,
+        message_type: row.get(first + 2)?,
+        content_type: row.get(first + 3)?,
         correlation_id: correlation.as_deref().and_then(MessageId::parse),
-        reply_to: row.get(16)?,
-        traceparent: row.get(17)?,
-        operator: row.get(18)?,
-        municipality: row.get(19)?,
-        accepted_at: instant(row.get(20)?)?,
+        reply_to: row.get(first + 5)?,
+        traceparent: row.get(first + 6)?,
+        operator: row.get(first + 7)?,
+        municipality: row.get(first + 8)?,
+        accepted_at: instant(row.get(first + 9)?)?,
     }))
 }
 

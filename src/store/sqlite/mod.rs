@@ -1,8 +1,8 @@
 //! The SQLite home of the store: one file, one writing thread, a few reading ones.
 
 use super::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Keys, Later,
-    NewMessage, Pending, RecordRow, Settled, Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Keys,
+    Later, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -23,6 +23,7 @@ mod claim;
 mod connection;
 mod exchanges;
 mod reader;
+mod reroute;
 mod views;
 mod writer;
 
@@ -237,6 +238,17 @@ impl Store for SqliteStore {
 
     fn act(&self, act: Act) -> Later<'_, Option<State>> {
         Box::pin(self.write(writer::ACT, move |tx| act::run(tx, &act)))
+    }
+
+    fn kept(&self, exchange: i64) -> Later<'_, Option<Kept>> {
+        self.read(move |connection, keys| reroute::kept(connection, keys, exchange))
+    }
+
+    fn reroute(&self, act: Act, message: NewMessage) -> Later<'_, Rerouted> {
+        Box::pin(async move {
+            let prepared = accept::prepare(&self.keys, message)?;
+            self.write(writer::ACT, move |tx| reroute::run(tx, &act, &prepared)).await
+        })
     }
 
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()> {

@@ -1,0 +1,93 @@
+//! Replay: an operator sends a dead letter on its way again.
+//!
+//! One that had a route is tried again as it is. One that no route could take is recognised anew,
+//! by the definitions and limits in force now; what still cannot be recognised stays as it was.
+
+use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise, refuse};
+use super::context::Context;
+use crate::model::codes::message as codes;
+use crate::model::{Failure, MessageId, State};
+use crate::store::{Act, Kept, Rerouted, StoreError};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What became of a replay.
+#[derive(Debug)]
+pub enum Replayed {
+    /// It goes its way; the state it has now.
+    Done(State),
+    /// It still cannot go; nothing was changed.
+    Refused(Failure),
+    /// The exchange is not in a state that allows it.
+    NotAllowed,
+}
+
+/// Replays a dead exchange, with or without a route. The act is recorded with its effect.
+///
+/// # Errors
+/// Only when the store cannot read or write.
+pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
+    let Some(kept) = cx.store.kept(act.exchange).await? else {
+        let state = cx.store.act(act).await?;
+        return Ok(state.map_or(Replayed::NotAllowed, Replayed::Done));
+    };
+    let recognised = arrival(kept, cx).and_then(|(arrival, accepted_at)| {
+        let mut recognised = recognise(&arrival, cx)?;
+        recognised.envelope.accepted_at = accepted_at;
+        Ok(recognised)
+    });
+    let message = match recognised {
+        Ok(recognised) => new_message(recognised, cx),
+        Err(failure) => return Ok(Replayed::Refused(failure)),
+    };
+    Ok(match cx.store.reroute(act, message).await? {
+        Rerouted::Done(state) => Replayed::Done(state),
+        Rerouted::IdTaken => {
+            Replayed::Refused(refuse(&codes::MESSAGE_ID_REUSED, "accepted under its id since"))
+        }
+        Rerouted::NotAllowed => Replayed::NotAllowed,
+    })
+}
+
+/// The message as it came in, as far as it was kept, and when that was.
+fn arrival(kept: Kept, cx: &Context) -> Result<(Arrival, jiff::Timestamp), Failure> {
+    let Kept { envelope, fingerprint, operation, body } = kept;
+    let Some(envelope) = envelope else {
+        return Err(refuse(&codes::MESSAGE_ID_REUSED, "it may never be sent"));
+    };
+    let Some(body) = body else {
+        return Err(refuse(&codes::BODY_NOT_READABLE, "the original is no longer kept"));
+    };
+    if body.expose().len() >= MAX_KEPT {
+        return Err(refuse(&codes::BODY_TOO_LARGE, "only its beginning was kept"));
+    }
+    // An id that it got here would not be known again when its sender repeats it.
+    let own_id =
+        Some(envelope.message_id).filter(|id| *id != MessageId::from_content(&fingerprint));
+    let arrival = Arrival {
+        origin: origin(&envelope.source, &operation, cx)?,
+        source: envelope.source,
+        message_id: own_id.map(|id| id.as_str().to_owned()),
+        message_type: Some(envelope.message_type).filter(|name| !name.is_empty()),
+        content_type: Some(envelope.content_type),
+        correlation_id: envelope.correlation_id.map(|id| id.as_str().to_owned()),
+        reply_to: envelope.reply_to,
+        traceparent: envelope.traceparent,
+        operator: envelope.operator,
+        municipality: envelope.municipality,
+        body: Bytes::from(body.expose().clone()),
+    };
+    Ok((arrival, envelope.accepted_at))
+}
+
+/// What was fetched stays what was fetched: it may only go to upstream.
+fn origin(source: &str, operation: &str, cx: &Context) -> Result<Origin, Failure> {
+    if operation.is_empty() {
+        return Ok(Origin::Upstream);
+    }
+    let found = cx.bundle.adapters.get(source).and_then(|adapter| {
+        let operation = adapter.operations.get(operation)?;
+        Some(Origin::Pulled { adapter: Arc::clone(adapter), operation: Arc::clone(operation) })
+    });
+    found.ok_or_else(|| refuse(&codes::UNKNOWN_TYPE, format!("no pull `{operation}` any more")))
+}
