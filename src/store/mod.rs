@@ -417,6 +417,8 @@ pub trait Store: Send + Sync {
     /// Puts an operator's act into effect and into the record; `None` when the exchange is not in
     /// a state that allows it.
     fn act(&self, act: Act) -> Later<'_, Option<State>>;
+    /// Whether a new message would be taken: fails with the error that accepting it would meet.
+    fn check_room(&self) -> Later<'_, ()>;
     /// Writes entries that belong to no exchange.
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()>;
     /// Lists exchanges.

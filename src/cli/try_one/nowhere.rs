@@ -47,6 +47,9 @@ impl Store for Nowhere {
     fn act(&self, _act: Act) -> Later<'_, Option<State>> {
         closed()
     }
+    fn check_room(&self) -> Later<'_, ()> {
+        closed()
+    }
     fn note(&self, _drafts: Vec<Draft>) -> Later<'_, ()> {
         closed()
     }
