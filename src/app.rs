@@ -41,6 +41,11 @@ impl StartError {
         self.exit
     }
 
+    /// What to do; several problems, rendered, bring hints of their own.
+    pub fn remedy(&self) -> Option<&'static str> {
+        (!self.detail.contains('\n')).then_some(self.code.remedy)
+    }
+
     fn configuration(code: &'static Code, detail: impl Into<String>) -> StartError {
         StartError { code, detail: detail.into(), exit: 78 }
     }

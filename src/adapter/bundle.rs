@@ -146,16 +146,16 @@ fn load_adapters(
         let whole = Location { file: Arc::clone(file), span: 0..0 };
         if adapters.insert(adapter.name.clone(), Arc::clone(&adapter)).is_some() {
             let message = format!("adapter `{}` is declared twice", adapter.name);
-            found.push(Diagnostic::error(&codes::DUPLICATE_ADAPTER, whole.clone(), message));
+            found.push(Diagnostic::error(&codes::DUPLICATE_ADAPTER, whole, message));
         }
-        for route in its_routes {
+        for (route, place) in its_routes {
             if let Some(earlier) = routes.get(&route.name) {
                 let earlier: &Arc<Route> = earlier;
                 let message = format!(
                     "route `{}` is also declared by adapter `{}`",
                     route.name, earlier.adapter.name
                 );
-                found.push(Diagnostic::error(&codes::DUPLICATE_ROUTE, whole.clone(), message));
+                found.push(Diagnostic::error(&codes::DUPLICATE_ROUTE, place, message));
                 continue;
             }
             routes.insert(route.name.clone(), Arc::new(route));

@@ -66,8 +66,9 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
     if ops.stopping.load(Ordering::Acquire) {
         causes.push(json!({ "what": "gateway", "detail": "stopping" }));
     }
-    if let Some(detail) = ops.cx.accepting.refused_because() {
-        causes.push(json!({ "what": "accepting", "detail": detail }));
+    if let Some(refusal) = ops.cx.accepting.refused_because() {
+        let (code, detail) = (refusal.code.code, refusal.detail);
+        causes.push(json!({ "what": "accepting", "code": code, "detail": detail }));
     }
     if !ops.cx.store.healthy() {
         causes.push(json!({ "what": "store", "detail": "failed; restart after mending the disk" }));

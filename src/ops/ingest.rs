@@ -7,6 +7,7 @@ use super::problem::Problem;
 use crate::model::Failure;
 use crate::model::codes::message as codes;
 use crate::pipeline::accept::{Arrival, Origin, accept, recognise};
+use crate::pipeline::context::Refusal;
 use crate::pipeline::validate;
 use crate::store::{Accepted, Pending};
 use crate::telemetry::names;
@@ -92,13 +93,14 @@ async fn take(
         ),
         status => Problem::plain(status, "the body could not be read"),
     })?;
-    if let Some(cause) = ops.cx.accepting.refused_because() {
-        let problem = Problem::plain(StatusCode::SERVICE_UNAVAILABLE, "no new messages are taken");
-        tracing::debug!(detail = cause, "ingest refused");
+    if let Some(Refusal { code, detail }) = ops.cx.accepting.refused_because() {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         return Err(problem.retry_after(5));
     }
-    let text =
-        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // What is not ASCII is refused as such further on, never taken for missing.
+    let text = |name: &str| {
+        headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     let arrival = Arrival {
         source,
         origin: Origin::Upstream,

@@ -1,7 +1,7 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
 use crate::adapter::{Adapter, Bundle, Route};
-use crate::model::Clock;
+use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
 use crate::store::Store;
 use crate::store::keys::Keys;
@@ -73,10 +73,19 @@ impl Context {
     }
 }
 
+/// Why no new messages are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The registered code.
+    pub code: &'static Code,
+    /// Safe text.
+    pub detail: String,
+}
+
 /// Whether new messages are taken, and why not.
 #[derive(Debug)]
 pub struct Accepting {
-    sender: watch::Sender<Option<String>>,
+    sender: watch::Sender<Option<Refusal>>,
 }
 
 impl Default for Accepting {
@@ -87,12 +96,12 @@ impl Default for Accepting {
 
 impl Accepting {
     /// The cause why nothing is taken; `None` while messages are taken.
-    pub fn refused_because(&self) -> Option<String> {
+    pub fn refused_because(&self) -> Option<Refusal> {
         self.sender.borrow().clone()
     }
 
     /// Sets or clears the cause; returns whether it changed.
-    pub fn set(&self, cause: Option<String>) -> bool {
+    pub fn set(&self, cause: Option<Refusal>) -> bool {
         self.sender.send_if_modified(|known| {
             let changed = *known != cause;
             *known = cause;
@@ -101,7 +110,7 @@ impl Accepting {
     }
 
     /// Follows the changes.
-    pub fn subscribe(&self) -> watch::Receiver<Option<String>> {
+    pub fn subscribe(&self) -> watch::Receiver<Option<Refusal>> {
         self.sender.subscribe()
     }
 }

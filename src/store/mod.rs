@@ -448,6 +448,8 @@ pub trait Store: Send + Sync {
     /// operator's entry: the dead exchange becomes the first of its exchanges, behind what its
     /// lane has under way.
     fn reroute(&self, act: Act, message: NewMessage) -> Later<'_, Rerouted>;
+    /// Whether a new message would be taken: fails with the error that accepting it would meet.
+    fn check_room(&self) -> Later<'_, ()>;
     /// Writes entries that belong to no exchange.
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()>;
     /// Lists exchanges.

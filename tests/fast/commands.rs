@@ -65,6 +65,7 @@ fn lint_tells_of_two_routes_of_one_name() {
     let ran = folder.run(&["lint"]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("route `placing` is also declared by adapter `post`"), "{}", ran.err);
+    assert!(ran.err.contains("--> adapters/ship/adapter.yaml:13:3\n"), "{}", ran.err);
 }
 
 #[test]

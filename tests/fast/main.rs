@@ -11,3 +11,4 @@ mod commands;
 mod examples;
 mod fixture;
 mod registers;
+mod tutorial;

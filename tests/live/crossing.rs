@@ -13,7 +13,7 @@ use std::time::Duration;
 const OUTAGE: Duration = Duration::from_secs(30);
 
 /// The program built by `cargo build --workspace` beside this test.
-fn simulators() -> PathBuf {
+pub fn simulators() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().and_then(|deps| deps.parent()).unwrap().join("watashi-simulators");
     assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());

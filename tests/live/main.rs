@@ -6,7 +6,10 @@
 
 mod amqp;
 mod crossing;
+mod environment;
+mod gateway;
 mod services;
+mod town;
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
 fn setup() {

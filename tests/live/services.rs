@@ -68,6 +68,26 @@ impl Broker {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports[0])
     }
 
+    /// The URL of a new virtual host, for tests that use the names of the product.
+    pub fn virtual_host(&self, name: &str) -> String {
+        self.control(&["add_vhost", name]);
+        self.control(&["set_permissions", "-p", name, "guest", ".*", ".*", ".*"]);
+        self.url().replace("%2f", name)
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let [port, _, epmd] = self.ports;
+        let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
+            .args(["--node", &format!("live{port}@localhost")])
+            .args(arguments)
+            .env("HOME", &self.folder)
+            .env("ERL_EPMD_PORT", epmd.to_string())
+            .env("RABBITMQ_CONF_ENV_FILE", self.folder.join("env"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Kills the node with SIGKILL.
     pub fn crash(&mut self) {
         let Some(mut keeper) = self.keeper.take() else { return };

@@ -2,7 +2,7 @@
 
 use super::{Adapter, Auth, Breaker, Limits, Operation, Overrides, Retry, Route};
 use crate::diagnostic::yaml::{self, Node, Reader};
-use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::Mapping;
 use crate::model::Code;
 use crate::model::codes::adapter as codes;
@@ -28,8 +28,8 @@ pub struct Definitions<'a> {
     pub overrides: &'a BTreeMap<String, Overrides>,
 }
 
-/// An adapter with its routes.
-pub type Loaded = (Arc<Adapter>, Vec<Route>);
+/// An adapter with its routes, each with the place of its name.
+pub type Loaded = (Arc<Adapter>, Vec<(Route, Location)>);
 
 /// Reads one file; `None` when it cannot be used at all. Problems go to `diagnostics`.
 pub fn load(
@@ -113,7 +113,8 @@ impl Loader<'_, '_> {
         let mut routes = Vec::new();
         if let Some(node) = root.get("routes") {
             for entry in node.as_map().unwrap_or_default() {
-                routes.extend(self.route(&adapter, entry));
+                let place = entry.key_location(self.reader.file);
+                routes.extend(self.route(&adapter, entry).map(|route| (route, place)));
             }
         }
         Some((adapter, routes))

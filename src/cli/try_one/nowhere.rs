@@ -53,6 +53,9 @@ impl Store for Nowhere {
     fn reroute(&self, _act: Act, _message: NewMessage) -> Later<'_, Rerouted> {
         closed()
     }
+    fn check_room(&self) -> Later<'_, ()> {
+        closed()
+    }
     fn note(&self, _drafts: Vec<Draft>) -> Later<'_, ()> {
         closed()
     }

@@ -42,6 +42,9 @@ codes! {
     BAD_HEADER = "G113", Sender, "header not allowed",
         "A header holds characters that may not be passed on.",
         "Send printable ASCII of at most 128 characters.";
+    BACKLOG_TOO_LONG = "G114", Counterpart, "too many exchanges wait",
+        "As many exchanges as `[store] max-backlog` allows wait for one counterpart. Nothing new is taken from any source; nothing is lost.",
+        "See why the counterpart takes nothing (`watashi status`, `/ready`); Watashi goes on by itself.";
     SCHEMA_VIOLATION = "G201", Sender, "document not valid",
         "The document is not what its schema says. The detail lists path, rule and what was expected; values are never shown.",
         "Mend the sender; send the corrected document under a new message id.";

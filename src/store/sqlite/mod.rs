@@ -251,6 +251,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn check_room(&self) -> Later<'_, ()> {
+        Box::pin(self.write(writer::OTHER, |tx| tx.check_room()))
+    }
+
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()> {
         Box::pin(self.write(writer::OTHER, move |tx| tx.append_all(&drafts)))
     }

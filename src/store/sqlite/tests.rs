@@ -205,6 +205,7 @@ async fn a_full_store_refuses_the_new_and_finishes_the_old() {
         }
     };
     assert_eq!(refused.code, &codes::STORE_FULL);
+    assert_eq!(store.check_room().await.unwrap_err().code, &codes::STORE_FULL);
     assert!(accepted.len() > 10);
     assert!(store.healthy(), "full is not broken");
     for id in accepted {
@@ -213,6 +214,7 @@ async fn a_full_store_refuses_the_new_and_finishes_the_old() {
     }
     drop(store);
     let store = folder.open();
+    store.check_room().await.unwrap();
     assert!(store.accept(suite::message("later", 1, vec![])).await.is_ok(), "after making room");
 }
 
