@@ -16,7 +16,7 @@ use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
 use crate::telemetry::{logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
-use crate::transport::https::{self, ServerTls};
+use crate::transport::https;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -298,11 +298,14 @@ async fn listen(
     sources: &mut JoinSet<()>,
     work: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
+    // All addresses are held before anybody is told that the gateway is ready.
     let listener = bind(config.ops.listen).await?;
+    let ingest = match &config.ingest {
+        Some(ingest) => Some((bind(ingest.listen).await?, connect::server_tls(ingest)?)),
+        None => None,
+    };
     work.spawn(https::serve_plain(listener, ops::router(Arc::clone(ops)), work_stop.clone()));
-    if let Some(ingest) = &config.ingest {
-        let tls: ServerTls = connect::server_tls(ingest)?;
-        let listener = bind(ingest.listen).await?;
+    if let Some((listener, tls)) = ingest {
         let router = ops::ingest::router(Arc::clone(ops));
         let served =
             https::serve(listener, &tls, router, sources_stop.clone()).map_err(|error| {
