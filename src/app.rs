@@ -16,12 +16,12 @@ use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
 use crate::telemetry::{logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
-use crate::transport::https::{self, ServerTls};
+use crate::transport::https;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -104,6 +104,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let mut sources = JoinSet::new();
     let mut work = JoinSet::new();
 
+    // A signal counts from here on, also one that comes before the last line of the start.
+    let signals = StopSignals::new();
     // Listeners first, so that an address in use is said before anything is consumed.
     let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
     let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
@@ -111,7 +113,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
     tracing::info!(bundle = cx.bundle.digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
-    wait_for_stop().await;
+    signals.wait().await;
     tracing::info!("stopping: no new messages are taken, what is under way is finished");
     ops.stopping();
     stop_sources.send_replace(true);
@@ -298,11 +300,14 @@ async fn listen(
     sources: &mut JoinSet<()>,
     work: &mut JoinSet<()>,
 ) -> Result<(), StartError> {
+    // All addresses are held before anybody is told that the gateway is ready.
     let listener = bind(config.ops.listen).await?;
+    let ingest = match &config.ingest {
+        Some(ingest) => Some((bind(ingest.listen).await?, connect::server_tls(ingest)?)),
+        None => None,
+    };
     work.spawn(https::serve_plain(listener, ops::router(Arc::clone(ops)), work_stop.clone()));
-    if let Some(ingest) = &config.ingest {
-        let tls: ServerTls = connect::server_tls(ingest)?;
-        let listener = bind(ingest.listen).await?;
+    if let Some((listener, tls)) = ingest {
         let router = ops::ingest::router(Arc::clone(ops));
         let served =
             https::serve(listener, &tls, router, sources_stop.clone()).map_err(|error| {
@@ -361,25 +366,36 @@ fn start_work(
     }
 }
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once, which the order of
-/// writes makes safe.
-async fn wait_for_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT; none where the system gives no handlers.
+struct StopSignals(Option<(Signal, Signal)>);
+
+impl StopSignals {
+    fn new() -> StopSignals {
+        let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        match handlers {
+            (Ok(terminate), Ok(interrupt)) => StopSignals(Some((terminate, interrupt))),
+            _ => StopSignals(None),
+        }
     }
-    tokio::spawn(async move {
+
+    /// Waits for the first one. A second one ends the process at once, which the order of writes
+    /// makes safe.
+    async fn wait(self) {
+        let Some((mut terminate, mut interrupt)) = self.0 else {
+            return std::future::pending().await;
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        std::process::exit(130);
-    });
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    }
 }
 
 async fn drain(tasks: &mut JoinSet<()>, limit: Duration) {

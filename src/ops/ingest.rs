@@ -12,28 +12,30 @@ use crate::pipeline::validate;
 use crate::store::{Accepted, Pending};
 use crate::telemetry::names;
 use crate::transport::https::PeerCertificate;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Most answers handed out at once.
 const MAX_ANSWERS: usize = 1_000;
 
+/// Most bytes read beyond the largest body allowed, so that its sender is told.
+const MAX_DROPPED: usize = 32 << 20;
+
 /// Routes of the ingest listener.
 pub fn router(ops: Arc<Ops>) -> Router {
-    // One byte more than allowed reaches the check that answers with the code.
-    let limit = ops.cx.settings.max_body + 1;
     Router::new()
         .route("/v1/messages/{type}", post(receive))
         .route("/v1/messages", get(answers).post(receive_event))
         .route("/v1/messages/acknowledge", post(acknowledge))
         .fallback(super::problem::not_found)
-        .layer(DefaultBodyLimit::max(limit))
         .with_state(ops)
 }
 
@@ -62,7 +64,7 @@ async fn receive(
     Extension(peer): Extension<PeerCertificate>,
     Path(message_type): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     take(&ops, &peer, Some(message_type), &headers, body).await
 }
@@ -72,7 +74,7 @@ async fn receive_event(
     State(ops): State<Arc<Ops>>,
     Extension(peer): Extension<PeerCertificate>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     take(&ops, &peer, None, &headers, body).await
 }
@@ -82,17 +84,10 @@ async fn take(
     peer: &PeerCertificate,
     message_type: Option<String>,
     headers: &HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     let source = sender(ops, peer, headers)?;
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            &codes::BODY_TOO_LARGE,
-            format!("allowed {} bytes", ops.cx.settings.max_body),
-        ),
-        status => Problem::plain(status, "the body could not be read"),
-    })?;
+    let body = whole(body, ops.cx.settings.max_body).await?;
     if let Some(Refusal { code, detail }) = ops.cx.accepting.refused_because() {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         return Err(problem.retry_after(5));
@@ -129,6 +124,27 @@ async fn take(
             Err(Problem::new(StatusCode::CONFLICT, &codes::MESSAGE_ID_REUSED, ""))
         }
     }
+}
+
+/// The body. Of one that is too large the rest is read and dropped: a sender that is still writing
+/// when the connection closes would see a broken pipe instead of the answer.
+async fn whole(mut body: Body, most: usize) -> Result<Bytes, Problem> {
+    let (mut kept, mut length) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let unreadable = |_| Problem::plain(StatusCode::BAD_REQUEST, "the body could not be read");
+        let Ok(data) = frame.map_err(unreadable)?.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= most {
+            kept.extend_from_slice(&data);
+        } else if length > most.saturating_add(MAX_DROPPED) {
+            break;
+        }
+    }
+    if length <= most {
+        return Ok(kept.freeze());
+    }
+    let detail = format!("allowed {most} bytes");
+    Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, &codes::BODY_TOO_LARGE, detail))
 }
 
 /// Refuses what would only become a dead letter, while its sender is still on the line.

@@ -45,9 +45,12 @@ fn files(blocks: &[Block]) -> BTreeMap<String, String> {
 
 /// What the page shows below a command.
 fn shown(blocks: &[Block], command: &str) -> String {
-    let at = blocks.iter().position(|block| block.kind == "sh" && block.text.trim() == command);
-    let at = at.unwrap_or_else(|| panic!("{PAGE} has no block `{command}`"));
-    blocks[at + 1..].iter().find(|block| block.kind == "text").unwrap().text.clone()
+    let mut below = blocks
+        .iter()
+        .skip_while(|block| block.kind != "sh" || block.text.trim() != command)
+        .skip(1);
+    let found = below.find(|block| block.kind == "text");
+    found.unwrap_or_else(|| panic!("{PAGE} shows nothing for `{command}`")).text.clone()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -77,9 +80,8 @@ fn followed(blocks: &[Block]) -> Folder {
 }
 
 fn run(folder: &Folder, command: &str) -> Ran {
-    let words: Vec<&str> = command.split(' ').collect();
-    assert_eq!(words[0], "watashi", "{command}");
-    folder.run(&words[1..])
+    let words: Vec<&str> = command.strip_prefix("watashi ").unwrap().split(' ').collect();
+    folder.run(&words)
 }
 
 #[test]

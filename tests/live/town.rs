@@ -5,6 +5,7 @@ use super::setup;
 use serde_json::Value;
 use std::fs;
 use std::future::Future;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -103,7 +104,13 @@ impl Town {
             panic!("the counterparts did not start");
         })
         .await;
-        Town { folder, _counterparts: counterparts }
+        let town = Town { folder, _counterparts: counterparts };
+        for section in ["ingest", "ops"] {
+            let address = town.listen(section);
+            let text = town.read("watashi.toml");
+            town.write("watashi.toml", &text.replace(&address, &free_address()));
+        }
+        town
     }
 
     /// Messages of a type that every counterpart takes.
@@ -184,7 +191,7 @@ impl Town {
         let mut command = self.command(&["run"]);
         let mut child = command.stdout(log().unwrap()).stderr(log().unwrap()).spawn().unwrap();
         let ops = format!("http://{}", self.listen("ops"));
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().build().unwrap();
         until("gateway", || {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {}", self.read("logs/gateway"));
@@ -220,6 +227,20 @@ impl Town {
     /// A client without a certificate, with or without a token.
     pub fn stranger(&self, token: Option<&str>) -> Client {
         Client::new(self, None, token)
+    }
+}
+
+/// An address that nobody else gets, also while the gateway is down for a moment: below the ports
+/// that the system gives to outgoing connections, and each once.
+fn free_address() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let first = 10_000 + std::process::id() as usize % 100 * 200;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::SeqCst);
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
     }
 }
 
