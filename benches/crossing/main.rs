@@ -93,7 +93,11 @@ fn main() {
 async fn measure(arguments: &Arguments) {
     // On the disk of the build, not in a temporary folder that may be memory.
     let name = format!("crossing-{}", std::process::id());
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let scratch = Scratch {
+        folder: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
+        keep: arguments.keep,
+    };
+    let folder = scratch.folder.clone();
     std::fs::create_dir_all(&folder).unwrap();
     pki::issue(&folder);
     eprintln!("starting RabbitMQ");
@@ -125,10 +129,21 @@ async fn measure(arguments: &Arguments) {
     } else {
         report::print(&setup, &rounds);
     }
-    if arguments.keep {
-        eprintln!("kept: {}", folder.display());
-    } else {
-        let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// Configuration, store and log of the gateway; kept on request and after a failure.
+struct Scratch {
+    folder: PathBuf,
+    keep: bool,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.keep || std::thread::panicking() {
+            eprintln!("kept: {}", self.folder.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 
