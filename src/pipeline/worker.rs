@@ -8,7 +8,7 @@ use super::settle::{self, Decided, Outcome};
 use super::{map, process, resolve, validate};
 use crate::adapter::{Batch, Operation, PUBLISH, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Failure, Stage, State};
+use crate::model::{Class, Failure, Secret, Stage, State};
 use crate::store::{Claim, Claimed, Next};
 use futures_util::FutureExt;
 use std::collections::HashSet;
@@ -313,8 +313,11 @@ impl Worker {
 
 /// One exchange: asked about when its answer was lost and the operation says so, else sent. A
 /// defect that panics puts the exchange aside instead of leaving it under way for ever.
-async fn one(claimed: Claimed, work: &Work, cx: &Arc<Context>) {
+async fn one(mut claimed: Claimed, work: &Work, cx: &Arc<Context>) {
+    // All but the body is kept, for the case of a defect.
+    let body = std::mem::replace(&mut claimed.body, Secret::new(Vec::new()));
     let kept = claimed.clone();
+    claimed.body = body;
     let way = async {
         if let Work::Operation(operation) = work
             && claimed.state == State::Unknown

@@ -33,7 +33,8 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     digest
 }
 
-fn leaf_bytes(entry: &str) -> [u8; 32] {
+/// RFC 6962 leaf hash of an entry, SHA-256(0x00 ‖ entry).
+pub fn leaf_bytes(entry: &str) -> [u8; 32] {
     sha256(&[&[0], entry.as_bytes()])
 }
 
@@ -53,11 +54,16 @@ pub fn link(previous: &str, entry: &str) -> String {
 /// Leaf and link of an entry, hex, with the entry hashed once.
 pub fn leaf_and_link(previous: &str, entry: &str) -> (String, String) {
     let leaf = leaf_bytes(entry);
+    (hex(&leaf), link_to(previous, &leaf))
+}
+
+/// Link of an entry whose leaf is known, hex.
+pub fn link_to(previous: &str, leaf: &[u8; 32]) -> String {
     let link = match unhex(previous) {
-        Some(bytes) => sha256(&[&bytes, &leaf]),
-        None => sha256(&[previous.as_bytes(), &leaf]),
+        Some(bytes) => sha256(&[&bytes, leaf]),
+        None => sha256(&[previous.as_bytes(), leaf]),
     };
-    (hex(&leaf), hex(&link))
+    hex(&link)
 }
 
 /// Why a row is bad.

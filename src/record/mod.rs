@@ -12,7 +12,9 @@ mod entry;
 mod export;
 mod row;
 
-pub use chain::{Broken, GENESIS, Verdict, Verifier, hex, leaf, leaf_and_link, link, verify};
+pub use chain::{
+    Broken, GENESIS, Verdict, Verifier, hex, leaf, leaf_and_link, leaf_bytes, link, link_to, verify,
+};
 pub use export::{Query, export, find, parse_export};
 pub use row::RecordRow;
 

@@ -14,6 +14,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 /// Page cache of the writer, in KiB when negative: all unfinished rows should fit.
 const WRITER_CACHE: i64 = -65_536;
+/// Pages in the log before it is written back (4 KiB each). Pages that change with every message
+/// are then written back once for many commits, and the writer pauses less often.
+const CHECKPOINT_PAGES: i64 = 8_000;
 /// More statements than the store has, so that none is ever compiled twice.
 const STATEMENTS: usize = 96;
 
@@ -80,6 +83,7 @@ pub(super) fn open_writer(path: &Path, keys: &Keys) -> Result<Connection, StoreE
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     migrate(&connection)?;
     fit_keys(&connection, keys)?;
     if created {

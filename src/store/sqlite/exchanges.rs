@@ -1,6 +1,6 @@
 //! The life of an exchange: intend, settle, its lane, and what a restart does to it.
 
-use super::writer::Tx;
+use super::writer::{Entry, Tx};
 use crate::model::codes::store as codes;
 use crate::model::{Failure, Stage, State};
 use crate::record::{Draft, Kind, Phase};
@@ -47,11 +47,24 @@ pub(super) fn promote(
 }
 
 /// Takes exchanges for one attempt each. One that waits for a person is not taken.
-pub(super) fn intend(tx: &mut Tx<'_>, intents: &[Intent]) -> Result<Vec<bool>, StoreError> {
-    intents.iter().map(|intent| intend_one(tx, intent)).collect()
+pub(super) fn intend(tx: &mut Tx<'_>, intents: &[Intended]) -> Result<Vec<bool>, StoreError> {
+    intents.iter().map(|intended| intend_one(tx, intended)).collect()
 }
 
-fn intend_one(tx: &mut Tx<'_>, intent: &Intent) -> Result<bool, StoreError> {
+/// An intent whose entry is ready.
+pub(super) struct Intended {
+    intent: Intent,
+    entry: Option<Entry>,
+}
+
+/// Makes the entry on its caller's thread.
+pub(super) fn prepare_intent(intent: Intent) -> Result<Intended, StoreError> {
+    let entry = intent.record.as_ref().map(Entry::new).transpose()?;
+    Ok(Intended { intent, entry })
+}
+
+fn intend_one(tx: &mut Tx<'_>, intended: &Intended) -> Result<bool, StoreError> {
+    let intent = &intended.intent;
     let sql = "SELECT state, attempts + 1 FROM exchanges
         WHERE id = ?1 AND fence = ?2 AND due IS NOT NULL";
     let found: Option<(String, i64)> =
@@ -71,16 +84,17 @@ fn intend_one(tx: &mut Tx<'_>, intent: &Intent) -> Result<bool, StoreError> {
     let sql = "INSERT INTO attempts (exchange, number, started_at, request_digest)
         VALUES (?1, ?2, ?3, ?4)";
     tx.execute(sql, (intent.exchange, number, at, &intent.request_digest))?;
-    if let Some(draft) = &intent.record {
-        tx.append(draft)?;
+    if let Some(entry) = &intended.entry {
+        tx.append_entry(entry)?;
     }
     Ok(true)
 }
 
-/// A settlement whose answers are sealed already.
+/// A settlement whose answers are sealed and whose entries are ready.
 pub(super) struct Prepared {
     settlement: Settlement,
     outbox: Vec<Sealed>,
+    record: Vec<Entry>,
 }
 
 /// What an answer is sealed for: its id, which is one exchange's alone.
@@ -97,7 +111,8 @@ pub(super) fn seal(keys: &Keys, outgoing: &NewOutgoing) -> Result<Sealed, StoreE
 pub(super) fn prepare(keys: &Keys, settlement: Settlement) -> Result<Prepared, StoreError> {
     let sealed = settlement.outbox.iter().map(|outgoing| seal(keys, outgoing));
     let outbox = sealed.collect::<Result<_, _>>()?;
-    Ok(Prepared { settlement, outbox })
+    let record = settlement.record.iter().map(Entry::new).collect::<Result<_, _>>()?;
+    Ok(Prepared { settlement, outbox, record })
 }
 
 /// What a settlement needs to know of its exchange.
@@ -148,7 +163,7 @@ fn settle_one(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Settled, StoreErro
     for (outgoing, sealed) in settlement.outbox.iter().zip(&prepared.outbox) {
         write_outgoing(tx, settlement.exchange, held.message, outgoing, sealed)?;
     }
-    tx.append_all(&settlement.record)?;
+    prepared.record.iter().try_for_each(|entry| tx.append_entry(entry))?;
     let woke = state.is_final() && promote(tx, &held.counterpart, held.lane, settlement.at)?;
     Ok(Settled::Done { woke })
 }

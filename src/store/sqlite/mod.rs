@@ -202,7 +202,11 @@ impl Store for SqliteStore {
     }
 
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
-        Box::pin(self.write(writer::INTEND, move |tx| exchanges::intend(tx, &intents)))
+        Box::pin(async move {
+            let prepared = intents.into_iter().map(exchanges::prepare_intent);
+            let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+            self.write(writer::INTEND, move |tx| exchanges::intend(tx, &prepared)).await
+        })
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>> {

@@ -117,6 +117,24 @@ impl Writer {
     }
 }
 
+/// An entry in the form it is hashed in, made on its caller's thread: the writer's time is what
+/// everybody waits for.
+pub(super) struct Entry {
+    text: String,
+    leaf: [u8; 32],
+}
+
+impl Entry {
+    /// The canonical text of a draft and its leaf.
+    pub fn new(draft: &Draft) -> Result<Entry, StoreError> {
+        let text = draft
+            .canonical()
+            .map_err(|_| StoreError::new(&codes::STORE_REFUSED, "an entry has no text form"))?;
+        let leaf = record::leaf_bytes(&text);
+        Ok(Entry { text, leaf })
+    }
+}
+
 /// Where the record ends.
 #[derive(Clone)]
 pub(super) struct Tail {
@@ -289,13 +307,15 @@ impl Tx<'_> {
 
     /// Appends an entry to the record: the next sequence, linked to the one before.
     pub fn append(&mut self, draft: &Draft) -> Result<(), StoreError> {
-        let entry = draft
-            .canonical()
-            .map_err(|_| StoreError::new(&codes::STORE_REFUSED, "an entry has no text form"))?;
+        self.append_entry(&Entry::new(draft)?)
+    }
+
+    /// The same for an entry that is ready.
+    pub fn append_entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let sequence = self.tail.sequence + 1;
-        let (leaf, link) = record::leaf_and_link(&self.tail.link, &entry);
+        let link = record::link_to(&self.tail.link, &entry.leaf);
         let sql = "INSERT INTO records (sequence, entry, leaf, link) VALUES (?1, ?2, ?3, ?4)";
-        self.execute(sql, (sequence, &entry, leaf, &link))?;
+        self.execute(sql, (sequence, &entry.text, record::hex(&entry.leaf), &link))?;
         self.tail = Tail { sequence, link };
         Ok(())
     }
