@@ -120,6 +120,10 @@ impl Ops {
                     .set(count as f64);
             }
         }
+        for (name, counterpart) in &self.cx.counterparts {
+            let open = if counterpart.breaker().is_open() { 1.0 } else { 0.0 };
+            metrics::gauge!(names::BREAKER_OPEN, "counterpart" => name.clone()).set(open);
+        }
         if let Some(broker) = &self.broker {
             let up = if broker.status().borrow().connected { 1.0 } else { 0.0 };
             metrics::gauge!(names::BROKER_CONNECTED).set(up);

@@ -209,9 +209,6 @@ fn note_health(counterpart: &Counterpart, answer: &Answer) {
             "counterpart left alone after failures"
         );
     }
-    let open = if breaker.is_open() { 1.0 } else { 0.0 };
-    let name = counterpart.adapter.name.clone();
-    metrics::gauge!(names::BREAKER_OPEN, "counterpart" => name).set(open);
 }
 
 fn failure(code: &'static Code, class: Class, detail: impl Into<String>) -> Failure {

@@ -12,9 +12,10 @@ use bytes::BytesMut;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rustls::ClientConfig;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -140,7 +141,13 @@ pub(super) struct Wire {
     pub connect_timeout: Duration,
     client: reqwest::Client,
     clock: Arc<dyn Clock>,
+    /// URLs of paths seen before: most operations have one path, and parsing it anew for every
+    /// request costs more than mapping a small document.
+    located: Mutex<HashMap<String, Url>>,
 }
+
+/// Paths remembered; those with a ticket in them would fill it, so it stops taking more.
+const LOCATED: usize = 64;
 
 impl Wire {
     fn new(settings: HttpsSettings, clock: Arc<dyn Clock>) -> Result<Wire, SettingsError> {
@@ -164,7 +171,9 @@ impl Wire {
             .build()
             .map_err(|_| unusable("client cannot be built".to_owned()))?;
         let connect_timeout = settings.connect_timeout;
-        Ok(Wire { name: settings.name, base, tls, addresses, connect_timeout, client, clock })
+        let located = Mutex::default();
+        let name = settings.name;
+        Ok(Wire { name, base, tls, addresses, connect_timeout, client, clock, located })
     }
 
     /// One request and its whole answer.
@@ -221,6 +230,18 @@ impl Wire {
     /// The full URL, provided that it says exactly what was asked for: a dot segment or a
     /// fragment would silently change it.
     fn locate(&self, path: &str) -> Result<Url, SendError> {
+        let mut located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(url) = located.get(path) {
+            return Ok(url.clone());
+        }
+        let url = self.parse(path)?;
+        if located.len() < LOCATED {
+            located.insert(path.to_owned(), url.clone());
+        }
+        Ok(url)
+    }
+
+    fn parse(&self, path: &str) -> Result<Url, SendError> {
         let malformed = || before(&codes::REQUEST_MALFORMED, "path");
         if !path.starts_with('/') {
             return Err(malformed());
