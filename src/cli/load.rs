@@ -94,9 +94,11 @@ pub fn no_store(path: &Path) -> Trouble {
         .hint("`watashi run` makes it when it starts; the path stands in `[store]`")
 }
 
-/// A runtime for commands that wait for something.
+/// A runtime for commands that wait for something. One core is left to the store's writer, which
+/// is what throughput waits for.
 pub fn runtime() -> Result<Runtime, Trouble> {
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let threads = cores.saturating_sub(1).max(1);
     Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
