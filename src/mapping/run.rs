@@ -1,6 +1,6 @@
 //! Runs a plan over a borrowed document. Values are copied only when they enter the output.
 
-use crate::mapping::functions::{self, Arguments, Call, Fail, Function, is_nil, kind_of};
+use crate::mapping::functions::{self, Arguments, Call, Fail, Function, Select, is_nil, kind_of};
 use crate::mapping::path::walk;
 use crate::mapping::plan::{At, Leaf, MetaField, Op, Plan, Rule, Scoped};
 use crate::mapping::syntax::Operator;
@@ -156,16 +156,7 @@ impl Run {
             return Err(stop_at(functions::wrong_type(&detail), each.at).reject(each));
         };
         let mut out = Vec::new();
-        let variables = scope
-            .variables
-            .iter()
-            .map(|found| found.as_ref().map(|value| Cow::Borrowed(value.as_ref())));
-        let mut inner = Scope {
-            document: scope.document,
-            here: scope.here,
-            meta: scope.meta,
-            variables: variables.collect(),
-        };
+        let mut inner = scope.inside();
         for element in elements {
             inner.here = element;
             self.spend(1, each.at).map_err(|stop| stop.reject(each))?;
@@ -289,12 +280,22 @@ impl Run {
                 let fail = Box::new(Fail { code: &codes::REJECTED, detail });
                 return Err(Stop { fail, author_code: Some(code.clone()), at: *at });
             }
-            Op::Code { key, table, default, at } => {
+            Op::Code { key, table, date, default, at } => {
                 let Some(value) = self.eval(key, scope)? else { return Ok(None) };
                 if is_nothing(&value) {
                     return Ok(Some(value));
                 }
-                let found = tables::key(&value).and_then(|key| table.entries.get(key.as_ref()));
+                let day = match date {
+                    None => None,
+                    Some(date) => match self.eval(date, scope)? {
+                        None => return Ok(None),
+                        Some(date) if is_nothing(&date) => return Ok(Some(date)),
+                        Some(date) => {
+                            Some(functions::day(&date).map_err(|fail| stop_at(fail, *at))?)
+                        }
+                    },
+                };
+                let found = tables::key(&value).and_then(|key| table.find(&key, day));
                 match (found, default) {
                     (Some(entry), _) => Some(Cow::Borrowed(entry)),
                     (None, Some(default)) => return self.eval(default, scope),
@@ -306,7 +307,69 @@ impl Run {
                     }
                 }
             }
+            Op::Try(inner) => match self.eval(inner, scope) {
+                Err(stop) if stop.is_failure() => None,
+                found => found?,
+            },
+            Op::Select { how, array, condition, at } => {
+                let Some(array) = self.eval(array, scope)? else { return Ok(None) };
+                if is_nothing(&array) {
+                    return Ok(Some(array));
+                }
+                return self.select(*how, array, condition, *at, scope);
+            }
         })
+    }
+
+    fn select<'v>(
+        &mut self,
+        how: Select,
+        array: Cow<'v, Value>,
+        condition: &Op,
+        at: At,
+        scope: &Scope<'_>,
+    ) -> Result<Found<'v>, Stop> {
+        let Some(elements) = array.as_array() else {
+            let detail = format!("needs an array, found {}", kind_of(&array));
+            return Err(stop_at(functions::wrong_type(&detail), at));
+        };
+        let mut inner = scope.inside();
+        let mut chosen = Vec::with_capacity(elements.len());
+        for element in elements {
+            inner.here = element;
+            let holds = self.condition(condition, at, &inner)?.unwrap_or(false);
+            let decided = match how {
+                Select::Every => false,
+                Select::First | Select::Any => holds,
+                Select::All => !holds,
+            };
+            chosen.push(holds);
+            if decided {
+                break;
+            }
+        }
+        let at_last = chosen.last().copied();
+        match how {
+            Select::Any => return Ok(Some(owned(at_last == Some(true)))),
+            Select::All => return Ok(Some(owned(at_last != Some(false)))),
+            Select::First if at_last != Some(true) => return Ok(None),
+            Select::First | Select::Every => {}
+        }
+        let last = chosen.len().saturating_sub(1);
+        Ok(Some(match (how, array) {
+            (Select::First, Cow::Borrowed(array)) => {
+                return Ok(array.get(last).map(Cow::Borrowed));
+            }
+            (Select::First, Cow::Owned(array)) => {
+                return Ok(array.get(last).cloned().map(Cow::Owned));
+            }
+            (_, array) => {
+                self.spend(weight(&array), at)?;
+                let elements = array.as_array().into_iter().flatten().zip(chosen);
+                let kept = elements.filter(|(_, holds)| *holds).map(|(one, _)| one.clone());
+                Cow::Owned(kept.collect())
+            }
+        }))
     }
 
     fn call<'v>(
@@ -383,7 +446,32 @@ impl Run {
     }
 }
 
+impl Scope<'_> {
+    /// The same scope without copying what its variables hold.
+    fn inside(&self) -> Scope<'_> {
+        Scope {
+            document: self.document,
+            here: self.here,
+            meta: self.meta,
+            variables: self
+                .variables
+                .iter()
+                .map(|found| found.as_deref().map(Cow::Borrowed))
+                .collect(),
+        }
+    }
+}
+
 impl Stop {
+    /// A function that could not do its work: neither a refusal nor an exceeded limit.
+    fn is_failure(&self) -> bool {
+        let code = self.fail.code.code;
+        self.author_code.is_none()
+            && [&codes::NO_ENTRY, &codes::WRONG_TYPE, &codes::NOT_CONVERTIBLE]
+                .iter()
+                .any(|failure| failure.code == code)
+    }
+
     fn reject(self, leaf: &Leaf) -> Rejection {
         Rejection {
             code: self.fail.code,
