@@ -10,6 +10,7 @@ mod table;
 mod xml;
 
 pub use crate::model::json::{DecodeError, Limits};
+pub use table::Charset;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Code;
