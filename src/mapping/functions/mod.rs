@@ -21,8 +21,10 @@ mod decimal;
 mod fit;
 mod identifier;
 mod instant;
+mod json_text;
 mod kana;
 mod number;
+mod order;
 mod partial;
 mod pattern;
 mod text;
@@ -404,6 +406,8 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         partial::FUNCTIONS,
         instant::FUNCTIONS,
         array::FUNCTIONS,
+        order::FUNCTIONS,
+        json_text::FUNCTIONS,
     ]
     .into_iter()
     .flatten()
