@@ -1,10 +1,12 @@
 //! Map: into the counterpart's shape, checked against its schema, written as bytes.
 
+use crate::adapter::characters::Report;
 use crate::adapter::{Destination, Route};
 use crate::mapping::{Mapping, Meta, Rejection};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Stage};
 use crate::store::Claimed;
+use crate::telemetry::names;
 use serde_json::Value;
 
 /// A document in the counterpart's shape, ready to leave.
@@ -16,14 +18,16 @@ pub struct Mapped {
     pub content_type: String,
     /// 不開示, as the source document says.
     pub not_disclosed: bool,
+    /// Characters that the counterpart does not know, and what stands for them.
+    pub characters: Report,
 }
 
 /// Runs the route's mapping on a validated document.
 ///
 /// # Errors
-/// `G301`–`G305`; nothing has been sent.
+/// `G301`–`G305`, `G307`; nothing has been sent.
 pub fn map(claimed: &Claimed, route: &Route, document: &Value) -> Result<Mapped, Failure> {
-    let output = shape(claimed, route, document)?;
+    let (output, characters) = shape(claimed, route, document)?;
     if let Some(permit) = &route.permit
         && !permit.allows(&output)
     {
@@ -34,16 +38,37 @@ pub fn map(claimed: &Claimed, route: &Route, document: &Value) -> Result<Mapped,
         .as_ref()
         .and_then(|rule| rule.not_disclosed.as_ref()?.find(document)?.as_bool())
         .unwrap_or(false);
+    if characters.count() > 0 {
+        tracing::warn!(
+            route = route.name,
+            message_id = claimed.envelope.message_id.as_str(),
+            count = characters.count(),
+            detail = %characters,
+            "characters that the counterpart does not know were replaced as the route says"
+        );
+    }
     let (body, content_type) = encode(route, &output)?;
-    Ok(Mapped { body, content_type, not_disclosed })
+    Ok(Mapped { body, content_type, not_disclosed, characters })
 }
 
-/// The mapped document itself, valid under the counterpart's schema.
-///
-/// # Errors
-/// `G301`, `G302`, `G303`.
-pub fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<Value, Failure> {
-    run(&route.mapping, document, &meta(claimed))
+/// The mapped document itself, within the route's repertoire and valid under the counterpart's
+/// schema: a substitute may be longer than what it stands for.
+fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<(Value, Report), Failure> {
+    let mapping = &route.mapping;
+    let mut output = apply(mapping, document, &meta(claimed))?;
+    let report = match &route.characters {
+        Some(policy) => policy.apply(&mut output, mapping.to.shape()),
+        None => Ok(Report::default()),
+    };
+    let seen = report.as_ref().unwrap_or_else(|report| report);
+    for (result, count) in seen.by_result().filter(|(_, count)| *count > 0) {
+        metrics::counter!(names::CHARACTERS, "route" => route.name.clone(), "result" => result)
+            .increment(count as u64);
+    }
+    match report {
+        Ok(report) => Ok((valid(mapping, output)?, report)),
+        Err(report) => Err(failure(&codes::CHARACTER_REFUSED, report.to_string())),
+    }
 }
 
 /// Runs a mapping and checks its result.
@@ -51,7 +76,14 @@ pub fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<Value
 /// # Errors
 /// `G301`, `G302`, `G303`.
 pub fn run(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
-    let output = mapping.run(document, meta).map_err(|rejection| rejected(mapping, &rejection))?;
+    valid(mapping, apply(mapping, document, meta)?)
+}
+
+fn apply(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
+    mapping.run(document, meta).map_err(|rejection| rejected(mapping, &rejection))
+}
+
+fn valid(mapping: &Mapping, output: Value) -> Result<Value, Failure> {
     match mapping.to.validate(&output) {
         Ok(()) => Ok(output),
         Err(violations) => {

@@ -83,7 +83,7 @@ pub struct Shape {
     /// Title for people.
     pub title: Option<String>,
     /// Layout keywords of the codecs by name (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
-    /// `x-private-use`).
+    /// `x-private-use`, `x-repertoire`).
     pub layout: Map<String, Value>,
 }
 
@@ -241,7 +241,13 @@ fn own(members: &Map<String, Value>) -> Shape {
             .filter(|(name, _)| {
                 matches!(
                     name.as_str(),
-                    "xml" | "x-xml" | "x-csv" | "x-csv-name" | "x-fixed" | "x-private-use"
+                    "xml"
+                        | "x-xml"
+                        | "x-csv"
+                        | "x-csv-name"
+                        | "x-fixed"
+                        | "x-private-use"
+                        | "x-repertoire"
                 )
             })
             .map(|(name, value)| (name.clone(), value.clone()))

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 impl Loader<'_, '_> {
     pub(super) fn route(&mut self, adapter: &Arc<Adapter>, entry: &Entry) -> Option<Route> {
-        const KEYS: [&str; 13] = [
+        const KEYS: [&str; 14] = [
             "on",
             "operation",
             "publish",
@@ -27,6 +27,7 @@ impl Loader<'_, '_> {
             "when",
             "permit",
             "reply",
+            "characters",
         ];
         let (name, node) = (&entry.key, &entry.node);
         self.reader.map(node, "a route", &KEYS)?;
@@ -51,6 +52,7 @@ impl Loader<'_, '_> {
         let admits = self.admits(node);
         let record = node.get("record").and_then(|node| self.record_rule(node, shape));
         let basis = node.get("basis").map(|node| Arc::new(self.basis(node)));
+        let characters = self.route_characters(node, &destination, &mapping);
         let route = Route {
             name: name.clone(),
             adapter: Arc::clone(adapter),
@@ -64,6 +66,7 @@ impl Loader<'_, '_> {
             }),
             permit: node.get("permit").and_then(|node| self.permit(node, mapping.to.shape())),
             reply: node.get("reply").and_then(|node| self.reply(node, response.as_deref())),
+            characters,
             on,
             destination,
             admits,

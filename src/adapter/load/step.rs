@@ -38,8 +38,16 @@ impl Loader<'_, '_> {
     }
 
     fn request(&mut self, node: &Node) -> Option<RequestPlan> {
-        const KEYS: [&str; 7] =
-            ["method", "path", "format", "schema", "mapping", "idempotency-header", "headers"];
+        const KEYS: [&str; 8] = [
+            "method",
+            "path",
+            "format",
+            "schema",
+            "mapping",
+            "idempotency-header",
+            "headers",
+            "characters",
+        ];
         self.reader.map(node, "a request", &KEYS)?;
         let method = match self.reader.text_at(node, "method").unwrap_or("POST") {
             "GET" => Method::Get,
@@ -77,7 +85,9 @@ impl Loader<'_, '_> {
                 headers.push((entry.key.clone(), value.to_owned()));
             }
         }
-        Some(RequestPlan { method, path: path?, body, mapping, idempotency_header, headers })
+        let characters = node.get("characters").and_then(|node| self.characters(node));
+        let path = path?;
+        Some(RequestPlan { method, path, body, mapping, idempotency_header, headers, characters })
     }
 
     fn request_body(
