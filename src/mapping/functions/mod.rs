@@ -4,6 +4,7 @@
 //! Every function is total over the kinds its parameters admit: it gives a value or fails with a
 //! code. No value flows through: absent, null and nil (`{"$nil": …}`) arguments never reach one.
 
+use crate::mapping::facts::Gives;
 use crate::model::Code;
 use crate::model::codes::mapping as codes;
 use serde_json::Value;
@@ -48,6 +49,8 @@ pub struct Function {
     pub doc: &'static str,
     /// Expressions with their result as JSON, `absent`, or the code they fail with.
     pub examples: &'static [(&'static str, &'static str)],
+    /// What it gives for what is known of its arguments, before any message came.
+    pub(crate) gives: Gives,
     pub(crate) call: Call,
 }
 
@@ -351,6 +354,7 @@ const fn plain(call: for<'v> fn(Arguments<'v, '_>) -> Outcome<'v>) -> Function {
         carries: true,
         doc: "",
         examples: &[],
+        gives: Gives::Unknown,
         call: Call::Plain(call),
     }
 }
