@@ -8,11 +8,17 @@ use crate::mapping::functions::Returns;
 use serde_json::Value;
 use std::sync::Arc;
 
+pub(crate) mod admit;
 pub(crate) mod language;
+mod narrow;
 mod number;
+mod shape;
 mod text;
+pub(crate) mod transfer;
 
+pub(crate) use narrow::Case;
 pub(crate) use number::{EXACT, Numbers, is_whole};
+pub(crate) use shape::{DATE, pattern_of};
 pub(crate) use text::{MAX_LISTED, Texts};
 
 /// Most variants of one kind; more are taken together.
