@@ -10,6 +10,7 @@
 mod check;
 pub mod examples;
 mod file;
+pub mod generate;
 mod keyword;
 mod layout;
 mod lint;
