@@ -11,6 +11,7 @@ mod bounds;
 mod check;
 pub mod examples;
 mod file;
+pub mod generate;
 mod keyword;
 mod layout;
 mod lint;
