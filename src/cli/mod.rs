@@ -11,6 +11,7 @@ mod broker;
 mod check;
 mod dlq;
 mod explain;
+mod files;
 mod lint;
 mod list;
 mod load;
@@ -19,6 +20,7 @@ mod operator;
 mod print;
 mod reference;
 mod run;
+mod schema;
 mod status;
 mod test;
 mod trace;
@@ -86,6 +88,8 @@ enum Command {
     Log(log::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
+    /// Print JSON Schemas of the files people write, for editors
+    Schema(schema::Arguments),
     /// Print a reference page generated from the code, as Markdown
     #[command(hide = true)]
     Reference(reference::Arguments),
@@ -139,6 +143,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
+        Command::Schema(arguments) => schema::run(global, arguments),
         Command::Reference(arguments) => reference::run(arguments),
     }
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub mod cases;
 mod compile;
 pub mod functions;
+pub mod keys;
 pub mod path;
 mod plan;
 mod run;
