@@ -12,6 +12,7 @@ mod check;
 mod dlq;
 mod explain;
 mod files;
+mod format;
 mod lint;
 mod list;
 mod load;
@@ -88,6 +89,8 @@ enum Command {
     Log(log::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
+    /// Put the YAML definitions into their usual form; comments stay
+    Format(format::Arguments),
     /// Print JSON Schemas of the files people write, for editors
     Schema(schema::Arguments),
     /// Print a reference page generated from the code, as Markdown
@@ -143,6 +146,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
+        Command::Format(arguments) => format::run(global, arguments),
         Command::Schema(arguments) => schema::run(global, arguments),
         Command::Reference(arguments) => reference::run(arguments),
     }

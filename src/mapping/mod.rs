@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 pub mod cases;
 mod compile;
+pub mod describe;
 pub mod functions;
 pub mod keys;
 pub mod path;
@@ -30,6 +31,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;
@@ -119,6 +121,7 @@ pub struct Mapping {
     plan: Plan,
     items: Vec<String>,
     digest: String,
+    file: Arc<SourceFile>,
 }
 
 impl Mapping {
@@ -139,6 +142,7 @@ impl Mapping {
             plan: compiled.plan,
             items: compiled.items,
             digest,
+            file: Arc::clone(file),
         })
     }
 
