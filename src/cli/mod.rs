@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod broker;
 mod check;
 mod dlq;
+mod docs;
 mod explain;
 mod files;
 mod format;
@@ -89,6 +90,8 @@ enum Command {
     Log(log::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
+    /// Write mappings as tables (項目対応表): terminal, HTML, CSV
+    Docs(docs::Arguments),
     /// Put the YAML definitions into their usual form; comments stay
     Format(format::Arguments),
     /// Print JSON Schemas of the files people write, for editors
@@ -146,6 +149,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
+        Command::Docs(arguments) => docs::run(global, arguments),
         Command::Format(arguments) => format::run(global, arguments),
         Command::Schema(arguments) => schema::run(global, arguments),
         Command::Reference(arguments) => reference::run(arguments),
