@@ -13,6 +13,7 @@ pub use crate::model::json::{DecodeError, Limits};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Code;
+use crate::model::json::{Node, Tree};
 use crate::schema::{Schema, Shape};
 use serde_json::Value;
 use std::fmt;
@@ -121,11 +122,19 @@ impl Codec {
     /// # Errors
     /// Anything that is not exactly the layout.
     pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
+        self.read(bytes, limits).map(Tree::into_value)
+    }
+
+    /// Reads a document that borrows its texts from the bytes where it can.
+    ///
+    /// # Errors
+    /// Anything that is not exactly the layout.
+    pub fn read<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
         match &self.plan {
-            Plan::Json(shape) => json::decode(bytes, limits, shape),
-            Plan::Xml(xml) => xml.decode(bytes, limits),
-            Plan::Csv(csv) => csv.decode(bytes, limits),
-            Plan::Fixed(fixed) => fixed.decode(bytes, limits),
+            Plan::Json(shape) => json::read(bytes, limits, shape),
+            Plan::Xml(xml) => xml.decode(bytes, limits).map(Tree::from),
+            Plan::Csv(csv) => csv.decode(bytes, limits).map(Tree::from),
+            Plan::Fixed(fixed) => fixed.decode(bytes, limits).map(Tree::from),
         }
     }
 
@@ -133,12 +142,13 @@ impl Codec {
     ///
     /// # Errors
     /// What the layout cannot carry.
-    pub fn encode(&self, document: &Value) -> Result<Vec<u8>, EncodeError> {
+    pub fn encode<'v>(&self, document: impl Into<Node<'v>>) -> Result<Vec<u8>, EncodeError> {
+        let node = document.into();
         match &self.plan {
-            Plan::Json(shape) => json::encode(document, shape),
-            Plan::Xml(xml) => xml.encode(document),
-            Plan::Csv(csv) => csv.encode(document),
-            Plan::Fixed(fixed) => fixed.encode(document),
+            Plan::Json(shape) => json::encode(node, shape),
+            Plan::Xml(xml) => xml.encode(&node.to_cow()),
+            Plan::Csv(csv) => csv.encode(&node.to_cow()),
+            Plan::Fixed(fixed) => fixed.encode(&node.to_cow()),
         }
     }
 

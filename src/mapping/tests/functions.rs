@@ -5,6 +5,7 @@ use crate::diagnostic::{Location, SourceFile};
 use crate::mapping::functions::{all, find};
 use crate::mapping::plan::{At, Leaf, Plan, Rule};
 use crate::mapping::{Predicate, run};
+use crate::model::json::Node;
 use serde_json::Value;
 
 fn evaluate(expression: &str) -> Result<Option<Value>, &'static str> {
@@ -19,8 +20,9 @@ fn evaluate(expression: &str) -> Result<Option<Value>, &'static str> {
     let field = crate::mapping::plan::Field { name: "t".into(), rule: Rule::Value(leaf) };
     let plan = Plan { root: Rule::Object(Box::new([field])), slots: 0 };
     let document = document();
-    match run::run(&plan, &document, &meta()) {
-        Ok(found) => Ok(found.get("t").cloned()),
+    let meta = meta();
+    match run::run(&plan, Node::from(&document), &meta) {
+        Ok(found) => Ok(found.into_value().get("t").cloned()),
         Err(rejection) => Err(rejection.code.code),
     }
 }
