@@ -196,13 +196,13 @@ impl Run {
     fn passes(&mut self, when: Option<&Leaf>, scope: &Scope<'_>) -> Ruled<bool> {
         let Some(when) = when else { return Ok(true) };
         let result = self.condition(&when.op, when.at, scope);
-        let passes = result.map_err(|stop| self.refuse(stop, when))?.unwrap_or(false);
+        let passes = result.map_err(|stop| self.refuse(*stop, when))?.unwrap_or(false);
         self.note(when, || if passes { "applies" } else { "skipped" }.to_owned(), None);
         Ok(passes)
     }
 
     fn leaf<'v>(&mut self, leaf: &'v Leaf, scope: &Scope<'v>) -> Ruled<Found<'v>> {
-        self.eval(&leaf.op, scope).map_err(|stop| self.refuse(stop, leaf))
+        self.eval(&leaf.op, scope).map_err(|stop| self.refuse(*stop, leaf))
     }
 
     fn value<'v>(&mut self, leaf: &'v Leaf, scope: &Scope<'v>) -> Ruled<Found<'v>> {
@@ -214,7 +214,7 @@ impl Run {
         Ok(found)
     }
 
-    fn refuse(&mut self, stop: Box<Stop>, leaf: &Leaf) -> Box<Rejection> {
+    fn refuse(&mut self, stop: Stop, leaf: &Leaf) -> Box<Rejection> {
         let code = stop.fail.code.code;
         self.note(leaf, || format!("rejected {code}"), None);
         stop.reject(leaf)

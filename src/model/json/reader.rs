@@ -417,6 +417,7 @@ enum Names<'a> {
 
 impl<'a> Names<'a> {
     /// Whether the name is among the members; it is from now on.
+    #[expect(clippy::ptr_arg, reason = "a borrowed name is cloned without a copy")]
     fn hold(&mut self, members: &Members<'a>, name: &Cow<'a, str>) -> bool {
         if let Names::Few = self {
             if members.len() < MANY_MEMBERS {
