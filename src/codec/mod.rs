@@ -10,6 +10,7 @@ mod table;
 mod xml;
 
 pub use crate::model::json::{DecodeError, Limits};
+pub use table::{Files, Records};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Code;
@@ -17,6 +18,7 @@ use crate::model::json::{Node, Tree};
 use crate::schema::{Schema, Shape};
 use serde_json::Value;
 use std::fmt;
+use std::io::Read;
 
 /// How bytes are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,8 +90,7 @@ pub struct Codec {
 enum Plan {
     Json(Box<Shape>),
     Xml(xml::Xml),
-    Csv(table::Csv),
-    Fixed(table::Fixed),
+    Table(Box<table::Table>),
 }
 
 impl Codec {
@@ -103,8 +104,10 @@ impl Codec {
         let plan = match format {
             Format::Json => Some(Plan::Json(Box::new(schema.shape().clone()))),
             Format::Xml => xml::Xml::compile(schema.shape(), &mut problems).map(Plan::Xml),
-            Format::Csv => table::Csv::compile(schema.shape(), &mut problems).map(Plan::Csv),
-            Format::Fixed => table::Fixed::compile(schema.shape(), &mut problems).map(Plan::Fixed),
+            Format::Csv => table::Table::csv(schema.shape(), &mut problems)
+                .map(|table| Plan::Table(Box::new(table))),
+            Format::Fixed => table::Table::fixed(schema.shape(), &mut problems)
+                .map(|table| Plan::Table(Box::new(table))),
         };
         let found = problems.diagnostics;
         let sound = found.is_empty();
@@ -133,8 +136,7 @@ impl Codec {
         match &self.plan {
             Plan::Json(shape) => json::read(bytes, limits, shape),
             Plan::Xml(xml) => xml.decode(bytes, limits).map(Tree::from),
-            Plan::Csv(csv) => csv.decode(bytes, limits).map(Tree::from),
-            Plan::Fixed(fixed) => fixed.decode(bytes, limits).map(Tree::from),
+            Plan::Table(table) => table.decode(bytes, limits).map(Tree::from),
         }
     }
 
@@ -147,8 +149,37 @@ impl Codec {
         match &self.plan {
             Plan::Json(shape) => json::encode(node, shape),
             Plan::Xml(xml) => xml.encode(&node.to_cow()),
-            Plan::Csv(csv) => csv.encode(&node.to_cow()),
-            Plan::Fixed(fixed) => fixed.encode(&node.to_cow()),
+            Plan::Table(table) => table.encode(&node.to_cow()),
+        }
+    }
+
+    /// Reads the records of a table one by one, from an input of any length and in memory that
+    /// does not grow with it; `None` for formats that are not tables.
+    pub fn records<R: Read>(&self, input: R, limits: &Limits) -> Option<Records<'_, R>> {
+        match &self.plan {
+            Plan::Table(table) => Some(table.records(input, limits)),
+            Plan::Json(_) | Plan::Xml(_) => None,
+        }
+    }
+
+    /// Writes the records of a table one by one, into as many files as the layout's `split`
+    /// makes; `None` for formats that are not tables.
+    pub fn files(&self) -> Option<Files<'_>> {
+        match &self.plan {
+            Plan::Table(table) => Some(table.files()),
+            Plan::Json(_) | Plan::Xml(_) => None,
+        }
+    }
+
+    /// Writes a document as the files that the layout makes of it: one, unless a table's `split`
+    /// makes more.
+    ///
+    /// # Errors
+    /// As of `encode`.
+    pub fn encode_files(&self, document: &Value) -> Result<Vec<Vec<u8>>, EncodeError> {
+        match &self.plan {
+            Plan::Table(table) => table.encode_files(document),
+            Plan::Json(_) | Plan::Xml(_) => self.encode(document).map(|file| vec![file]),
         }
     }
 
@@ -157,8 +188,7 @@ impl Codec {
         match &self.plan {
             Plan::Json(_) => "application/json",
             Plan::Xml(_) => "application/xml; charset=utf-8",
-            Plan::Csv(csv) => csv.charset().content_type(true),
-            Plan::Fixed(fixed) => fixed.charset().content_type(false),
+            Plan::Table(table) => table.content_type(),
         }
     }
 
@@ -178,10 +208,12 @@ impl Codec {
                 let known = is("application/xml", "+xml") || essence == "text/xml";
                 (known, table::Charset::Utf8)
             }
-            Plan::Csv(csv) => (essence == "text/csv", csv.charset()),
-            Plan::Fixed(fixed) => {
-                let known = essence == "text/plain" || essence == "application/octet-stream";
-                (known, fixed.charset())
+            Plan::Table(table) => {
+                let known = match self.format {
+                    Format::Csv => essence == "text/csv",
+                    _ => essence == "text/plain" || essence == "application/octet-stream",
+                };
+                (known, table.charset())
             }
         };
         known && charset.is_none_or(|name| ours.is_called(&name))

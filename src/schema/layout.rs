@@ -22,7 +22,7 @@ enum Kind {
     Word(&'static [&'static str]),
 }
 
-const CHARSETS: Kind = Kind::Word(&["utf-8", "cp932", "utf-16le"]);
+const CHARSETS: Kind = Kind::Word(&["utf-8", "cp932", "utf-16le", "utf-16be"]);
 const NEWLINES: Kind = Kind::Word(&["crlf", "lf"]);
 
 const XML_ROOT: &[(&str, Kind)] = &[
@@ -47,16 +47,19 @@ const CSV: &[(&str, Kind)] = &[
     ("newline", NEWLINES),
     ("header", Kind::Flag),
     ("quote", Kind::Word(&["always", "needed", "never"])),
+    ("split", Kind::Count),
 ];
 const FIXED: &[(&str, Kind)] = &[
     ("charset", CHARSETS),
-    ("newline", NEWLINES),
+    ("bom", Kind::Flag),
+    ("newline", Kind::Word(&["crlf", "lf", "none"])),
+    ("split", Kind::Count),
     ("separator", Kind::Character),
     ("record-width", Kind::Count),
     ("unit", Kind::Word(&["chars", "bytes"])),
     ("width", Kind::Count),
     ("align", Kind::Word(&["left", "right"])),
-    ("pad", Kind::Word(&[" ", "0"])),
+    ("pad", Kind::Word(&[" ", "0", "\u{3000}"])),
 ];
 
 /// Everything wrong in the value of a layout keyword.

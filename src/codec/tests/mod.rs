@@ -1,6 +1,7 @@
 //! Every format with whole files: what each refuses, and that nothing is lost on the way.
 
 mod json;
+mod records;
 mod round_trip;
 mod table;
 mod xml;

@@ -129,6 +129,9 @@ codes! {
     TRAILING_DATA = "S312", Sender, "something follows the document",
         "The document is complete, but the input goes on.",
         "Send one document.";
+    INPUT_LOST = "S313", Counterpart, "input could not be read to its end",
+        "A file or a connection broke off while it was read.",
+        "Read it again; what was taken from it before this is whole records only.";
     XML_SYNTAX = "S321", Sender, "not well-formed XML",
         "The input breaks the grammar of XML 1.0, or is cut off.",
         "Mend it at the place shown.";
@@ -168,6 +171,9 @@ codes! {
     HEADER = "S346", Sender, "header is not as the layout says",
         "The first row must name the columns of the layout in their order.",
         "Send the header of the layout.";
+    TOO_MANY_RECORDS = "S347", Sender, "too many records in one file",
+        "The layout splits its files after a number of records, and this one goes on.",
+        "Send the records in files of the size agreed.";
 
     ENCODE_SHAPE = "S401", Configuration, "document does not fit the layout",
         "A value is of a kind that the layout cannot carry, is required and absent, or is not declared.",
@@ -181,4 +187,10 @@ codes! {
     FIELD_WIDTH = "S404", Configuration, "text is wider than its field",
         "The text does not fit the fixed width, or would be read back otherwise because of its padding.",
         "Cut or reject in the mapping, where the decision belongs.";
+    AMBIGUOUS = "S405", Configuration, "value would be read back as another",
+        "The layout writes two different values alike, such as an empty text and an absent one.",
+        "Leave the member out, or choose a layout that can tell them apart.";
+    FILE_FULL = "S406", Configuration, "more records than one file holds",
+        "The layout splits its files after a number of records, and one file was asked for.",
+        "Send fewer records, or deliver them as files.";
 }
