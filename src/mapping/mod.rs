@@ -30,6 +30,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;

@@ -1,16 +1,15 @@
 //! Runs a plan over a borrowed document. The target borrows from it in turn: texts are copied only
 //! by functions that change them.
 
-use crate::mapping::functions::{self, Arguments, Call, Fail, Function};
+use crate::mapping::functions::{self, Arguments, Call, Fail, Function, Select};
 use crate::mapping::path::{Step, walk};
 use crate::mapping::plan::{At, Leaf, MetaField, Op, Plan, Rule, Scoped};
-use crate::mapping::syntax::Operator;
+use crate::mapping::values::{compare, equal, is_nothing, kind_of, outcome, weight};
 use crate::mapping::{Meta, Rejection, TraceLine, tables};
 use crate::model::codes::mapping as codes;
-use crate::model::json::{Kind, Members, Node, Tree};
+use crate::model::json::{Elements, Members, Node, Tree};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 /// What one run may cost: about one unit for each operation, 64 bytes of text and copied value.
 const FUEL: u64 = 4_000_000;
@@ -208,8 +207,8 @@ impl Run {
     fn value<'v>(&mut self, leaf: &'v Leaf, scope: &Scope<'v>) -> Ruled<Found<'v>> {
         let found = self.leaf(leaf, scope)?;
         self.note(leaf, || outcome(found.as_ref()), found.as_ref());
-        if let Some(Tree::Borrowed(node)) = found {
-            self.spend(weight(node), leaf.at).map_err(|stop| stop.reject(leaf))?;
+        if let Some(tree @ (Tree::Borrowed(_) | Tree::Array(_))) = &found {
+            self.spend(weight(tree.node()), leaf.at).map_err(|stop| stop.reject(leaf))?;
         }
         Ok(found)
     }
@@ -297,15 +296,27 @@ impl Run {
                 let fail = Box::new(Fail { code: &codes::REJECTED, detail });
                 return Err(Box::new(Stop { fail, author_code: Some(code.clone()), at: *at }));
             }
-            Op::Code { key, table, default, at } => {
+            Op::Code { key, table, date, default, at } => {
                 let Some(tree) = self.eval(key, scope)? else { return Ok(None) };
                 if is_nothing(tree.node()) {
                     return Ok(Some(tree));
                 }
+                let day = match date {
+                    None => None,
+                    Some(date) => match self.eval(date, scope)? {
+                        None => return Ok(None),
+                        Some(date) if is_nothing(date.node()) => return Ok(Some(date)),
+                        Some(date) => {
+                            let day = functions::day(&date.node().to_cow());
+                            Some(day.map_err(|fail| stop_at(fail, *at))?)
+                        }
+                    },
+                };
                 let found = match tree.node().as_str() {
-                    Some(text) => table.entries.get(text),
-                    None => tables::key(&tree.node().to_cow())
-                        .and_then(|key| table.entries.get(key.as_ref())),
+                    Some(text) => table.find(text, day),
+                    None => {
+                        tables::key(&tree.node().to_cow()).and_then(|key| table.find(&key, day))
+                    }
                 };
                 match (found, default) {
                     (Some(entry), _) => Some(Tree::Borrowed(Node::Value(entry))),
@@ -320,6 +331,74 @@ impl Run {
                         return Err(stop_at(fail, *at));
                     }
                 }
+            }
+            Op::Try(inner) => match self.eval(inner, scope) {
+                Err(stop) if stop.is_failure() => None,
+                found => found?,
+            },
+            Op::Select { how, array, condition, at } => {
+                let Some(array) = self.eval(array, scope)? else { return Ok(None) };
+                if is_nothing(array.node()) {
+                    return Ok(Some(array));
+                }
+                return self.select(*how, array, condition, *at, scope);
+            }
+        })
+    }
+
+    fn select<'v>(
+        &mut self,
+        how: Select,
+        array: Tree<'v>,
+        condition: &Op,
+        at: At,
+        scope: &Scope<'_>,
+    ) -> Result<Found<'v>, Box<Stop>> {
+        let Some(elements) = array.node().as_array() else {
+            let detail = format!("needs an array, found {}", kind_of(array.node()));
+            return Err(stop_at(functions::wrong_type(&detail), at));
+        };
+        let mut inner = scope.inside();
+        let mut chosen = Vec::with_capacity(elements.len());
+        for element in elements.iter() {
+            inner.here = element;
+            let holds = self.condition(condition, at, &inner)?.unwrap_or(false);
+            let decided = match how {
+                Select::Every => false,
+                Select::First | Select::Any => holds,
+                Select::All => !holds,
+            };
+            chosen.push(holds);
+            if decided {
+                break;
+            }
+        }
+        let at_last = chosen.last().copied();
+        match how {
+            Select::Any => return Ok(Some(Tree::Bool(at_last == Some(true)))),
+            Select::All => return Ok(Some(Tree::Bool(at_last != Some(false)))),
+            Select::First if at_last != Some(true) => return Ok(None),
+            Select::First | Select::Every => {}
+        }
+        let last = chosen.len().saturating_sub(1);
+        Ok(match (how, array) {
+            (Select::First, Tree::Borrowed(node)) => {
+                node.as_array().and_then(|all| all.get(last)).map(Tree::Borrowed)
+            }
+            (Select::First, made) => {
+                let first = made.node().as_array().and_then(|all| all.get(last));
+                first.map(|node| Tree::from(node.to_value()))
+            }
+            (_, Tree::Borrowed(node)) => {
+                let kept = node.as_array().into_iter().flat_map(Elements::iter).zip(chosen);
+                let kept = kept.filter(|(_, holds)| *holds);
+                Some(Tree::Array(kept.map(|(one, _)| Tree::Borrowed(one)).collect()))
+            }
+            (_, made) => {
+                self.spend(weight(made.node()), at)?;
+                let kept = made.node().as_array().into_iter().flat_map(Elements::iter).zip(chosen);
+                let kept = kept.filter(|(_, holds)| *holds).map(|(one, _)| one.to_value());
+                Some(Tree::from(kept.collect::<Value>()))
             }
         })
     }
@@ -399,7 +478,32 @@ impl Run {
     }
 }
 
+impl Scope<'_> {
+    /// The same scope without copying what its variables hold.
+    fn inside(&self) -> Scope<'_> {
+        Scope {
+            document: self.document,
+            here: self.here,
+            meta: self.meta,
+            variables: self
+                .variables
+                .iter()
+                .map(|found| found.as_ref().map(|tree| Tree::Borrowed(tree.node())))
+                .collect(),
+        }
+    }
+}
+
 impl Stop {
+    /// A function that could not do its work: neither a refusal nor an exceeded limit.
+    fn is_failure(&self) -> bool {
+        let code = self.fail.code.code;
+        self.author_code.is_none()
+            && [&codes::NO_ENTRY, &codes::WRONG_TYPE, &codes::NOT_CONVERTIBLE]
+                .iter()
+                .any(|failure| failure.code == code)
+    }
+
     fn reject(self, leaf: &Leaf) -> Box<Rejection> {
         Box::new(Rejection {
             code: self.fail.code,
@@ -414,23 +518,6 @@ impl Stop {
 
 fn stop_at(fail: Box<Fail>, at: At) -> Box<Stop> {
     Box::new(Stop { fail, author_code: None, at })
-}
-
-fn kind_of(node: Node<'_>) -> String {
-    functions::kind_of(&node.to_cow())
-}
-
-/// Null, or nil with a reason: a place without a value.
-fn is_nothing(node: Node<'_>) -> bool {
-    match node.kind() {
-        Kind::Null => true,
-        Kind::Object(fields) => fields.len() == 1 && fields.get("$nil").is_some(),
-        _ => false,
-    }
-}
-
-fn outcome(found: Option<&Tree<'_>>) -> String {
-    found.map_or_else(|| "absent".to_owned(), |tree| kind_of(tree.node()))
 }
 
 fn variable<'v>(scope: &Scope<'v>, slot: usize, steps: &[Step]) -> Found<'v> {
@@ -459,43 +546,4 @@ fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
         MetaField::CorrelationId => meta.correlation_id.as_deref().map(Cow::from),
         MetaField::Ticket => meta.ticket.as_deref().map(Cow::from),
     }
-}
-
-/// About what copying or reading a value costs, in units of 64 bytes.
-fn weight(node: Node<'_>) -> u64 {
-    let all = |nodes: &mut dyn Iterator<Item = Node<'_>>| nodes.map(|n| 1 + weight(n)).sum::<u64>();
-    match node.kind() {
-        Kind::Text(text) => text.len() as u64 / 64,
-        Kind::Array(elements) => 1 + all(&mut elements.iter()),
-        Kind::Object(fields) => 1 + all(&mut fields.iter().map(|(_, node)| node)),
-        _ => 0,
-    }
-}
-
-fn equal(left: Node<'_>, right: Node<'_>) -> bool {
-    match (left.kind(), right.kind()) {
-        (Kind::Number(left), Kind::Number(right)) => functions::numbers(left, right).is_eq(),
-        _ => left == right,
-    }
-}
-
-fn compare(operator: Operator, left: Node<'_>, right: Node<'_>) -> Result<bool, Box<Fail>> {
-    let order = match (operator, left.kind(), right.kind()) {
-        (Operator::Equal, ..) => return Ok(equal(left, right)),
-        (Operator::NotEqual, ..) => return Ok(!equal(left, right)),
-        (_, Kind::Number(left), Kind::Number(right)) => functions::numbers(left, right),
-        (_, Kind::Text(left), Kind::Text(right)) => left.cmp(right),
-        _ => {
-            let (left, right) = (kind_of(left), kind_of(right));
-            let detail =
-                format!("{left} and {right} have no order; compare two numbers or two texts");
-            return Err(functions::wrong_type(&detail));
-        }
-    };
-    Ok(match operator {
-        Operator::Less => order == Ordering::Less,
-        Operator::LessOrEqual => order != Ordering::Greater,
-        Operator::Greater => order == Ordering::Greater,
-        _ => order != Ordering::Less,
-    })
 }
