@@ -4,8 +4,9 @@
 use crate::mapping::functions::{self, Arguments, Call, Fail, Function, Select};
 use crate::mapping::path::{Step, walk};
 use crate::mapping::plan::{At, Leaf, MetaField, Op, Plan, Rule, Scoped};
+use crate::mapping::tables::{self, Table};
 use crate::mapping::values::{compare, equal, is_nothing, kind_of, outcome, weight};
-use crate::mapping::{Meta, Rejection, TraceLine, tables};
+use crate::mapping::{Meta, Rejection, TraceLine};
 use crate::model::codes::mapping as codes;
 use crate::model::json::{Elements, Members, Node, Tree};
 use serde_json::Value;
@@ -297,40 +298,8 @@ impl Run {
                 return Err(Box::new(Stop { fail, author_code: Some(code.clone()), at: *at }));
             }
             Op::Code { key, table, date, default, at } => {
-                let Some(tree) = self.eval(key, scope)? else { return Ok(None) };
-                if is_nothing(tree.node()) {
-                    return Ok(Some(tree));
-                }
-                let day = match date {
-                    None => None,
-                    Some(date) => match self.eval(date, scope)? {
-                        None => return Ok(None),
-                        Some(date) if is_nothing(date.node()) => return Ok(Some(date)),
-                        Some(date) => {
-                            let day = functions::day(&date.node().to_cow());
-                            Some(day.map_err(|fail| stop_at(fail, *at))?)
-                        }
-                    },
-                };
-                let found = match tree.node().as_str() {
-                    Some(text) => table.find(text, day),
-                    None => {
-                        tables::key(&tree.node().to_cow()).and_then(|key| table.find(&key, day))
-                    }
-                };
-                match (found, default) {
-                    (Some(entry), _) => Some(Tree::Borrowed(Node::Value(entry))),
-                    (None, Some(default)) => return self.eval(default, scope),
-                    (None, None) => {
-                        let detail = format!(
-                            "no entry in table {} for {}",
-                            table.name,
-                            kind_of(tree.node())
-                        );
-                        let fail = Box::new(Fail { code: &codes::NO_ENTRY, detail });
-                        return Err(stop_at(fail, *at));
-                    }
-                }
+                let default = default.as_deref();
+                return self.code(key, table, (date.as_deref(), *at), default, scope);
             }
             Op::Try(inner) => match self.eval(inner, scope) {
                 Err(stop) if stop.is_failure() => None,
@@ -344,6 +313,45 @@ impl Run {
                 return self.select(*how, array, condition, *at, scope);
             }
         })
+    }
+
+    /// What stands in a table for a key, on a day if one is given.
+    fn code<'v>(
+        &mut self,
+        key: &'v Op,
+        table: &'v Table,
+        (date, at): (Option<&'v Op>, At),
+        default: Option<&'v Op>,
+        scope: &Scope<'v>,
+    ) -> Result<Found<'v>, Box<Stop>> {
+        let Some(key) = self.eval(key, scope)? else { return Ok(None) };
+        if is_nothing(key.node()) {
+            return Ok(Some(key));
+        }
+        let day = match date {
+            None => None,
+            Some(date) => match self.eval(date, scope)? {
+                None => return Ok(None),
+                Some(date) if is_nothing(date.node()) => return Ok(Some(date)),
+                Some(date) => {
+                    let day = functions::day(&date.node().to_cow());
+                    Some(day.map_err(|fail| stop_at(fail, at))?)
+                }
+            },
+        };
+        let found = match key.node().as_str() {
+            Some(text) => table.find(text, day),
+            None => tables::key(&key.node().to_cow()).and_then(|key| table.find(&key, day)),
+        };
+        match (found, default) {
+            (Some(entry), _) => Ok(Some(Tree::Borrowed(Node::Value(entry)))),
+            (None, Some(default)) => self.eval(default, scope),
+            (None, None) => {
+                let detail =
+                    format!("no entry in table {} for {}", table.name, kind_of(key.node()));
+                Err(stop_at(Box::new(Fail { code: &codes::NO_ENTRY, detail }), at))
+            }
+        }
     }
 
     fn select<'v>(
