@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub mod bundle;
 pub mod characters;
+pub mod keys;
 pub mod load;
 pub mod outcome;
 pub mod permit;

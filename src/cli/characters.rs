@@ -60,8 +60,8 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     };
     let bytes = read(&arguments.file)?;
     let body = bytes.strip_prefix(charset.mark()).unwrap_or(&bytes);
-    let text = charset.decode(body).map_err(|sound| {
-        let (row, column) = end(&sound);
+    let text = charset.decode(body).ok_or_else(|| {
+        let (row, column) = undecodable(body, charset);
         let message = format!("row {row}, column {column}: not a character of the charset");
         Trouble::new(super::trouble::CONFIGURATION, message)
             .hint("name the file's charset with `--charset`")
@@ -99,8 +99,19 @@ fn missing(text: &str, repertoire: &Repertoire) -> Vec<Found> {
     found
 }
 
-/// Row and column behind a text.
-fn end(text: &str) -> (usize, usize) {
+/// Row and column of the first bytes that are no character.
+fn undecodable(bytes: &[u8], charset: Charset) -> (usize, usize) {
+    // Bisection holds: what begins soundly stays sound up to the first fault, but for a prefix
+    // that ends within a character, which the few bytes before it make up for.
+    let begins = |end: usize| {
+        (end.saturating_sub(3)..=end).rev().find_map(|end| charset.decode(bytes.get(..end)?))
+    };
+    let (mut sound, mut broken) = (0, bytes.len());
+    while sound + 1 < broken {
+        let middle = sound.midpoint(broken);
+        if begins(middle).is_some() { sound = middle } else { broken = middle }
+    }
+    let text = begins(sound).unwrap_or_default();
     let line = text.rsplit('\n').next().unwrap_or("");
     (text.matches('\n').count() + 1, units(line).count() + 1)
 }
@@ -142,7 +153,8 @@ fn repertoire(name: &str, global: &Global) -> Result<Arc<Repertoire>, Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use super::{end, missing};
+    use super::{missing, undecodable};
+    use crate::codec::Charset;
     use crate::model::characters::Repertoire;
 
     #[test]
@@ -153,6 +165,12 @@ mod tests {
         let found: Vec<String> =
             found.iter().map(|one| format!("{}:{} {}", one.row, one.column, one.points)).collect();
         assert_eq!(found, ["2:1 U+304B U+3099", "2:3 U+9AD9"]);
-        assert_eq!(end("a\nbc"), (2, 3));
+        for (bytes, place) in [
+            (&b"a\nb\xE6\xB8\xA1c\xFFd\n"[..], (2, 4)),
+            (b"\xFF", (1, 1)),
+            (b"a\n\xE6\xB8", (2, 1)),
+        ] {
+            assert_eq!(undecodable(bytes, Charset::Utf8), place, "{bytes:?}");
+        }
     }
 }

@@ -4,12 +4,14 @@
 //! Extra keywords: `x-message-types` (root: the message types this schema is for), `x-class`
 //! (data class of a field), `x-item` (legal item code), `x-check` (check digit: `my-number`,
 //! `corporate-number`, `municipality-code`, `atena-number`), `x-open` (undeclared members are
-//! meant), and the layouts of the codecs (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
-//! `x-private-use`).
+//! meant), and the layouts of the codecs (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`,
+//! `x-csv-name`, `x-fixed`, `x-private-use`).
 
+mod bounds;
 mod check;
 pub mod examples;
 mod file;
+pub mod generate;
 mod keyword;
 mod layout;
 mod lint;
@@ -18,12 +20,16 @@ pub mod shape;
 mod validator;
 mod violation;
 
-pub use shape::{Class, Property, Shape};
+pub use bounds::Bounds;
+pub(crate) use shape::merge as merge_shapes;
+pub use shape::{Choice, Class, Condition, Property, Shape, Undeclared};
+pub(crate) use validator::has_form;
 pub use violation::Violation;
 pub(crate) use violation::kind_of;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::codes::document;
+use crate::model::json::Node;
 use file::File;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +42,7 @@ pub struct Schema {
     title: String,
     resolved: Value,
     shape: Shape,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
     digest: String,
     file: File,
 }
@@ -72,11 +78,12 @@ impl Schema {
     ///
     /// # Errors
     /// The violations, when there are any.
-    pub fn validate(&self, document: &Value) -> Result<(), Vec<Violation>> {
-        if self.validator.is_valid(document) {
+    pub fn validate<'v>(&self, document: impl Into<Node<'v>>) -> Result<(), Vec<Violation>> {
+        let node = document.into();
+        if self.validator.is_valid(node) {
             return Ok(());
         }
-        Err(violation::collect(self.validator.iter_errors(document), &self.shape))
+        Err(violation::collect(self.validator.iter_errors(node), &self.shape))
     }
 
     /// SHA-256 over this file and every file it refers to, in hexadecimal.
@@ -184,7 +191,7 @@ fn read(files: &[Arc<SourceFile>], found: &mut Vec<Diagnostic>) -> BTreeMap<Stri
 /// What `compile` makes of a file, before the file itself can be moved in.
 struct Parts {
     resolved: Value,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
     digest: String,
 }
 

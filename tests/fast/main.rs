@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod characters;
 mod commands;
 mod examples;
 mod fixture;

@@ -1,7 +1,7 @@
 //! Reads `characters:` of a request or a route, and warns where a route narrows what it carries.
 
 use super::Loader;
-use crate::adapter::{CharacterPolicy, Destination};
+use crate::adapter::{CharacterPolicy, Destination, keys};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::Node;
@@ -17,8 +17,7 @@ const GETA: char = '〓';
 
 impl Loader<'_, '_> {
     pub(super) fn characters(&mut self, node: &Node) -> Option<Arc<CharacterPolicy>> {
-        const KEYS: [&str; 4] = ["repertoire", "on-unmappable", "table", "mark"];
-        self.reader.map(node, "characters", &KEYS)?;
+        self.reader.keys(node, &keys::CHARACTERS)?;
         let repertoire = self.repertoire(node)?;
         let rule = self.reader.text_at(node, "on-unmappable").unwrap_or("reject").to_owned();
         let table = node.get("table").and_then(|node| self.substitutes(node, &repertoire));
@@ -109,19 +108,29 @@ impl Loader<'_, '_> {
             Destination::Operation(operation) => operation.step.request.characters.clone(),
             Destination::Publish(_) => None,
         });
+        self.check_repertoires(node, policy.as_deref(), mapping);
+        policy
+    }
+
+    /// Warns where the source schema declares characters that would be refused.
+    fn check_repertoires(
+        &mut self,
+        node: &Node,
+        policy: Option<&CharacterPolicy>,
+        mapping: &Mapping,
+    ) {
+        let repertoires = self.definitions.repertoires;
         let declared = |shape: &Shape| -> Option<Arc<Repertoire>> {
             let name = shape.layout.get("x-repertoire").and_then(Value::as_str)?;
-            self.definitions.repertoires.get(name)
+            repertoires.get(name)
         };
-        let source = declared(mapping.from.shape())?;
-        let target = match &policy {
-            Some(policy) if policy.table.is_some() || policy.mark.is_some() => {
-                return Some(Arc::clone(policy));
-            }
+        let target = match policy {
+            Some(policy) if policy.mark.is_some() => return,
+            Some(policy) if policy.table.is_some() => return,
             Some(policy) => Some(Arc::clone(&policy.repertoire)),
             None => declared(mapping.to.shape()),
         };
-        if let Some(target) = target
+        if let (Some(source), Some(target)) = (declared(mapping.from.shape()), target)
             && let (missing @ 1.., example) = target.lacks(&source)
         {
             let at = node.get("mapping").unwrap_or(node);
@@ -138,6 +147,5 @@ impl Loader<'_, '_> {
                  or `mark` what shall stand for them",
             ));
         }
-        policy
     }
 }

@@ -1,5 +1,6 @@
 //! Functions that take arrays apart and put them together.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Call, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, Select,
     kind_of, not_convertible, parameter, plain, text, value, wrong_type,
@@ -51,6 +52,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "first",
+        gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The first element; absent when there is none.",
@@ -62,6 +64,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "last",
+        gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The last element; absent when there is none.",
@@ -70,6 +73,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "count",
+        gives: Gives::By(transfer::items),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Integer,
         carries: false,
@@ -79,6 +83,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "join",
+        gives: Gives::By(transfer::join),
         parameters: &[parameter("array", Accepts::Array), parameter("separator", Accepts::Text)],
         doc: "The elements as one text; null elements are left out.",
         examples: &[
@@ -161,6 +166,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "flatten",
+        gives: Gives::By(transfer::flatten),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements of the arrays inside an array, one level.",

@@ -1,5 +1,6 @@
 //! Choice, code tables, refusal.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Call, Function, Lookup, Outcome, Returns, parameter, plain, value,
 };
@@ -112,6 +113,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "has-code",
+        gives: Gives::By(transfer::boolean),
         parameters: &[parameter("value", Accepts::Scalar), parameter("table", Accepts::Table)],
         returns: Returns::Boolean,
         carries: false,

@@ -1,5 +1,6 @@
 //! Exact decimals: texts or numbers in, texts out, at most 38 digits, no float anywhere.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Returns, kind_of, not_convertible, number,
     parameter, plain, text, value,
@@ -92,6 +93,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "between",
+        gives: Gives::By(transfer::boolean),
         parameters: RANGE,
         returns: Returns::Boolean,
         carries: false,

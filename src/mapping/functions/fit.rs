@@ -1,10 +1,12 @@
 //! Functions over the length of texts: in characters, or in the bytes of a charset.
 
 use crate::codec::Charset;
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Returns, not_convertible, parameter, plain, text,
     value,
 };
+use crate::model::characters::{joins, units};
 use std::borrow::Cow;
 
 /// A charset as layouts call it.
@@ -13,6 +15,7 @@ const CHARSET: Accepts = Accepts::OneOf(&["utf-8", "cp932", "utf-16le"]);
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "cut",
+        gives: Gives::By(transfer::cut),
         parameters: &[parameter("text", Accepts::Text), parameter("length", Accepts::Count)],
         doc: "The first characters; a character is never parted from its variation or voice mark.",
         examples: &[("cut(\"渡し船\", 2)", "\"渡し\""), ("cut(\"a\", 5)", "\"a\"")],
@@ -20,6 +23,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pad-left",
+        gives: Gives::By(transfer::pad_left),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("length", Accepts::Count),
@@ -34,6 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pad-right",
+        gives: Gives::By(transfer::pad_right),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("length", Accepts::Count),
@@ -45,6 +50,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "length",
+        gives: Gives::By(transfer::length),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Integer,
         carries: false,
@@ -126,11 +132,6 @@ const PAD_BYTES: &[crate::mapping::functions::Parameter] = &[
     parameter("charset", CHARSET),
 ];
 
-/// Marks that belong to the character before them.
-fn joins(c: char) -> bool {
-    matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' | '\u{3099}' | '\u{309A}')
-}
-
 fn cut<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let length = arguments.count(1);
     arguments.map(|text| {
@@ -193,23 +194,19 @@ fn encode(arguments: &Arguments<'_, '_>, text: &str, index: usize) -> Result<usi
     let charset = Charset::from_layout(Some(arguments.text(index)));
     let name = arguments.text(index);
     let missing = |c| not_convertible(format!("{name} has no U+{:04X}", u32::from(c)));
-    charset.encode(text).map(|bytes| bytes.len()).map_err(missing)
+    let mut bytes = Vec::new();
+    charset.encode(text, &mut bytes).map(|()| bytes.len()).map_err(missing)
 }
 
 fn cut_bytes<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let (source, most) = (arguments.text(0), arguments.count(1));
     let (mut end, mut used) = (0, 0);
-    let mut rest = source;
-    while let Some(first) = rest.chars().next() {
-        let marks = rest.get(first.len_utf8()..).unwrap_or("");
-        let length = rest.len() - marks.trim_start_matches(joins).len();
-        let (unit, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+    for unit in units(source) {
         used += encode(&arguments, unit, 2)?;
         if used > most {
             break;
         }
-        end += length;
-        rest = behind;
+        end += unit.len();
     }
     match source.get(..end) {
         Some(kept) if end < source.len() => text(kept),

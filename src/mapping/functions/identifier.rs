@@ -1,6 +1,7 @@
 //! Functions over the numbers of people, bodies and places. Their results never show a digit of a
 //! number that is refused.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Function, Outcome, Returns, not_convertible, parameter, plain, text, value,
 };
@@ -11,6 +12,7 @@ const ONE: &[crate::mapping::functions::Parameter] = &[parameter("text", Accepts
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "valid-my-number",
+        gives: Gives::By(transfer::boolean),
         doc: "Whether the text is a 個人番号 with a right check digit; all zeros is none.",
         examples: &[
             ("valid-my-number(\"123456789018\")", "true"),
@@ -21,6 +23,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "valid-corporate-number",
+        gives: Gives::By(transfer::boolean),
         doc: "Whether the text is a 法人番号 with a right check digit.",
         examples: &[
             ("valid-corporate-number(\"7123456789012\")", "true"),
@@ -30,6 +33,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "valid-municipality-code",
+        gives: Gives::By(transfer::boolean),
         doc: "Whether the text is a 団体コード of six digits with a right check digit.",
         examples: &[
             ("valid-municipality-code(\"131237\")", "true"),
@@ -39,6 +43,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "valid-atena-number",
+        gives: Gives::By(transfer::boolean),
         doc: "Whether the text is a 宛名番号 whose check digit follows the rule; older ones may not.",
         examples: &[
             ("valid-atena-number(\"000000000000019\")", "true"),
@@ -70,6 +75,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "municipality-5",
+        gives: Gives::By(transfer::municipality_5),
         parameters: &[parameter("code", Accepts::Text)],
         doc: "The first five digits of a 団体コード of six, whose check digit must be right.",
         examples: &[

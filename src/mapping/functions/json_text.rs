@@ -1,5 +1,6 @@
 //! JSON inside a text: read strictly, written in one way only.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Growing, Outcome, Returns, not_convertible, parameter,
     plain, text, value,
@@ -10,6 +11,7 @@ use serde_json::Value;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "parse-json",
+        gives: Gives::By(transfer::json),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Any,
         doc: "The value written as JSON in a text; numbers that would lose digits are refused.",
@@ -23,6 +25,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "to-json",
+        gives: Gives::By(transfer::to_json),
         parameters: &[parameter("value", Accepts::Any)],
         doc: "The value as canonical JSON in a text: members by name, no white space.",
         examples: &[(

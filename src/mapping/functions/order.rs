@@ -1,5 +1,6 @@
 //! Functions that order, group and join the elements of arrays.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::array::member;
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Growing, Outcome, Returns, json_text, kind_of, parameter,
@@ -15,6 +16,7 @@ const ORDER: Accepts = Accepts::OneOf(&["ascending", "descending"]);
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "sort-by",
+        gives: Gives::By(transfer::same_array),
         parameters: &[
             parameter("array", Accepts::Array),
             parameter("field", Accepts::Field),
@@ -31,6 +33,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "sort",
+        gives: Gives::By(transfer::same_array),
         parameters: &[parameter("array", Accepts::Array), parameter("order", ORDER)],
         optional: 1,
         returns: Returns::Array,
@@ -43,6 +46,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "reverse",
+        gives: Gives::By(transfer::same_array),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements from the last to the first.",

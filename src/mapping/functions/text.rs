@@ -1,15 +1,18 @@
 //! Functions over texts.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Function, Growing, Outcome, Returns, kind_of, not_convertible, parameter,
     plain, text, value,
 };
+use crate::model::characters::{BUILT_IN, Repertoire};
 use serde_json::Value;
 use std::borrow::Cow;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "string",
+        gives: Gives::By(transfer::string),
         parameters: &[parameter("value", Accepts::Scalar)],
         doc: "The value as text: a number with its digits, true or false as those words.",
         examples: &[("string(12)", "\"12\""), ("string(true)", "\"true\""), ("string($)", "M303")],
@@ -17,6 +20,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "trim",
+        gives: Gives::By(transfer::trim),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Without white space (also full-width) at both ends.",
         examples: &[("trim(\"　a b \")", "\"a b\"")],
@@ -24,6 +28,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "upper",
+        gives: Gives::By(transfer::upper),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "In capital letters.",
         examples: &[("upper(\"abc-ｄ\")", "\"ABC-Ｄ\"")],
@@ -31,6 +36,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "lower",
+        gives: Gives::By(transfer::lower),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "In small letters.",
         examples: &[("lower(\"ABC\")", "\"abc\"")],
@@ -38,6 +44,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "replace",
+        gives: Gives::By(transfer::replace),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("from", Accepts::NonEmpty),
@@ -102,6 +109,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "concat",
+        gives: Gives::By(transfer::concat),
         parameters: &[parameter("value", Accepts::Scalar)],
         variadic: true,
         doc: "The values one after another; absent if one of them is.",
@@ -110,6 +118,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "split",
+        gives: Gives::By(transfer::split),
         parameters: &[parameter("text", Accepts::Text), parameter("separator", Accepts::NonEmpty)],
         returns: Returns::Array,
         doc: "The parts between separators; an empty text has no parts.",
@@ -121,6 +130,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "contains",
+        gives: Gives::By(transfer::contains),
         parameters: &[parameter("value", Accepts::ArrayOrText), parameter("part", Accepts::Scalar)],
         returns: Returns::Boolean,
         carries: false,
@@ -133,6 +143,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "starts-with",
+        gives: Gives::By(transfer::boolean),
         parameters: &[parameter("text", Accepts::Text), parameter("start", Accepts::Text)],
         returns: Returns::Boolean,
         carries: false,
@@ -142,12 +153,33 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ends-with",
+        gives: Gives::By(transfer::boolean),
         parameters: &[parameter("text", Accepts::Text), parameter("end", Accepts::Text)],
         returns: Returns::Boolean,
         carries: false,
         doc: "Whether a text ends so.",
         examples: &[("ends-with(\"TM0084\", \"84\")", "true")],
         ..plain(|a| value(a.text(0).ends_with(a.text(1))))
+    },
+    Function {
+        name: "in-repertoire",
+        gives: Gives::By(transfer::boolean),
+        parameters: &[
+            parameter("text", Accepts::Text),
+            parameter("repertoire", Accepts::OneOf(BUILT_IN)),
+        ],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether a system of that repertoire knows every character of a text.",
+        examples: &[
+            ("in-repertoire(\"渡邉\", \"jisx0208\")", "true"),
+            ("in-repertoire(\"髙橋\", \"jisx0208\")", "false"),
+            ("in-repertoire(\"髙橋\", \"cp932\")", "true"),
+        ],
+        ..plain(|a| {
+            let repertoire = Repertoire::built_in(a.text(1));
+            value(repertoire.is_some_and(|repertoire| repertoire.has_all(a.text(0))))
+        })
     },
     Function {
         name: "keep-digits",
@@ -165,6 +197,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "digits",
+        gives: Gives::By(transfer::digits),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "The text as it is, refused unless it has only the digits 0 to 9.",
         examples: &[

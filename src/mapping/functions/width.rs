@@ -1,11 +1,13 @@
 //! Functions over width and kana (半角・全角, ひらがな・カタカナ).
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{Accepts, Arguments, Function, Outcome, kana, parameter, plain};
 use std::borrow::Cow;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "fullwidth",
+        gives: Gives::By(transfer::fullwidth),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "ASCII and half-width kana in their full-width forms (半角→全角); kanji untouched.",
         examples: &[
@@ -16,6 +18,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "halfwidth",
+        gives: Gives::By(transfer::halfwidth),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Full-width ASCII and katakana in their half-width forms (全角→半角).",
         examples: &[("halfwidth(\"ガッコウ　１\")", "\"ｶﾞｯｺｳ 1\"")],
@@ -23,6 +26,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "katakana",
+        gives: Gives::By(transfer::katakana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Hiragana and half-width kana as full-width katakana; the rest untouched.",
         examples: &[("katakana(\"わたしｶﾞ渡\")", "\"ワタシガ渡\"")],
@@ -30,6 +34,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "hiragana",
+        gives: Gives::By(transfer::hiragana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Katakana as hiragana; the rest untouched.",
         examples: &[("hiragana(\"ワタシー\")", "\"わたしー\"")],

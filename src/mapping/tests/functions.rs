@@ -5,6 +5,7 @@ use crate::diagnostic::{Location, SourceFile};
 use crate::mapping::functions::{all, find};
 use crate::mapping::plan::{At, Leaf, Plan, Rule};
 use crate::mapping::{Predicate, Tables, run};
+use crate::model::json::Node;
 use serde_json::Value;
 
 /// The tables that examples use: `sex`, `era` with validity dates, `old-forms` of characters.
@@ -39,8 +40,9 @@ fn evaluate(expression: &str) -> Result<Option<Value>, &'static str> {
     let field = crate::mapping::plan::Field { name: "t".into(), rule: Rule::Value(leaf) };
     let plan = Plan { root: Rule::Object(Box::new([field])), slots: 0 };
     let document = document();
-    match run::run(&plan, &document, &meta()) {
-        Ok(found) => Ok(found.get("t").cloned()),
+    let meta = meta();
+    match run::run(&plan, Node::from(&document), &meta) {
+        Ok(found) => Ok(found.into_value().get("t").cloned()),
         Err(rejection) => Err(rejection.code.code),
     }
 }
