@@ -290,9 +290,9 @@ fn words(row: &Row, language: Language) -> String {
     let conditions = rule.conditions.join(language.pick(" かつ ", " and "));
     match (conditions.is_empty(), rule.words.is_empty(), language) {
         (true, _, _) => rule.words.clone(),
-        (false, true, Language::Ja) => format!("{conditions}のときだけ"),
+        (false, true, Language::Ja) => format!("{conditions}場合だけ"),
         (false, true, Language::En) => format!("only if {conditions}"),
-        (false, false, Language::Ja) => format!("{conditions}のとき: {}", rule.words),
+        (false, false, Language::Ja) => format!("{conditions}場合: {}", rule.words),
         (false, false, Language::En) => format!("if {conditions}: {}", rule.words),
     }
 }
