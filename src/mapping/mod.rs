@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub mod cases;
 mod compile;
 pub mod describe;
+#[allow(dead_code, unused_imports)]
+mod facts;
 pub mod functions;
 pub mod keys;
 pub mod path;
