@@ -23,8 +23,8 @@ mod violation;
 pub use bounds::Bounds;
 pub(crate) use shape::merge as merge_shapes;
 pub use shape::{Choice, Class, Condition, Property, Shape, Undeclared};
-pub use violation::Violation;
 pub(crate) use validator::has_form;
+pub use violation::Violation;
 pub(crate) use violation::kind_of;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};

@@ -246,6 +246,8 @@ fn as_json(page: &Description) -> Value {
 fn types(row: &Row, language: Language) -> String {
     let word = |name: &str| match name {
         "string" => language.pick("文字", "text"),
+        "date" => language.pick("日付", "date"),
+        "date-time" => language.pick("日時", "time"),
         "integer" => language.pick("整数", "whole number"),
         "number" => language.pick("数値", "number"),
         "boolean" => language.pick("真偽", "true/false"),

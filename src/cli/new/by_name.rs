@@ -59,12 +59,16 @@ impl<'s> Source<'s> {
         self.path.rsplit('.').next().unwrap_or(&self.path).trim_matches('`')
     }
 
-    /// The source that belongs to a target, and whether that is a guess. Earlier ones win.
-    pub fn best(all: &[Source<'s>], target: &Property) -> Option<(Source<'s>, bool)> {
+    /// The source that belongs to a target in a group, and whether that is a guess. Earlier ones
+    /// win.
+    pub fn best(all: &[Source<'s>], target: &Property, group: &str) -> Option<(Source<'s>, bool)> {
         let name = target.name.as_str();
         let title = target.shape.title.as_deref();
         let by = |fits: &dyn Fn(&Source<'_>) -> bool| all.iter().find(|one| fits(one)).cloned();
-        if let Some(found) = by(&|one| one.leaf() == name)
+        // `benefit.name` is what a flat source calls `benefitName`.
+        let joined = plain(&format!("{group}{name}"));
+        if let Some(found) = by(&|one| !group.is_empty() && plain(one.leaf()) == joined)
+            .or_else(|| by(&|one| one.leaf() == name))
             .or_else(|| by(&|one| plain(one.leaf()) == plain(name)))
             .or_else(|| by(&|one| title.is_some() && one.shape.title.as_deref() == title))
         {

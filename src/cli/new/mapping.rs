@@ -114,7 +114,7 @@ fn drafts(from: &Schema, to: &Schema) -> Vec<Draft> {
     let all = sources(source);
     match (source.element(), target.element()) {
         (Some(row), Some(element)) => {
-            let inner = object(element, &sources(row));
+            let inner = object(element, &sources(row), "");
             vec![list(String::new(), "$", inner)]
         }
         (None, Some(element)) => {
@@ -122,9 +122,9 @@ fn drafts(from: &Schema, to: &Schema) -> Vec<Draft> {
             let found = all.iter().find(|one| one.shape.element().is_some());
             let each = found.map_or("TODO", |one| one.path.as_str()).to_owned();
             let row = found.and_then(|one| one.shape.element()).map(sources).unwrap_or_default();
-            vec![list(String::new(), &each, object(element, &row))]
+            vec![list(String::new(), &each, object(element, &row, ""))]
         }
-        (_, None) => object(target, &all),
+        (_, None) => object(target, &all, ""),
     }
 }
 
@@ -143,18 +143,18 @@ fn properties(shape: &Shape) -> Vec<&Property> {
     found
 }
 
-fn object(target: &Shape, all: &[Source<'_>]) -> Vec<Draft> {
-    properties(target).into_iter().map(|property| member(property, all)).collect()
+fn object(target: &Shape, all: &[Source<'_>], group: &str) -> Vec<Draft> {
+    properties(target).into_iter().map(|property| member(property, all, group)).collect()
 }
 
-fn member(property: &Property, all: &[Source<'_>]) -> Draft {
+fn member(property: &Property, all: &[Source<'_>], group: &str) -> Draft {
     let shape = &property.shape;
     let name = property.name.clone();
     let required = property.required;
     if let Some(element) = shape.element() {
         let lists: Vec<Source<'_>> =
             all.iter().filter(|one| one.shape.element().is_some()).cloned().collect();
-        let best = Source::best(&lists, property).or_else(|| {
+        let best = Source::best(&lists, property, group).or_else(|| {
             (lists.len() == 1).then(|| lists.first().cloned().map(|one| (one, true))).flatten()
         });
         let Some((found, guess)) = best else {
@@ -165,7 +165,7 @@ fn member(property: &Property, all: &[Source<'_>]) -> Draft {
         if properties(element).is_empty() {
             return Draft { name, body: Body::Value(found.path), remark, refused: None };
         }
-        let body = Body::Rules(Some(found.path), object(element, &row));
+        let body = Body::Rules(Some(found.path), object(element, &row, &name));
         return Draft { name, body, remark, refused: None };
     }
     if !properties(shape).is_empty() {
@@ -179,13 +179,13 @@ fn member(property: &Property, all: &[Source<'_>]) -> Draft {
         let others = all.iter().filter(|one| !near.iter().any(|known| known.path == one.path));
         let others: Vec<Source<'_>> = others.cloned().collect();
         near.extend(others);
-        let body = Body::Rules(None, object(shape, &near));
+        let body = Body::Rules(None, object(shape, &near, &name));
         return Draft { name, body, remark: None, refused: None };
     }
-    leaf(property, all)
+    leaf(property, all, group)
 }
 
-fn leaf(property: &Property, all: &[Source<'_>]) -> Draft {
+fn leaf(property: &Property, all: &[Source<'_>], group: &str) -> Draft {
     let (name, shape) = (property.name.clone(), &property.shape);
     if let Some([only]) = shape.allowed.as_deref() {
         let text = only.as_str().map_or_else(|| only.to_string(), |text| format!("\"{text}\""));
@@ -196,7 +196,7 @@ fn leaf(property: &Property, all: &[Source<'_>]) -> Draft {
         .filter(|one| one.shape.properties.is_empty() && one.shape.element().is_none())
         .cloned()
         .collect();
-    let Some((found, guess)) = Source::best(&scalars, property) else {
+    let Some((found, guess)) = Source::best(&scalars, property, group) else {
         let body = Body::Missing { required: property.required };
         return Draft { name, body, remark: None, refused: None };
     };
@@ -219,6 +219,14 @@ fn leaf(property: &Property, all: &[Source<'_>]) -> Draft {
 /// The function that turns the type of a source into that of its target.
 fn conversion(from: &Shape, to: &Shape) -> &'static str {
     let text = |shape: &Shape| shape.allows("string");
+    let eight = |shape: &Shape| shape.bounds.patterns.iter().any(|one| one == "^[0-9]{8}$");
+    let date = |shape: &Shape| shape.bounds.forms.iter().any(|form| form == "date");
+    if eight(from) && date(to) {
+        return " | from-compact-date";
+    }
+    if date(from) && eight(to) {
+        return " | compact-date";
+    }
     if text(from) && to.allows("string") {
         return "";
     }

@@ -285,7 +285,8 @@ impl Accepts {
             Accepts::TextOrNumber => value.is_string() || value.is_number(),
             Accepts::Scalar => value.is_string() || value.is_number() || value.is_boolean(),
             Accepts::Integer => {
-                let small = |number: &serde_json::Number| number.is_u64() || whole(number).is_some();
+                let small =
+                    |number: &serde_json::Number| number.is_u64() || whole(number).is_some();
                 value.as_number().is_some_and(small)
             }
             Accepts::Count => value.as_u64().is_some_and(|n| n <= MAX_PAD),
