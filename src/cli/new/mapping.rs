@@ -200,6 +200,14 @@ fn leaf(property: &Property, all: &[Source<'_>], group: &str) -> Draft {
         let body = Body::Missing { required: property.required };
         return Draft { name, body, remark: None, refused: None };
     };
+    if let (Some(wanted), found_values) = (&shape.allowed, &found.shape.allowed)
+        && !found_values.as_ref().is_some_and(|all| all.iter().all(|one| wanted.contains(one)))
+    {
+        let body = Body::Value(format!("code({}, {name})", found.path));
+        let values: Vec<String> = wanted.iter().map(|value| format!("`{value}`")).collect();
+        let why = format!("a code table that gives {}", values.join(", "));
+        return Draft { name, body, remark: None, refused: Some(why) };
+    }
     let mut expression = found.path.clone();
     expression.push_str(conversion(found.shape, shape));
     if property.required && !found.always {

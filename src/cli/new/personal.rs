@@ -35,7 +35,6 @@ const NAMES: &[(Class, &[&str])] = &[
     (
         Class::Personal,
         &[
-            "name",
             "kana",
             "birth",
             "address",
@@ -45,6 +44,7 @@ const NAMES: &[(Class, &[&str])] = &[
             "email",
             "mailaddr",
             "postal",
+            "building",
             "zip",
             "sex",
             "gender",
@@ -74,14 +74,35 @@ const NAMES: &[(Class, &[&str])] = &[
     ),
 ];
 
-/// Names that hold one of the parts above but are no data of a person.
-const HARMLESS: &[&str] = &["filename", "typename", "username", "hostname", "municipalityname"];
+/// What may stand before `name` where it is a person's.
+const WHOSE: &[&str] = &[
+    "",
+    "full",
+    "family",
+    "given",
+    "first",
+    "middle",
+    "last",
+    "sur",
+    "nick",
+    "maiden",
+    "kanji",
+    "kana",
+    "person",
+    "resident",
+    "applicant",
+    "owner",
+    "holder",
+    "child",
+    "parent",
+    "guardian",
+];
 
 /// The class that the name of a field suggests.
 pub(super) fn class_of(name: &str) -> Option<Class> {
     let plain = super::by_name::plain(name);
-    if HARMLESS.iter().any(|known| plain.ends_with(known)) {
-        return None;
+    if plain.strip_suffix("name").is_some_and(|whose| WHOSE.contains(&whose)) {
+        return Some(Class::Personal);
     }
     let found = NAMES.iter().find(|(_, parts)| parts.iter().any(|part| plain.contains(part)));
     found.map(|(class, _)| *class)
@@ -98,7 +119,9 @@ mod tests {
         assert_eq!(class_of("birth-date"), Some(Class::Personal));
         assert_eq!(class_of("接種日"), Some(Class::Sensitive));
         assert_eq!(class_of("氏名カナ"), Some(Class::Personal));
+        assert_eq!(class_of("family-name"), Some(Class::Personal));
         assert_eq!(class_of("fileName"), None);
+        assert_eq!(class_of("benefitName"), None);
         assert_eq!(class_of("amount"), None);
     }
 }
