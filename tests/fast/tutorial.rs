@@ -50,7 +50,7 @@ fn its_commands_print_what_it_says() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.out.clone() + &ran.err, shown(&blocks, command));
     let explained = run(&folder, &format!("{command} --explain"));
-    assert!(explained.out.contains("title  concat("), "{}", explained.out);
+    assert!(explained.out.contains("concat(\"Hello! \", title) | cut(120)"), "{}", explained.out);
     // Every case of the repository still passes beside the new route.
     let all = folder.run(&["test"]);
     assert_eq!(all.code, 0, "{}", all.err);
