@@ -112,7 +112,7 @@ fn misspelt(document: &Value, form: &'static Form, into: &mut Vec<Value>) {
                         inner,
                         &|changed| {
                             let mut list = list.clone();
-                            list[index] = changed;
+                            *list.get_mut(index).unwrap() = changed;
                             whole(Value::Array(list))
                         },
                         into,
