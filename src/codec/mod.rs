@@ -6,6 +6,7 @@
 
 mod field;
 pub mod json;
+mod soap;
 mod table;
 mod xml;
 
@@ -27,6 +28,8 @@ pub enum Format {
     Json,
     /// XML 1.0, UTF-8, laid out by `x-xml` and `xml`.
     Xml,
+    /// XML in an envelope of SOAP 1.1 or 1.2, laid out by `x-soap` and `xml`.
+    Soap,
     /// Comma-separated values, laid out by `x-csv`.
     Csv,
     /// Lines of fixed width, laid out by `x-fixed`.
@@ -39,6 +42,7 @@ impl Format {
         match name {
             "json" => Some(Format::Json),
             "xml" => Some(Format::Xml),
+            "soap" => Some(Format::Soap),
             "csv" => Some(Format::Csv),
             "fixed" => Some(Format::Fixed),
             _ => None,
@@ -50,6 +54,7 @@ impl Format {
         match self {
             Format::Json => "json",
             Format::Xml => "xml",
+            Format::Soap => "soap",
             Format::Csv => "csv",
             Format::Fixed => "fixed",
         }
@@ -88,9 +93,26 @@ pub struct Codec {
 
 #[derive(Debug)]
 enum Plan {
-    Json(Box<Shape>),
+    Json(Box<Shape>, Order),
     Xml(xml::Xml),
+    Soap(Box<soap::Soap>),
     Table(Box<table::Table>),
+}
+
+/// Order of the members of a JSON object when written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// As they stand in the document.
+    Document,
+    /// As the schema declares them.
+    Schema,
+}
+
+impl Order {
+    fn of(shape: &Shape) -> Order {
+        let asked = field::text(&shape.layout, "x-json", "order") == Some("schema");
+        if asked { Order::Schema } else { Order::Document }
+    }
 }
 
 impl Codec {
@@ -100,14 +122,16 @@ impl Codec {
         schema: &Schema,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Codec> {
+        let shape = schema.shape();
         let mut problems = field::Problems::new(schema);
         let plan = match format {
-            Format::Json => Some(Plan::Json(Box::new(schema.shape().clone()))),
-            Format::Xml => xml::Xml::compile(schema.shape(), &mut problems).map(Plan::Xml),
-            Format::Csv => table::Table::csv(schema.shape(), &mut problems)
-                .map(|table| Plan::Table(Box::new(table))),
-            Format::Fixed => table::Table::fixed(schema.shape(), &mut problems)
-                .map(|table| Plan::Table(Box::new(table))),
+            Format::Json => Some(Plan::Json(Box::new(shape.clone()), Order::of(shape))),
+            Format::Xml => xml::Xml::compile(shape, &mut problems).map(Plan::Xml),
+            Format::Soap => soap::Soap::compile(shape, &mut problems).map(Box::new).map(Plan::Soap),
+            Format::Csv => table::Table::csv(shape, &mut problems).map(Box::new).map(Plan::Table),
+            Format::Fixed => {
+                table::Table::fixed(shape, &mut problems).map(Box::new).map(Plan::Table)
+            }
         };
         let found = problems.diagnostics;
         let sound = found.is_empty();
@@ -134,8 +158,9 @@ impl Codec {
     /// Anything that is not exactly the layout.
     pub fn read<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
         match &self.plan {
-            Plan::Json(shape) => json::read(bytes, limits, shape),
+            Plan::Json(shape, _) => json::read(bytes, limits, shape),
             Plan::Xml(xml) => xml.decode(bytes, limits).map(Tree::from),
+            Plan::Soap(soap) => soap.decode(bytes, limits).map(Tree::from),
             Plan::Table(table) => table.decode(bytes, limits).map(Tree::from),
         }
     }
@@ -147,8 +172,13 @@ impl Codec {
     pub fn encode<'v>(&self, document: impl Into<Node<'v>>) -> Result<Vec<u8>, EncodeError> {
         let node = document.into();
         match &self.plan {
-            Plan::Json(shape) => json::encode(node, shape),
-            Plan::Xml(xml) => xml.encode(&node.to_cow()),
+            Plan::Json(shape, Order::Document) => json::encode(node, shape),
+            Plan::Json(shape, Order::Schema) => {
+                let ordered = json::in_schema_order(node.to_value(), shape);
+                json::encode((&ordered).into(), shape)
+            }
+            Plan::Xml(xml) => xml.encode(node),
+            Plan::Soap(soap) => soap.encode(&node.to_cow()),
             Plan::Table(table) => table.encode(&node.to_cow()),
         }
     }
@@ -158,7 +188,7 @@ impl Codec {
     pub fn records<R: Read>(&self, input: R, limits: &Limits) -> Option<Records<'_, R>> {
         match &self.plan {
             Plan::Table(table) => Some(table.records(input, limits)),
-            Plan::Json(_) | Plan::Xml(_) => None,
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => None,
         }
     }
 
@@ -167,7 +197,7 @@ impl Codec {
     pub fn files(&self) -> Option<Files<'_>> {
         match &self.plan {
             Plan::Table(table) => Some(table.files()),
-            Plan::Json(_) | Plan::Xml(_) => None,
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => None,
         }
     }
 
@@ -179,16 +209,28 @@ impl Codec {
     pub fn encode_files(&self, document: &Value) -> Result<Vec<Vec<u8>>, EncodeError> {
         match &self.plan {
             Plan::Table(table) => table.encode_files(document),
-            Plan::Json(_) | Plan::Xml(_) => self.encode(document).map(|file| vec![file]),
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => {
+                self.encode(document).map(|file| vec![file])
+            }
         }
     }
 
     /// The `Content-Type` of what `encode` writes.
     pub fn content_type(&self) -> &str {
         match &self.plan {
-            Plan::Json(_) => "application/json",
+            Plan::Json(..) => "application/json",
             Plan::Xml(_) => "application/xml; charset=utf-8",
+            Plan::Soap(soap) => soap.content_type(),
             Plan::Table(table) => table.content_type(),
+        }
+    }
+
+    /// The value of the header `SOAPAction` that a request in SOAP 1.1 must have; `None` for
+    /// everything else.
+    pub fn soap_action(&self) -> Option<String> {
+        match &self.plan {
+            Plan::Soap(soap) => soap.action_header(),
+            _ => None,
         }
     }
 
@@ -202,21 +244,21 @@ impl Codec {
         let is = |name: &str, suffix: &str| {
             essence == name || (essence.starts_with("application/") && essence.ends_with(suffix))
         };
-        let (known, ours) = match &self.plan {
-            Plan::Json(_) => (is("application/json", "+json"), table::Charset::Utf8),
-            Plan::Xml(_) => {
-                let known = is("application/xml", "+xml") || essence == "text/xml";
-                (known, table::Charset::Utf8)
+        let charsets: &[table::Charset] = match &self.plan {
+            Plan::Json(..) => &[table::Charset::Utf8],
+            Plan::Xml(_) | Plan::Soap(_) => {
+                &[table::Charset::Utf8, table::Charset::Utf16Le, table::Charset::Utf16Be]
             }
-            Plan::Table(table) => {
-                let known = match self.format {
-                    Format::Csv => essence == "text/csv",
-                    _ => essence == "text/plain" || essence == "application/octet-stream",
-                };
-                (known, table.charset())
-            }
+            Plan::Table(table) => &[table.charset()],
         };
-        known && charset.is_none_or(|name| ours.is_called(&name))
+        let known = match (self.format, &self.plan) {
+            (Format::Csv, _) => essence == "text/csv",
+            (Format::Fixed, _) => essence == "text/plain" || essence == "application/octet-stream",
+            (_, Plan::Soap(soap)) => soap.accepts(&essence),
+            (Format::Xml, _) => is("application/xml", "+xml") || essence == "text/xml",
+            _ => is("application/json", "+json"),
+        };
+        known && charset.is_none_or(|name| charsets.iter().any(|ours| ours.is_called(&name)))
     }
 }
 

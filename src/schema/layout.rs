@@ -1,4 +1,4 @@
-//! The layout keywords (`x-xml`, `xml`, `x-csv`, `x-fixed`): their keys and the kinds of values.
+//! The layout keywords (`x-json`, `x-xml`, `xml`, `x-soap`, `x-csv`, `x-fixed`): their keys and the kinds of values.
 
 use crate::diagnostic::nearest::nearest;
 use serde_json::Value;
@@ -25,6 +25,9 @@ enum Kind {
 const CHARSETS: Kind = Kind::Word(&["utf-8", "cp932", "utf-16le", "utf-16be"]);
 const NEWLINES: Kind = Kind::Word(&["crlf", "lf"]);
 
+const JSON: &[(&str, Kind)] = &[("order", Kind::Word(&["schema", "document"]))];
+const SOAP: &[(&str, Kind)] =
+    &[("version", Kind::Word(&["1.1", "1.2"])), ("action", Kind::Text), ("nil-reason", Kind::Text)];
 const XML_ROOT: &[(&str, Kind)] = &[
     ("root", Kind::Text),
     ("namespace", Kind::Text),
@@ -40,6 +43,7 @@ const XML: &[(&str, Kind)] = &[
     ("namespace", Kind::Text),
     ("text", Kind::Flag),
     ("cdata", Kind::Flag),
+    ("must-understand", Kind::Flag),
 ];
 const CSV: &[(&str, Kind)] = &[
     ("charset", CHARSETS),
@@ -65,6 +69,8 @@ const FIXED: &[(&str, Kind)] = &[
 /// Everything wrong in the value of a layout keyword.
 pub fn problems(keyword: &str, value: &Value) -> Vec<Problem> {
     let table = match keyword {
+        "x-json" => JSON,
+        "x-soap" => SOAP,
         "x-xml" => XML_ROOT,
         "xml" => XML,
         "x-csv" => CSV,

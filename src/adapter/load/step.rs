@@ -25,6 +25,9 @@ const OWN_HEADERS: [&str; 8] = [
     "cookie",
 ];
 
+/// The header of SOAP 1.1 over HTTP.
+const SOAP_ACTION: &str = "SOAPAction";
+
 impl Loader<'_, '_> {
     /// `request`, `response` and `outcomes` of a node; `what` names it in messages.
     pub(super) fn step(&mut self, node: &Node, what: &str) -> Option<Step> {
@@ -77,6 +80,13 @@ impl Loader<'_, '_> {
                 headers.push((entry.key.clone(), value.to_owned()));
             }
         }
+        // SOAP 1.1 wants the header in every request; the layout names the action.
+        let action = body.as_ref().and_then(|plan| plan.codec.soap_action());
+        if let Some(action) = action
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(SOAP_ACTION))
+        {
+            headers.push((SOAP_ACTION.to_owned(), action));
+        }
         Some(RequestPlan { method, path: path?, body, mapping, idempotency_header, headers })
     }
 
@@ -126,20 +136,13 @@ impl Loader<'_, '_> {
     }
 
     fn format(&mut self, node: &Node) -> Option<Format> {
-        match self.reader.text_at(node, "format").unwrap_or("json") {
-            "json" => Some(Format::Json),
-            "xml" => Some(Format::Xml),
-            "csv" => Some(Format::Csv),
-            "fixed" => Some(Format::Fixed),
-            other => {
-                self.not_allowed(
-                    node.get("format").unwrap_or(node),
-                    other,
-                    "json, xml, csv, fixed, none",
-                );
-                None
-            }
+        let name = self.reader.text_at(node, "format").unwrap_or("json");
+        let format = Format::from_name(name);
+        if format.is_none() {
+            let at = node.get("format").unwrap_or(node);
+            self.not_allowed(at, name, "json, xml, soap, csv, fixed, none");
         }
+        format
     }
 
     pub(super) fn schema(&mut self, node: &Node) -> Option<Arc<Schema>> {

@@ -10,7 +10,7 @@ mod read;
 mod window;
 mod write;
 
-pub use charset::Charset;
+pub use charset::{Charset, Transcoder};
 pub use read::Records;
 pub use write::Files;
 

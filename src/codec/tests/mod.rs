@@ -3,6 +3,7 @@
 mod json;
 mod records;
 mod round_trip;
+mod soap;
 mod table;
 mod xml;
 
