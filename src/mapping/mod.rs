@@ -22,7 +22,11 @@ use std::sync::Arc;
 
 pub mod cases;
 mod compile;
+pub mod describe;
+#[allow(dead_code, unused_imports)]
+mod facts;
 pub mod functions;
+pub mod keys;
 pub mod path;
 mod plan;
 mod run;
@@ -31,6 +35,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 mod values;
+pub mod words;
 
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;
@@ -120,6 +125,7 @@ pub struct Mapping {
     plan: Plan,
     items: Vec<String>,
     digest: String,
+    file: Arc<SourceFile>,
 }
 
 impl Mapping {
@@ -140,6 +146,7 @@ impl Mapping {
             plan: compiled.plan,
             items: compiled.items,
             digest,
+            file: Arc::clone(file),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Functions over arrays, and JSON in texts.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Call, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, Select,
     kind_of, not_convertible, parameter, plain, text, too_long, value, wrong_type,
@@ -53,6 +54,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "first",
+        gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The first element; absent when there is none.",
@@ -64,6 +66,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "last",
+        gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The last element; absent when there is none.",
@@ -72,6 +75,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "count",
+        gives: Gives::By(transfer::items),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Integer,
         carries: false,
@@ -81,6 +85,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "join",
+        gives: Gives::By(transfer::join),
         parameters: &[parameter("array", Accepts::Array), parameter("separator", Accepts::Text)],
         doc: "The elements as one text; null elements are left out.",
         examples: &[
@@ -91,6 +96,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "sort-by",
+        gives: Gives::By(transfer::same_array),
         parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Literal)],
         returns: Returns::Array,
         doc: "The elements by a field: numbers, then texts, then those without; equal ones stay.",
@@ -102,6 +108,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "flatten",
+        gives: Gives::By(transfer::flatten),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements of the arrays inside an array, one level.",
@@ -110,6 +117,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "parse-json",
+        gives: Gives::By(transfer::json),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Any,
         doc: "The value written as JSON in a text; numbers that would lose digits are refused.",
@@ -123,6 +131,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "to-json",
+        gives: Gives::By(transfer::to_json),
         parameters: &[parameter("value", Accepts::Any)],
         doc: "The value as JSON in a text, without white space.",
         examples: &[("parse-json('{ \"a\": [1, true] }') | to-json", "\"{\\\"a\\\":[1,true]}\"")],

@@ -151,7 +151,8 @@ impl Tables {
 pub(crate) fn key(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.into()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+        Value::Number(number) => Some(crate::mapping::functions::number_text(number)),
+        Value::Bool(_) => Some(value.to_string().into()),
         _ => None,
     }
 }

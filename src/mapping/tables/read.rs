@@ -2,6 +2,7 @@
 
 use crate::diagnostic::yaml::{Entry, Kind, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
+use crate::mapping::keys;
 use crate::mapping::tables::{Period, Table};
 use crate::model::codes::mapping as codes;
 use jiff::civil::Date;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) fn shared(reader: &mut Reader<'_>, root: &Node) -> Option<Table> {
-    reader.map(root, "a code table", &["table", "title", "description", "entries"])?;
+    reader.keys(root, &keys::TABLE)?;
     let name_node = reader.required(root, "a code table", "table");
     let name = name_node.and_then(|node| reader.text(node, "`table`"));
     let entries = reader.required(root, "a code table", "entries");
