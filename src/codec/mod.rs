@@ -156,12 +156,12 @@ impl Codec {
     ///
     /// # Errors
     /// Anything that is not exactly the layout.
-    pub fn read<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
+    pub fn read<'a>(&'a self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
         match &self.plan {
             Plan::Json(shape, _) => json::read(bytes, limits, shape),
             Plan::Xml(xml) => xml.decode(bytes, limits).map(Tree::from),
             Plan::Soap(soap) => soap.decode(bytes, limits).map(Tree::from),
-            Plan::Table(table) => table.decode(bytes, limits).map(Tree::from),
+            Plan::Table(table) => table.read(bytes, limits),
         }
     }
 
