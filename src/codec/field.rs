@@ -81,12 +81,7 @@ impl Scalar {
         }
     }
 
-    /// The text of a value of this kind; `None` when it is of another.
-    pub fn text(self, value: &Value) -> Option<String> {
-        self.borrowed(value).map(Cow::into_owned)
-    }
-
-    /// The same, of a text without a copy.
+    /// The text of a value of this kind, a text without a copy; `None` when it is of another.
     pub fn borrowed(self, value: &Value) -> Option<Cow<'_, str>> {
         match (self, value) {
             (Scalar::Text, Value::String(text)) => Some(Cow::Borrowed(text)),
