@@ -272,6 +272,10 @@ impl Fixed {
         if text.chars().all(|c| slot.pad.is_blank(c)) {
             return Ok(None);
         }
+        if slot.pad == Pad::Zero && column.scalar != Scalar::Text && text.starts_with('-') {
+            let detail = "a negative number cannot be padded with zeros".to_owned();
+            return Err((&document::FIELD_VALUE, detail));
+        }
         Ok(Some(match text {
             Cow::Borrowed(text) => Cow::Borrowed(slot.unpadded(text, column.scalar)),
             Cow::Owned(text) => Cow::Owned(slot.unpadded(&text, column.scalar).to_owned()),
