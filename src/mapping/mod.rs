@@ -21,6 +21,8 @@ use std::sync::Arc;
 
 pub mod cases;
 mod compile;
+#[allow(dead_code, unused_imports)]
+mod facts;
 pub mod functions;
 pub mod path;
 mod plan;

@@ -94,7 +94,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<T
 pub(crate) fn key(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.into()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+        Value::Number(number) => Some(crate::mapping::functions::number_text(number)),
+        Value::Bool(_) => Some(value.to_string().into()),
         _ => None,
     }
 }

@@ -7,9 +7,11 @@
 //! meant), and the layouts of the codecs (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`,
 //! `x-csv-name`, `x-fixed`, `x-private-use`).
 
+mod bounds;
 mod check;
 pub mod examples;
 mod file;
+pub mod generate;
 mod keyword;
 mod layout;
 mod lint;
@@ -18,8 +20,11 @@ pub mod shape;
 mod validator;
 mod violation;
 
-pub use shape::{Class, Property, Shape};
+pub use bounds::Bounds;
+pub(crate) use shape::merge as merge_shapes;
+pub use shape::{Choice, Class, Condition, Property, Shape, Undeclared};
 pub use violation::Violation;
+pub(crate) use validator::has_form;
 pub(crate) use violation::kind_of;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};

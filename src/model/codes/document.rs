@@ -46,6 +46,9 @@ codes! {
     SCHEMA_EXAMPLE = "S114", Configuration, "example disagrees with its schema",
         "examples/valid-*.json must be valid and examples/invalid-*.json must not be.",
         "Correct the example or the schema.";
+    UNSATISFIABLE = "S120", Configuration, "no valid document was found",
+        "The generator found no document that the schema accepts; perhaps there is none.",
+        "Look at the place shown: its keywords may exclude each other. Else give it an `enum`.";
     LAYOUT_XML = "S121", Configuration, "schema cannot be carried as XML",
         "The XML layout is missing, incomplete or ambiguous.",
         "Add or correct x-xml at the root and xml at the property shown.";
