@@ -236,6 +236,9 @@ pub struct Records<'c, R> {
     state: State,
 }
 
+/// Length of the record at the beginning of the window, and what is wrong with it.
+type Found = (usize, Result<(), Wrong>);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Begin,
@@ -291,7 +294,7 @@ impl<R: Read> Records<'_, R> {
     }
 
     /// Makes the window begin with the next record, and tells its length.
-    fn advance(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
+    fn advance(&mut self) -> Result<Option<Found>, Fault> {
         if self.state == State::Over {
             return Ok(None);
         }
@@ -325,7 +328,7 @@ impl<R: Read> Records<'_, R> {
         Ok(())
     }
 
-    fn step(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
+    fn step(&mut self) -> Result<Option<Found>, Fault> {
         let row = self.row + 1;
         loop {
             let end = self.window.end();
