@@ -21,9 +21,11 @@ use std::sync::Arc;
 
 pub mod cases;
 mod compile;
+pub mod describe;
 #[allow(dead_code, unused_imports)]
 mod facts;
 pub mod functions;
+pub mod keys;
 pub mod path;
 mod plan;
 mod run;
@@ -31,6 +33,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;
@@ -120,6 +123,7 @@ pub struct Mapping {
     plan: Plan,
     items: Vec<String>,
     digest: String,
+    file: Arc<SourceFile>,
 }
 
 impl Mapping {
@@ -140,6 +144,7 @@ impl Mapping {
             plan: compiled.plan,
             items: compiled.items,
             digest,
+            file: Arc::clone(file),
         })
     }
 
