@@ -300,12 +300,8 @@ impl<R: Read> Records<'_, R> {
     }
 
     /// Makes the window begin with the next record, and tells its length.
-<<<<<<< HEAD
-    fn advance(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
-        self.window.pass(std::mem::take(&mut self.passed));
-=======
     fn advance(&mut self) -> Result<Option<Found>, Fault> {
->>>>>>> codecs
+        self.window.pass(std::mem::take(&mut self.passed));
         if self.state == State::Over {
             return Ok(None);
         }
