@@ -30,6 +30,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 
+use cases::inverse::Inverse;
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;
 pub use tables::{Table, Tables};
@@ -117,6 +118,7 @@ pub struct Mapping {
     pub to: Arc<Schema>,
     plan: Plan,
     items: Vec<String>,
+    inverse: Option<Inverse>,
     digest: String,
 }
 
@@ -137,6 +139,7 @@ impl Mapping {
             to: compiled.to,
             plan: compiled.plan,
             items: compiled.items,
+            inverse: compiled.inverse,
             digest,
         })
     }
@@ -162,6 +165,20 @@ impl Mapping {
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
         run::explain(&self.plan, document, meta, true)
+    }
+
+    /// The same, and which branches it went.
+    fn watch(
+        &self,
+        document: &Value,
+        meta: &Meta,
+    ) -> (Vec<TraceLine>, Vec<plan::Taken>, Result<Value, Rejection>) {
+        run::watch(&self.plan, document, meta)
+    }
+
+    /// The mapping that is declared to undo this one.
+    pub fn inverse(&self) -> Option<&Inverse> {
+        self.inverse.as_ref()
     }
 
     /// Legal item codes (`x-item`) of the target fields that some rule sets, sorted.

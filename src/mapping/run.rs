@@ -2,7 +2,7 @@
 
 use crate::mapping::functions::{self, Arguments, Call, Fail, Function, is_nil, kind_of};
 use crate::mapping::path::walk;
-use crate::mapping::plan::{At, Leaf, MetaField, Op, Plan, Rule, Scoped};
+use crate::mapping::plan::{Arm, At, Leaf, MetaField, Op, Plan, Rule, Scoped, Taken, address};
 use crate::mapping::syntax::Operator;
 use crate::mapping::{Meta, Rejection, TraceLine, tables};
 use crate::model::codes::mapping as codes;
@@ -33,6 +33,7 @@ struct Run {
 
 struct Trace {
     lines: Vec<TraceLine>,
+    taken: Vec<Taken>,
     values: bool,
 }
 
@@ -55,9 +56,21 @@ pub(crate) fn explain(
     meta: &Meta,
     values: bool,
 ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-    let trace = Trace { lines: Vec::new(), values };
+    let trace = Trace { lines: Vec::new(), taken: Vec::new(), values };
     let (result, trace) = run_with(plan, document, meta, Some(trace));
     (trace.map(|trace| trace.lines).unwrap_or_default(), result)
+}
+
+/// Maps a document and tells what every rule did and which ways were gone.
+pub(crate) fn watch(
+    plan: &Plan,
+    document: &Value,
+    meta: &Meta,
+) -> (Vec<TraceLine>, Vec<Taken>, Result<Value, Rejection>) {
+    let trace = Trace { lines: Vec::new(), taken: Vec::new(), values: false };
+    let (result, trace) = run_with(plan, document, meta, Some(trace));
+    let (lines, taken) = trace.map(|trace| (trace.lines, trace.taken)).unwrap_or_default();
+    (lines, taken, result)
 }
 
 fn run_with(
@@ -189,6 +202,7 @@ impl Run {
         let result = self.condition(&when.op, when.at, scope);
         let passes = result.map_err(|stop| self.refuse(stop, when))?.unwrap_or(false);
         self.note(when, || if passes { "applies" } else { "skipped" }.to_owned(), None);
+        self.took(&when.op, if passes { Arm::Applies } else { Arm::Skipped });
         Ok(passes)
     }
 
@@ -227,6 +241,12 @@ impl Run {
         });
     }
 
+    fn took(&mut self, op: &Op, arm: Arm) {
+        if let Some(trace) = &mut self.trace {
+            trace.taken.push((address(op), arm));
+        }
+    }
+
     fn spend(&mut self, units: u64, at: At) -> Result<(), Stop> {
         match self.fuel.checked_sub(units) {
             Some(left) => {
@@ -252,9 +272,14 @@ impl Run {
             }
             Op::Default(options) => {
                 let mut found = None;
-                for option in options {
+                for (index, option) in options.iter().enumerate() {
+                    let last = index + 1 == options.len();
+                    if last {
+                        self.took(op, Arm::Part(index)); // before it may reject
+                    }
                     found = self.eval(option, scope)?;
-                    if found.as_deref().is_some_and(|value| !is_nothing(value)) {
+                    if found.as_deref().is_some_and(|value| !is_nothing(value)) && !last {
+                        self.took(op, Arm::Part(index));
                         break;
                     }
                 }
@@ -278,6 +303,7 @@ impl Run {
             }
             Op::If { condition, then, otherwise, at } => {
                 let holds = self.condition(condition, *at, scope)?.unwrap_or(false);
+                self.took(op, if holds { Arm::Then } else { Arm::Otherwise });
                 return self.eval(if holds { then } else { otherwise }, scope);
             }
             Op::Present(part) => {
@@ -295,6 +321,7 @@ impl Run {
                     return Ok(Some(value));
                 }
                 let found = tables::key(&value).and_then(|key| table.entries.get(key.as_ref()));
+                self.took(op, if found.is_some() { Arm::Entry } else { Arm::NoEntry });
                 match (found, default) {
                     (Some(entry), _) => Some(Cow::Borrowed(entry)),
                     (None, Some(default)) => return self.eval(default, scope),

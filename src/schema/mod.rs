@@ -80,6 +80,11 @@ impl Schema {
         Err(violation::collect(self.validator.iter_errors(document), &self.shape))
     }
 
+    /// Whether a document is valid, without telling why not.
+    pub fn is_valid(&self, document: &Value) -> bool {
+        self.validator.is_valid(document)
+    }
+
     /// SHA-256 over this file and every file it refers to, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
