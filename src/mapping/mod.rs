@@ -21,7 +21,11 @@ use std::sync::Arc;
 
 pub mod cases;
 mod compile;
+pub mod describe;
+#[allow(dead_code, unused_imports)]
+mod facts;
 pub mod functions;
+pub mod keys;
 pub mod path;
 mod plan;
 mod run;
@@ -29,6 +33,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 use cases::inverse::Inverse;
 pub use cases::{Case, CaseOutcome, Coverage};
@@ -120,6 +125,7 @@ pub struct Mapping {
     items: Vec<String>,
     inverse: Option<Inverse>,
     digest: String,
+    file: Arc<SourceFile>,
 }
 
 impl Mapping {
@@ -141,6 +147,7 @@ impl Mapping {
             items: compiled.items,
             inverse: compiled.inverse,
             digest,
+            file: Arc::clone(file),
         })
     }
 

@@ -4,9 +4,10 @@
 //! Extra keywords: `x-message-types` (root: the message types this schema is for), `x-class`
 //! (data class of a field), `x-item` (legal item code), `x-check` (check digit: `my-number`,
 //! `corporate-number`, `municipality-code`, `atena-number`), `x-open` (undeclared members are
-//! meant), and the layouts of the codecs (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
-//! `x-private-use`).
+//! meant), and the layouts of the codecs (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`,
+//! `x-csv-name`, `x-fixed`, `x-private-use`).
 
+mod bounds;
 mod check;
 pub mod examples;
 mod file;
@@ -19,7 +20,10 @@ pub mod shape;
 mod validator;
 mod violation;
 
-pub use shape::{Class, Property, Shape};
+pub use bounds::Bounds;
+pub(crate) use shape::merge as merge_shapes;
+pub use shape::{Choice, Class, Condition, Property, Shape, Undeclared};
+pub(crate) use validator::has_form;
 pub use violation::Violation;
 pub(crate) use violation::kind_of;
 

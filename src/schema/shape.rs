@@ -1,5 +1,6 @@
 //! `Shape`: a schema resolved (`$ref` followed, `allOf` merged) into what checkers need to know.
 
+use super::bounds::Bounds;
 use super::file::escape;
 use crate::model::json::Segment;
 use serde_json::{Map, Value};
@@ -74,17 +75,66 @@ pub struct Shape {
     pub max_length: Option<usize>,
     /// Fewest elements of an array.
     pub min_items: Option<usize>,
-    /// Regular expression of a string.
-    pub pattern: Option<String>,
+    /// Everything demanded of a single value or the size of an array, the two above included.
+    pub bounds: Bounds,
+    /// Names of the members that must be there, also those that are declared elsewhere.
+    pub required: Vec<String>,
+    /// Members that must be there when the first one is (`dependentRequired`).
+    pub dependent: Vec<(String, Vec<String>)>,
+    /// What `additionalProperties` says of undeclared members; of several all must hold.
+    pub undeclared: Vec<Undeclared>,
+    /// Whether members that nothing here declares are refused (`unevaluatedProperties`).
+    pub evaluated_only: bool,
+    /// Members whose name has a pattern (`patternProperties`).
+    pub named_like: Vec<(String, Shape)>,
+    /// The first elements of an array, each with a shape of its own (`prefixItems`).
+    pub prefix: Vec<Shape>,
+    /// Each `oneOf` and `anyOf` by itself; `alternatives` are the options of all of them.
+    pub choices: Vec<Choice>,
+    /// Each `if` with its `then` and `else`.
+    pub conditions: Vec<Condition>,
+    /// Whether nothing at all may stand here (`false`).
+    pub refused: bool,
     /// Data class.
     pub class: Class,
     /// Legal item code (`x-item`).
     pub item: Option<String>,
     /// Title for people.
     pub title: Option<String>,
-    /// Layout keywords of the codecs by name (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
+    /// Layout keywords of the codecs by name (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`, `x-csv-name`, `x-fixed`,
     /// `x-private-use`).
     pub layout: Map<String, Value>,
+}
+
+/// What stands for members that are not declared beside it.
+#[derive(Clone, Debug)]
+pub struct Undeclared {
+    /// The names declared beside it.
+    pub declared: Vec<String>,
+    /// The patterns of names beside it.
+    pub like: Vec<String>,
+    /// What all other members are; `None` when there must be none.
+    pub shape: Option<Box<Shape>>,
+}
+
+/// One `oneOf` or `anyOf`.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Whether no second option may hold (`oneOf`).
+    pub exactly_one: bool,
+    /// The options.
+    pub options: Vec<Shape>,
+}
+
+/// One `if`.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// What is asked.
+    pub test: Shape,
+    /// What must hold if so.
+    pub then: Option<Shape>,
+    /// What must hold if not.
+    pub otherwise: Option<Shape>,
 }
 
 /// One named member of an object.
@@ -146,7 +196,8 @@ impl Shape {
         let Value::Object(members) = schema else {
             // `true` allows anything, `false` nothing.
             let none = (schema == &Value::Bool(false)).then(Vec::new);
-            return Shape { open: none.is_none(), allowed: none, ..Shape::default() };
+            let refused = none.is_some();
+            return Shape { open: !refused, allowed: none, refused, ..Shape::default() };
         };
         let mut shape = own(members);
         let all = members.get("allOf").and_then(Value::as_array);
@@ -154,13 +205,16 @@ impl Shape {
             merge(&mut shape, Shape::of(part));
         }
         for keyword in ["oneOf", "anyOf"] {
-            let list = members.get(keyword).and_then(Value::as_array);
-            for part in list.into_iter().flatten() {
-                let part = Shape::of(part);
-                if part.says_something() {
-                    shape.alternatives.push(part);
-                }
-            }
+            let Some(list) = members.get(keyword).and_then(Value::as_array) else { continue };
+            let options: Vec<Shape> = list.iter().map(Shape::of).collect();
+            let telling = options.iter().filter(|part| part.says_something()).cloned();
+            shape.alternatives.extend(telling);
+            shape.choices.push(Choice { exactly_one: keyword == "oneOf", options });
+        }
+        if let Some(test) = members.get("if") {
+            let part = |keyword: &str| members.get(keyword).map(Shape::of);
+            let (then, otherwise) = (part("then"), part("else"));
+            shape.conditions.push(Condition { test: Shape::of(test), then, otherwise });
         }
         let closed = ["additionalProperties", "unevaluatedProperties"]
             .iter()
@@ -184,18 +238,20 @@ impl Shape {
             || !self.alternatives.is_empty()
             || self.items.is_some()
             || self.allowed.is_some()
-            || self.pattern.is_some()
+            || !self.bounds.patterns.is_empty()
             || self.max_length.is_some()
             || self.class != Class::Plain
     }
 }
 
+fn holds(types: &[String], name: &str) -> bool {
+    types.iter().any(|one| one == name)
+}
+
 /// What the keywords of one schema object say, its applicators for the same place left out.
 fn own(members: &Map<String, Value>) -> Shape {
     let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
-    let count = |name: &str| {
-        members.get(name).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
-    };
+    let bounds = Bounds::of(members);
     let types = match members.get("type") {
         Some(Value::String(name)) => vec![name.clone()],
         Some(Value::Array(names)) => {
@@ -215,7 +271,7 @@ fn own(members: &Map<String, Value>) -> Shape {
             shape: Shape::of(schema),
         })
         .collect();
-    for name in required {
+    for name in required.iter().copied() {
         // Required here, declared in another part of an `allOf`: the merge joins the two.
         if members.get("type").is_some() && !properties.iter().any(|known| known.name == name) {
             let shape = Shape::default();
@@ -230,9 +286,22 @@ fn own(members: &Map<String, Value>) -> Shape {
         items: members.get("items").map(|schema| Box::new(Shape::of(schema))),
         allowed: members.get("const").map(|only| vec![only.clone()]).or(listed),
         alternatives: Vec::new(),
-        max_length: count("maxLength"),
-        min_items: count("minItems"),
-        pattern: text("pattern"),
+        max_length: bounds.max_length,
+        min_items: Some(bounds.min_items).filter(|_| members.contains_key("minItems")),
+        bounds,
+        required: required.into_iter().map(str::to_owned).collect(),
+        dependent: dependent(members),
+        undeclared: undeclared(members),
+        evaluated_only: members.get("unevaluatedProperties") == Some(&Value::Bool(false)),
+        named_like: named_like(members),
+        prefix: members
+            .get("prefixItems")
+            .and_then(Value::as_array)
+            .map(|all| all.iter().map(Shape::of).collect())
+            .unwrap_or_default(),
+        choices: Vec::new(),
+        conditions: Vec::new(),
+        refused: false,
         class: text("x-class").and_then(|name| Class::from_name(&name)).unwrap_or_default(),
         item: text("x-item"),
         title: text("title"),
@@ -241,7 +310,14 @@ fn own(members: &Map<String, Value>) -> Shape {
             .filter(|(name, _)| {
                 matches!(
                     name.as_str(),
-                    "xml" | "x-xml" | "x-csv" | "x-csv-name" | "x-fixed" | "x-private-use"
+                    "xml"
+                        | "x-json"
+                        | "x-xml"
+                        | "x-soap"
+                        | "x-csv"
+                        | "x-csv-name"
+                        | "x-fixed"
+                        | "x-private-use"
                 )
             })
             .map(|(name, value)| (name.clone(), value.clone()))
@@ -249,12 +325,51 @@ fn own(members: &Map<String, Value>) -> Shape {
     }
 }
 
+fn named_like(members: &Map<String, Value>) -> Vec<(String, Shape)> {
+    let all = members.get("patternProperties").and_then(Value::as_object);
+    all.into_iter().flatten().map(|(name, schema)| (name.clone(), Shape::of(schema))).collect()
+}
+
+fn dependent(members: &Map<String, Value>) -> Vec<(String, Vec<String>)> {
+    let all = members.get("dependentRequired").and_then(Value::as_object);
+    let names = |list: &Value| {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    all.into_iter().flatten().map(|(name, list)| (name.clone(), names(list))).collect()
+}
+
+fn undeclared(members: &Map<String, Value>) -> Vec<Undeclared> {
+    let names = |keyword: &str| -> Vec<String> {
+        let all = members.get(keyword).and_then(Value::as_object);
+        all.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    };
+    let shape = match members.get("additionalProperties") {
+        None | Some(Value::Bool(true)) => return Vec::new(),
+        Some(Value::Bool(false)) => None,
+        Some(schema) => Some(Box::new(Shape::of(schema))),
+    };
+    vec![Undeclared { declared: names("properties"), like: names("patternProperties"), shape }]
+}
+
 /// Both must hold: types and allowed values in common, members of either.
-fn merge(into: &mut Shape, other: Shape) {
+pub(crate) fn merge(into: &mut Shape, other: Shape) {
     if into.types.is_empty() {
         into.types = other.types;
     } else if !other.types.is_empty() {
-        into.types.retain(|name| other.types.contains(name));
+        // `number` and `integer` have `integer` in common.
+        let narrower = |name: &String| name == "number" && holds(&other.types, "integer");
+        let mut common = Vec::new();
+        for name in &into.types {
+            if holds(&other.types, name) || (name == "integer" && holds(&other.types, "number")) {
+                common.push(name.clone());
+            } else if narrower(name) {
+                common.push("integer".to_owned());
+            }
+        }
+        // An empty list would say "any": nothing in common is said by `refused`.
+        into.refused |= common.is_empty();
+        into.types = common;
     }
     for property in other.properties {
         match into.properties.iter_mut().find(|known| known.name == property.name) {
@@ -282,7 +397,20 @@ fn merge(into: &mut Shape, other: Shape) {
         (left, right) => left.or(right),
     };
     into.min_items = into.min_items.max(other.min_items);
-    into.pattern = into.pattern.take().or(other.pattern);
+    into.bounds.merge(other.bounds);
+    for name in other.required {
+        if !into.required.contains(&name) {
+            into.required.push(name);
+        }
+    }
+    into.dependent.extend(other.dependent);
+    into.undeclared.extend(other.undeclared);
+    into.evaluated_only |= other.evaluated_only;
+    into.named_like.extend(other.named_like);
+    into.prefix.extend(other.prefix);
+    into.choices.extend(other.choices);
+    into.conditions.extend(other.conditions);
+    into.refused |= other.refused;
     into.class = into.class.max(other.class);
     into.item = into.item.take().or(other.item);
     into.title = into.title.take().or(other.title);

@@ -19,3 +19,12 @@ pub fn compile(schema: &Value) -> Result<Validator, String> {
         .build(schema)
         .map_err(|error| error.to_string())
 }
+
+/// Whether a text has a format or passes a check digit, both by name.
+pub(crate) fn has_form(form: &str, text: &str) -> bool {
+    match find(form) {
+        Some(check) => check(text),
+        None => compile(&serde_json::json!({ "format": form }))
+            .is_ok_and(|validator| validator.is_valid(&Value::from(text))),
+    }
+}

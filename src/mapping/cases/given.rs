@@ -2,6 +2,7 @@
 
 use crate::codec::{Codec, Format, Limits};
 use crate::diagnostic::yaml::{Node, Reader};
+use crate::mapping::keys;
 use crate::schema::Schema;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -24,7 +25,7 @@ pub enum Given {
 impl Given {
     /// Reads `{format: xml, text: …}`.
     pub(super) fn written(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Given> {
-        reader.map(node, what, &["format", "text"])?;
+        reader.keys(node, &keys::WRITTEN)?;
         let format = reader.required(node, what, "format")?;
         let name = reader.text(format, "`format`")?;
         let found = Format::from_name(name);

@@ -4,6 +4,7 @@ use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{Node, Reader};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::mapping::Mapping;
+use crate::mapping::keys;
 use crate::mapping::path::Step;
 use crate::mapping::syntax::{self, Kind};
 use crate::model::codes::mapping as codes;
@@ -29,7 +30,7 @@ impl Inverse {
             let mapping = reader.text(node, "`inverse`")?.to_owned();
             return Some(Inverse { mapping, except: Vec::new(), location, fields: Vec::new() });
         }
-        reader.map(node, "`inverse`", &["mapping", "except"])?;
+        reader.keys(node, &keys::INVERSE)?;
         let name = reader.required(node, "`inverse`", "mapping")?;
         let mapping = reader.text(name, "`mapping`")?.to_owned();
         let location = name.location(reader.file);

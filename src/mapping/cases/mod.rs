@@ -19,26 +19,11 @@ pub use given::Given;
 
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::mapping::{Mapping, Meta, Rejection};
+use crate::mapping::{Mapping, Meta, Rejection, keys};
 use crate::model::codes::mapping as codes;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-const KEYS: [&str; 7] =
-    ["case", "meta", "input", "input-text", "expected", "expected-text", "rejected"];
-
-const META: [&str; 9] = [
-    "messageId",
-    "messageType",
-    "source",
-    "municipality",
-    "operator",
-    "acceptedAt",
-    "idempotencyKey",
-    "correlationId",
-    "ticket",
-];
 
 /// One case file.
 #[derive(Clone, Debug)]
@@ -87,7 +72,7 @@ impl Case {
         };
         let before = diagnostics.len();
         let mut reader = Reader::new(file, diagnostics);
-        reader.map(&root, "a case", &KEYS)?;
+        reader.keys(&root, &keys::CASE)?;
         let name = reader.required(&root, "a case", "case");
         let name = name.and_then(|node| reader.text(node, "`case`"));
         let meta = meta(&mut reader, root.get("meta"));
@@ -217,7 +202,7 @@ fn meta(reader: &mut Reader<'_>, node: Option<&Node>) -> Meta {
         ..Meta::nothing()
     };
     let Some(node) = node else { return meta };
-    reader.map(node, "`meta`", &META);
+    reader.keys(node, &keys::META);
     let mut text = |key: &str| reader.text_at(node, key).map(str::to_owned);
     meta.message_id = text("messageId").unwrap_or(meta.message_id);
     meta.message_type = text("messageType").unwrap_or(meta.message_type);

@@ -1,6 +1,7 @@
 //! Sites: every expression of a mapping file, and every rule that could be left out.
 
 use crate::diagnostic::yaml::{Entry, Node};
+use crate::mapping::compile::KEYWORDS;
 use crate::mapping::path::Step;
 use crate::mapping::syntax::{self, Kind, Root};
 use crate::schema::Shape;
@@ -44,8 +45,6 @@ pub(super) struct Sites<'n, 's> {
     text: &'n str,
     document: &'s Shape,
 }
-
-const KEYWORDS: [&str; 5] = ["each", "when", "let", "value", "rules"];
 
 impl<'n, 's> Sites<'n, 's> {
     /// Walks the tree of a mapping file that was compiled without errors.

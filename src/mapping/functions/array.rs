@@ -1,5 +1,6 @@
 //! Functions over arrays, and JSON in texts.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, kind_of,
     not_convertible, parameter, plain, text, too_long, value, wrong_type,
@@ -13,6 +14,7 @@ use std::cmp::Ordering;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "first",
+        gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The first element; absent when there is none.",
@@ -21,6 +23,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "last",
+        gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The last element; absent when there is none.",
@@ -29,6 +32,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "count",
+        gives: Gives::By(transfer::items),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Integer,
         carries: false,
@@ -38,6 +42,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "join",
+        gives: Gives::By(transfer::join),
         parameters: &[parameter("array", Accepts::Array), parameter("separator", Accepts::Text)],
         doc: "The elements as one text; null elements are left out.",
         examples: &[
@@ -48,6 +53,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "sort-by",
+        gives: Gives::By(transfer::same_array),
         parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Literal)],
         returns: Returns::Array,
         doc: "The elements by a field: numbers, then texts, then those without; equal ones stay.",
@@ -59,6 +65,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "flatten",
+        gives: Gives::By(transfer::flatten),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements of the arrays inside an array, one level.",
@@ -67,6 +74,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "json",
+        gives: Gives::By(transfer::json),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Any,
         doc: "The value written as JSON in a text; numbers that would lose digits are refused.",
@@ -80,6 +88,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "to-json",
+        gives: Gives::By(transfer::to_json),
         parameters: &[parameter("value", Accepts::Any)],
         doc: "The value as JSON in a text, without white space.",
         examples: &[("json('{ \"a\": [1, true] }') | to-json", "\"{\\\"a\\\":[1,true]}\"")],

@@ -1,5 +1,6 @@
 //! Choice, code tables, refusal, numbers of people and municipalities.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Call, Function, Outcome, Returns, not_convertible, parameter, plain, text,
     value,
@@ -72,6 +73,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "my-number-valid",
+        gives: Gives::By(transfer::boolean),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Boolean,
         carries: false,
@@ -84,6 +86,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "municipality-5",
+        gives: Gives::By(transfer::municipality_5),
         parameters: &[parameter("code", Accepts::Text)],
         doc: "The first five digits of a 団体コード of six, whose check digit must be right.",
         examples: &[

@@ -1,6 +1,7 @@
 //! Functions over dates and times. Dates are texts `YYYY-MM-DD`; times are read with their offset
 //! and told in Japan's (UTC+9, no summer time).
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Returns, kind_of, not_convertible, parameter,
     plain, text, value,
@@ -12,6 +13,7 @@ use jiff::tz::{Offset, TimeZone};
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "date",
+        gives: Gives::By(transfer::date),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "The text as it is, refused unless it is a calendar date YYYY-MM-DD.",
         examples: &[
@@ -24,6 +26,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "compact-date",
+        gives: Gives::By(transfer::compact_date),
         parameters: &[parameter("date", Accepts::Text)],
         doc: "A date as YYYYMMDD.",
         examples: &[("compact-date(\"2026-06-01\")", "\"20260601\"")],
@@ -34,6 +37,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "from-compact-date",
+        gives: Gives::By(transfer::from_compact_date),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "A date from YYYYMMDD.",
         examples: &[
@@ -44,6 +48,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "wareki",
+        gives: Gives::By(transfer::wareki),
         parameters: &[parameter("date", Accepts::Text)],
         doc: "A date in the Japanese calendar, 令和8-06-01; dates before 明治6-01-01 are refused.",
         examples: &[
@@ -55,6 +60,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "from-wareki",
+        gives: Gives::By(transfer::from_wareki),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "A date from 令和8-06-01, 令和8年6月1日 (元年 too) or era code 5080601 (GYYMMDD).",
         examples: &[
@@ -68,6 +74,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "date-add-days",
+        gives: Gives::By(transfer::date_add_days),
         parameters: &[parameter("date", Accepts::Text), parameter("days", Accepts::Integer)],
         doc: "The date that many days later; earlier when negative.",
         examples: &[
@@ -78,6 +85,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "age",
+        gives: Gives::By(transfer::age),
         parameters: &[parameter("birth", Accepts::Text), parameter("at", Accepts::Text)],
         returns: Returns::Integer,
         doc: "Full years between two dates, as birthdays count them.",
@@ -90,6 +98,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "jst-date",
+        gives: Gives::By(transfer::jst_date),
         parameters: &[parameter("time", Accepts::Text)],
         doc: "The date in Japan of an RFC 3339 time.",
         examples: &[
@@ -100,6 +109,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "jst-compact-datetime",
+        gives: Gives::By(transfer::jst_compact_datetime),
         parameters: &[parameter("time", Accepts::Text)],
         doc: "An RFC 3339 time as YYYYMMDDHHMMSSmmm in Japan (17 digits; finer parts are dropped).",
         examples: &[(

@@ -4,6 +4,7 @@
 //! Every function is total over the kinds its parameters admit: it gives a value or fails with a
 //! code. No value flows through: absent, null and nil (`{"$nil": …}`) arguments never reach one.
 
+use crate::mapping::facts::Gives;
 use crate::model::Code;
 use crate::model::codes::mapping as codes;
 use serde_json::Value;
@@ -48,6 +49,8 @@ pub struct Function {
     pub doc: &'static str,
     /// Expressions with their result as JSON, `absent`, or the code they fail with.
     pub examples: &'static [(&'static str, &'static str)],
+    /// What it gives for what is known of its arguments, before any message came.
+    pub(crate) gives: Gives,
     pub(crate) call: Call,
 }
 
@@ -156,7 +159,8 @@ impl<'v> Arguments<'v, '_> {
     }
 
     fn integer(&self, index: usize) -> Result<i64, Box<Fail>> {
-        self.get(index).as_i64().ok_or_else(|| not_convertible("the number is too large"))
+        let number = self.get(index).as_number().and_then(whole);
+        number.ok_or_else(|| not_convertible("the number is too large"))
     }
 
     fn count(&self, index: usize) -> usize {
@@ -217,6 +221,41 @@ impl Growing {
     }
 }
 
+/// The function of that name over these values; `None` when it is not one over values, or one of
+/// them is not admitted.
+pub(crate) fn apply(name: &str, values: &[Value]) -> Option<Result<Option<Value>, Box<Fail>>> {
+    let function = find(name)?;
+    let Call::Plain(call) = function.call else { return None };
+    let admitted = |(index, value): (usize, &Value)| {
+        function.parameter(index).is_some_and(|parameter| parameter.kind.admits(value))
+    };
+    if !values.iter().enumerate().all(admitted) {
+        return None;
+    }
+    let (first, rest) = values.split_first()?;
+    let rest: Vec<Cow<'_, Value>> = rest.iter().map(Cow::Borrowed).collect();
+    let found = call(Arguments { first: Cow::Borrowed(first), rest: &rest });
+    Some(found.map(|value| value.map(Cow::into_owned)))
+}
+
+/// A number with its digits; a whole one in one way only, so that 2.0 is `2`.
+pub(crate) fn number_text(number: &serde_json::Number) -> Cow<'static, str> {
+    match whole(number) {
+        Some(whole) => whole.to_string().into(),
+        None => number.to_string().into(),
+    }
+}
+
+/// A whole number, however it is written, when binary floating point keeps it.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    number.as_i64().or_else(|| {
+        let value = number.as_f64().filter(|_| number.is_f64())?;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
+        (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
+    })
+}
+
 /// What a value is, in a word, with its length: safe to show.
 pub(crate) fn kind_of(value: &Value) -> String {
     match value {
@@ -245,7 +284,11 @@ impl Accepts {
             Accepts::Character => value.as_str().is_some_and(|text| text.chars().count() == 1),
             Accepts::TextOrNumber => value.is_string() || value.is_number(),
             Accepts::Scalar => value.is_string() || value.is_number() || value.is_boolean(),
-            Accepts::Integer => value.is_i64() || value.is_u64(),
+            Accepts::Integer => {
+                let small =
+                    |number: &serde_json::Number| number.is_u64() || whole(number).is_some();
+                value.as_number().is_some_and(small)
+            }
             Accepts::Count => value.as_u64().is_some_and(|n| n <= MAX_PAD),
             Accepts::Condition => value.is_boolean(),
             Accepts::Array => value.is_array(),
@@ -351,6 +394,7 @@ const fn plain(call: for<'v> fn(Arguments<'v, '_>) -> Outcome<'v>) -> Function {
         carries: true,
         doc: "",
         examples: &[],
+        gives: Gives::Unknown,
         call: Call::Plain(call),
     }
 }

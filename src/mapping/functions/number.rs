@@ -1,6 +1,7 @@
 //! Functions over numbers. Decimals are texts of digits from end to end; no float is involved.
 
 use crate::diagnostic::yaml;
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Returns, kind_of, not_convertible, parameter,
     plain, text, value,
@@ -10,6 +11,7 @@ use serde_json::Value;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "decimal",
+        gives: Gives::By(transfer::decimal),
         parameters: &[
             parameter("value", Accepts::TextOrNumber),
             parameter("places", Accepts::Count),
@@ -28,6 +30,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "integer",
+        gives: Gives::By(transfer::integer),
         parameters: &[parameter("value", Accepts::TextOrNumber)],
         returns: Returns::Integer,
         doc: "A whole number from digits with an optional minus sign.",
@@ -42,6 +45,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "number",
+        gives: Gives::By(transfer::number),
         parameters: &[parameter("value", Accepts::TextOrNumber)],
         returns: Returns::Number,
         doc: "A JSON number from a text, refused when it would lose a digit.",
@@ -55,6 +59,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "add",
+        gives: Gives::By(transfer::plus),
         parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
         returns: Returns::Integer,
         doc: "The sum of two whole numbers.",
@@ -63,6 +68,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "subtract",
+        gives: Gives::By(transfer::minus),
         parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
         returns: Returns::Integer,
         doc: "The first whole number less the second.",

@@ -1,5 +1,6 @@
 //! Functions over texts.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Function, Growing, Outcome, Returns, kana, kind_of, not_convertible,
     parameter, plain, text, value,
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "string",
+        gives: Gives::By(transfer::string),
         parameters: &[parameter("value", Accepts::Scalar)],
         doc: "The value as text: a number with its digits, true or false as those words.",
         examples: &[("string(12)", "\"12\""), ("string(true)", "\"true\""), ("string($)", "M303")],
@@ -17,6 +19,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "trim",
+        gives: Gives::By(transfer::trim),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Without white space (also full-width) at both ends.",
         examples: &[("trim(\"　a b \")", "\"a b\"")],
@@ -24,6 +27,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "upper",
+        gives: Gives::By(transfer::upper),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "In capital letters.",
         examples: &[("upper(\"abc-ｄ\")", "\"ABC-Ｄ\"")],
@@ -31,6 +35,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "lower",
+        gives: Gives::By(transfer::lower),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "In small letters.",
         examples: &[("lower(\"ABC\")", "\"abc\"")],
@@ -38,6 +43,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fullwidth",
+        gives: Gives::By(transfer::fullwidth),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "ASCII and half-width kana in their full-width forms (半角→全角); kanji untouched.",
         examples: &[
@@ -48,6 +54,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "halfwidth",
+        gives: Gives::By(transfer::halfwidth),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Full-width ASCII and katakana in their half-width forms (全角→半角).",
         examples: &[("halfwidth(\"ガッコウ　１\")", "\"ｶﾞｯｺｳ 1\"")],
@@ -55,6 +62,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "katakana",
+        gives: Gives::By(transfer::katakana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Hiragana and half-width kana as full-width katakana; the rest untouched.",
         examples: &[("katakana(\"わたしｶﾞ渡\")", "\"ワタシガ渡\"")],
@@ -62,6 +70,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "hiragana",
+        gives: Gives::By(transfer::hiragana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Katakana as hiragana; the rest untouched.",
         examples: &[("hiragana(\"ワタシー\")", "\"わたしー\"")],
@@ -69,6 +78,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "replace",
+        gives: Gives::By(transfer::replace),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("from", Accepts::NonEmpty),
@@ -80,6 +90,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "cut",
+        gives: Gives::By(transfer::cut),
         parameters: &[parameter("text", Accepts::Text), parameter("length", Accepts::Count)],
         doc: "The first characters; a character is never parted from its variation or voice mark.",
         examples: &[("cut(\"渡し船\", 2)", "\"渡し\""), ("cut(\"a\", 5)", "\"a\"")],
@@ -87,6 +98,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pad-left",
+        gives: Gives::By(transfer::pad_left),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("length", Accepts::Count),
@@ -101,6 +113,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pad-right",
+        gives: Gives::By(transfer::pad_right),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("length", Accepts::Count),
@@ -112,6 +125,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "concat",
+        gives: Gives::By(transfer::concat),
         parameters: &[parameter("value", Accepts::Scalar)],
         variadic: true,
         doc: "The values one after another; absent if one of them is.",
@@ -120,6 +134,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "split",
+        gives: Gives::By(transfer::split),
         parameters: &[parameter("text", Accepts::Text), parameter("separator", Accepts::NonEmpty)],
         returns: Returns::Array,
         doc: "The parts between separators; an empty text has no parts.",
@@ -131,6 +146,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "length",
+        gives: Gives::By(transfer::length),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Integer,
         carries: false,
@@ -140,6 +156,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "contains",
+        gives: Gives::By(transfer::contains),
         parameters: &[parameter("value", Accepts::ArrayOrText), parameter("part", Accepts::Scalar)],
         returns: Returns::Boolean,
         carries: false,
@@ -152,6 +169,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "starts-with",
+        gives: Gives::By(transfer::boolean),
         parameters: &[parameter("text", Accepts::Text), parameter("start", Accepts::Text)],
         returns: Returns::Boolean,
         carries: false,
@@ -161,6 +179,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "digits",
+        gives: Gives::By(transfer::digits),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "The text as it is, refused unless it has only the digits 0 to 9.",
         examples: &[
@@ -183,6 +202,7 @@ fn string<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
 pub(super) fn scalar_text(scalar: &Value) -> Cow<'_, str> {
     match scalar {
         Value::String(text) => Cow::Borrowed(text),
+        Value::Number(number) => super::number_text(number),
         other => Cow::Owned(other.to_string()),
     }
 }
