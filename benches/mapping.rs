@@ -28,6 +28,7 @@ use watashi::codec::{self, Codec, Limits};
 use watashi::config::definitions;
 use watashi::diagnostic::render;
 use watashi::mapping::Meta;
+use watashi::model::json::Tree;
 
 /// The routes measured: the repository's for this record, and that of the end-to-end benchmark.
 const REPOSITORY_ROUTES: [&str; 2] = ["vaccination-record-to-pmh", "vaccination-record-to-copy"];
@@ -120,15 +121,15 @@ impl Way {
         &operation.step.request.body.as_ref().expect("a body").codec
     }
 
-    fn decode(&self, body: &[u8]) -> Value {
-        codec::json::decode_strict(body, &self.limits).expect("a document")
+    fn read<'b>(&self, body: &'b [u8]) -> Tree<'b> {
+        codec::json::read_strict(body, &self.limits).expect("a document")
     }
 
     fn whole(&self, body: &[u8]) -> Vec<u8> {
         let mapping = &self.route.mapping;
-        let source = self.decode(body);
+        let source = self.read(body);
         mapping.from.validate(&source).expect("a valid source");
-        let target = mapping.run(&source, &self.meta).expect("a target");
+        let target = mapping.map(&source, &self.meta).expect("a target");
         mapping.to.validate(&target).expect("a valid target");
         self.codec().encode(&target).expect("bytes")
     }
@@ -144,14 +145,14 @@ impl Way {
     /// Microseconds per record of each part.
     fn parts(&self, bodies: &[Vec<u8>], records: usize) -> [f64; PARTS.len()] {
         let mapping = &self.route.mapping;
-        let sources: Vec<Value> = bodies.iter().map(|body| self.decode(body)).collect();
-        let run = |source| mapping.run(source, &self.meta).expect("a target");
-        let targets: Vec<Value> = sources.iter().map(run).collect();
+        let sources: Vec<Tree> = bodies.iter().map(|body| self.read(body)).collect();
+        let map = |source| mapping.map(source, &self.meta).expect("a target");
+        let targets: Vec<Tree> = sources.iter().map(map).collect();
         let at = |index: usize| index % bodies.len();
         [
-            time(records, |index| black_box(self.decode(&bodies[at(index)]))),
+            time(records, |index| self.read(&bodies[at(index)])),
             time(records, |index| mapping.from.validate(&sources[at(index)])),
-            time(records, |index| mapping.run(&sources[at(index)], &self.meta)),
+            time(records, |index| mapping.map(&sources[at(index)], &self.meta)),
             time(records, |index| mapping.to.validate(&targets[at(index)])),
             time(records, |index| self.codec().encode(&targets[at(index)])),
         ]

@@ -13,6 +13,7 @@
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::plan::{At, Op, Plan};
 use crate::model::Code;
+use crate::model::json::{Node, Tree};
 use crate::schema::{Schema, Schemas, Shape};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
@@ -33,6 +34,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod values;
 pub mod words;
 
 use cases::inverse::Inverse;
@@ -151,9 +153,19 @@ impl Mapping {
         })
     }
 
-    /// Maps a document. The members of the result stand in the order of the target schema.
+    /// Maps a document. The members of the result stand in the order of the target schema; its
+    /// texts are borrowed wherever no function changed them.
+    pub fn map<'v>(
+        &'v self,
+        document: impl Into<Node<'v>>,
+        meta: &'v Meta,
+    ) -> Result<Tree<'v>, Rejection> {
+        run::run(&self.plan, document.into(), meta)
+    }
+
+    /// Maps a document to a value of its own.
     pub fn run(&self, document: &Value, meta: &Meta) -> Result<Value, Rejection> {
-        run::run(&self.plan, document, meta)
+        self.map(document, meta).map(Tree::into_value)
     }
 
     /// Maps a document and tells what each rule did, without values.
@@ -162,7 +174,7 @@ impl Mapping {
         document: &Value,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-        run::explain(&self.plan, document, meta, false)
+        run::explain(&self.plan, document.into(), meta, false)
     }
 
     /// The same with the values behind their kinds: for synthetic documents only.
@@ -171,7 +183,7 @@ impl Mapping {
         document: &Value,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-        run::explain(&self.plan, document, meta, true)
+        run::explain(&self.plan, document.into(), meta, true)
     }
 
     /// The same, and which branches it went.
@@ -180,7 +192,7 @@ impl Mapping {
         document: &Value,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Vec<plan::Taken>, Result<Value, Rejection>) {
-        run::watch(&self.plan, document, meta)
+        run::watch(&self.plan, document.into(), meta)
     }
 
     /// The mapping that is declared to undo this one.
@@ -237,7 +249,7 @@ impl Predicate {
     }
 
     /// Whether it holds; absent or failed is no.
-    pub fn test(&self, document: &Value) -> bool {
-        run::test(&self.op, document)
+    pub fn test<'v>(&self, document: impl Into<Node<'v>>) -> bool {
+        run::test(&self.op, document.into())
     }
 }

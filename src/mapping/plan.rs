@@ -1,6 +1,6 @@
 //! Plan: a checked mapping, flat enough to run without looking anything up by name.
 
-use crate::mapping::functions::Function;
+use crate::mapping::functions::{Function, Select};
 use crate::mapping::path::Step;
 use crate::mapping::syntax::Operator;
 use crate::mapping::tables::Table;
@@ -60,7 +60,19 @@ pub(crate) enum Op {
     Code {
         key: Box<Op>,
         table: Arc<Table>,
+        /// The day whose entry is wanted, from `code-at`.
+        date: Option<Box<Op>>,
         default: Option<Box<Op>>,
+        at: At,
+    },
+    /// Absent instead of a failure.
+    Try(Box<Op>),
+    /// The elements of an array that satisfy a condition about one of them.
+    Select {
+        how: Select,
+        array: Box<Op>,
+        condition: Box<Op>,
+        /// Where the condition begins.
         at: At,
     },
 }
@@ -81,7 +93,13 @@ impl Op {
             }
             Op::Default(parts) => parts.iter().for_each(visit),
             Op::And(parts) | Op::Or(parts) => parts.iter().for_each(|(part, _)| visit(part)),
-            Op::Not(part, _) | Op::Present(part) | Op::In { item: part, .. } => visit(part),
+            Op::Not(part, _) | Op::Present(part) | Op::In { item: part, .. } | Op::Try(part) => {
+                visit(part);
+            }
+            Op::Select { array, condition, .. } => {
+                visit(array);
+                visit(condition);
+            }
             Op::Compare { left, right, .. } => {
                 visit(left);
                 visit(right);
@@ -91,8 +109,9 @@ impl Op {
                 visit(then);
                 visit(otherwise);
             }
-            Op::Code { key, default, .. } => {
+            Op::Code { key, date, default, .. } => {
                 visit(key);
+                date.iter().for_each(|date| visit(date));
                 default.iter().for_each(|default| visit(default));
             }
         }

@@ -29,6 +29,7 @@ pub(crate) use violation::kind_of;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::codes::document;
+use crate::model::json::Node;
 use file::File;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ pub struct Schema {
     title: String,
     resolved: Value,
     shape: Shape,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
     digest: String,
     file: File,
 }
@@ -77,16 +78,17 @@ impl Schema {
     ///
     /// # Errors
     /// The violations, when there are any.
-    pub fn validate(&self, document: &Value) -> Result<(), Vec<Violation>> {
-        if self.validator.is_valid(document) {
+    pub fn validate<'v>(&self, document: impl Into<Node<'v>>) -> Result<(), Vec<Violation>> {
+        let node = document.into();
+        if self.validator.is_valid(node) {
             return Ok(());
         }
-        Err(violation::collect(self.validator.iter_errors(document), &self.shape))
+        Err(violation::collect(self.validator.iter_errors(node), &self.shape))
     }
 
     /// Whether a document is valid, without telling why not.
-    pub fn is_valid(&self, document: &Value) -> bool {
-        self.validator.is_valid(document)
+    pub fn is_valid<'v>(&self, document: impl Into<Node<'v>>) -> bool {
+        self.validator.is_valid(document.into())
     }
 
     /// SHA-256 over this file and every file it refers to, in hexadecimal.
@@ -194,7 +196,7 @@ fn read(files: &[Arc<SourceFile>], found: &mut Vec<Diagnostic>) -> BTreeMap<Stri
 /// What `compile` makes of a file, before the file itself can be moved in.
 struct Parts {
     resolved: Value,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
     digest: String,
 }
 

@@ -98,7 +98,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     let wanted = wanted(&files, &names)?;
     // Only what the mappings need is built: a broken adapter elsewhere does not stand in the way.
     let schemas = Schemas::load(&part(&files, "schemas/", ".schema.json"), &mut diagnostics);
-    let tables = Tables::load(&part(&files, "mappings/tables/", ".yaml"), &mut diagnostics);
+    let tables = Tables::load(&part(&files, "mappings/tables/", ""), &mut diagnostics);
     let definitions = Definitions { files, schemas, tables };
     let mut tested = test(&definitions, &wanted, &mut diagnostics);
     if arguments.update {

@@ -40,7 +40,7 @@ pub(super) fn all(folder: &Path, tested: &[Tested]) -> Result<usize, Trouble> {
 /// The file's text with the present result.
 fn text(case: &Case, mapping: &Mapping) -> Result<String, String> {
     let input = case.document(mapping)?;
-    if !mapping.from.is_valid(&input) {
+    if !mapping.from.is_valid(input.as_ref()) {
         return Err("the input is not valid under the source schema".to_owned());
     }
     let result = match mapping.run(&input, &case.meta) {

@@ -115,7 +115,9 @@ impl Coverage {
                 self.fork(op, leaf, &parts);
             }
             Op::If { .. } => self.fork(op, leaf, &[Arm::Then, Arm::Otherwise]),
-            Op::Code { default: Some(_), .. } => self.fork(op, leaf, &[Arm::Entry, Arm::NoEntry]),
+            Op::Code { key, default: Some(_), .. } => {
+                self.fork(key, leaf, &[Arm::Entry, Arm::NoEntry]);
+            }
             _ => {}
         }
         op.parts(&mut |part| self.op(part, leaf));

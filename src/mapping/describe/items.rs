@@ -131,7 +131,7 @@ fn length(shape: &Shape) -> Option<String> {
     if let Some(width) = width.and_then(Value::as_u64) {
         return Some(width.to_string());
     }
-    if let Some(pattern) = &shape.pattern
+    if let Some(pattern) = shape.bounds.patterns.first()
         && let Some(counted) = counted(pattern)
     {
         return Some(counted);

@@ -2,8 +2,8 @@
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
-    Accepts, Arguments, Call, Function, Outcome, Returns, not_convertible, parameter, plain, text,
-    value,
+    Accepts, Arguments, Call, Function, Lookup, Outcome, Returns, not_convertible, parameter,
+    plain, text, value,
 };
 use crate::model::check_digit;
 use serde_json::Number;
@@ -67,8 +67,72 @@ pub(super) static FUNCTIONS: &[Function] = &[
         optional: 1,
         returns: Returns::Any,
         doc: "The table's entry for the value; without one the default, else a failure.",
-        examples: &[],
-        call: Call::Code,
+        examples: &[
+            ("code(\"male\", sex)", "\"1\""),
+            ("code(\"x\", sex, \"9\")", "\"9\""),
+            ("code(\"x\", sex)", "M302"),
+        ],
+        call: Call::Code(Lookup::Forward),
+        ..plain(never)
+    },
+    Function {
+        name: "code-at",
+        parameters: &[
+            parameter("value", Accepts::Scalar),
+            parameter("table", Accepts::Table),
+            parameter("date", Accepts::Text),
+            parameter("default", Accepts::Any),
+        ],
+        optional: 1,
+        returns: Returns::Any,
+        doc: "The table's entry for the value that is valid on a date; without one the default, else a failure.",
+        examples: &[
+            ("code-at(\"a\", fee, \"2024-03-31\")", "\"500\""),
+            ("code-at(\"a\", fee, \"2024-04-01\")", "\"600\""),
+            ("code-at(\"b\", fee, \"2024-04-01\", \"0\")", "\"0\""),
+            ("code-at(\"a\", fee, \"2024-02-30\")", "M304"),
+        ],
+        call: Call::Code(Lookup::At),
+        ..plain(never)
+    },
+    Function {
+        name: "code-of",
+        parameters: &[
+            parameter("entry", Accepts::Scalar),
+            parameter("table", Accepts::Table),
+            parameter("default", Accepts::Any),
+        ],
+        optional: 1,
+        returns: Returns::Any,
+        doc: "The value whose entry this is: the table read backwards, where no entry stands twice.",
+        examples: &[
+            ("code-of(\"1\", sex)", "\"male\""),
+            ("code-of(\"9\", sex, \"unknown\")", "\"unknown\""),
+            ("code-of(\"9\", sex)", "M302"),
+        ],
+        call: Call::Code(Lookup::Reverse),
+        ..plain(never)
+    },
+    Function {
+        name: "has-code",
+        parameters: &[parameter("value", Accepts::Scalar), parameter("table", Accepts::Table)],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether the table has an entry for the value.",
+        examples: &[("has-code(\"male\", sex)", "true"), ("has-code(\"x\", sex)", "false")],
+        ..plain(has_code)
+    },
+    Function {
+        name: "try",
+        parameters: &[parameter("value", Accepts::Any)],
+        returns: Returns::Any,
+        doc: "The value, or absent where a function in it fails; `reject` is not held up.",
+        examples: &[
+            ("try(date(\"2026-02-30\")) ?? \"none\"", "\"none\""),
+            ("try(date(\"2026-02-28\"))", "\"2026-02-28\""),
+            ("try(reject(\"NO_DATE\", \"the record has no date\"))", "M301"),
+        ],
+        call: Call::Try,
         ..plain(never)
     },
     Function {
@@ -98,8 +162,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 /// Stands where the runner evaluates by itself.
-fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
+pub(super) fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
     Ok(None)
+}
+
+fn has_code<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let key = crate::mapping::tables::key(arguments.get(0));
+    value(key.is_some_and(|key| arguments.get(1).get(key.as_ref()).is_some()))
 }
 
 fn municipality_5<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
