@@ -7,9 +7,11 @@
 )]
 
 mod architecture;
+mod authors;
 mod characters;
 mod commands;
 mod examples;
 mod fixture;
+mod pages;
 mod registers;
 mod tutorial;

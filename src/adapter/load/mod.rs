@@ -16,6 +16,8 @@ mod characters;
 mod field;
 mod operation;
 mod route;
+#[cfg(test)]
+mod soap_by_files;
 mod step;
 
 /// What an adapter file may refer to.
