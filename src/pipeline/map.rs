@@ -4,6 +4,7 @@ use crate::adapter::characters::Report;
 use crate::adapter::{Destination, Route};
 use crate::mapping::{Mapping, Meta, Rejection};
 use crate::model::codes::message as codes;
+use crate::model::json::{self, Node, Tree};
 use crate::model::{Class, Code, Failure, Stage};
 use crate::store::Claimed;
 use crate::telemetry::names;
@@ -26,17 +27,23 @@ pub struct Mapped {
 ///
 /// # Errors
 /// `G301`–`G305`, `G307`; nothing has been sent.
-pub fn map(claimed: &Claimed, route: &Route, document: &Value) -> Result<Mapped, Failure> {
-    let (output, characters) = shape(claimed, route, document)?;
+pub fn map<'v>(
+    claimed: &Claimed,
+    route: &Route,
+    document: impl Into<Node<'v>>,
+) -> Result<Mapped, Failure> {
+    let document = document.into();
+    let meta = meta(claimed);
+    let (output, characters) = shape(route, document, &meta)?;
     if let Some(permit) = &route.permit
-        && !permit.allows(&output)
+        && !permit.allows((&output).into())
     {
         return Err(failure(&codes::NOT_PERMITTED, format!("list `{}`", permit.list)));
     }
     let not_disclosed = route
         .record
         .as_ref()
-        .and_then(|rule| rule.not_disclosed.as_ref()?.find(document)?.as_bool())
+        .and_then(|rule| rule.not_disclosed.as_ref()?.node(document)?.as_bool())
         .unwrap_or(false);
     if characters.count() > 0 {
         tracing::warn!(
@@ -47,26 +54,31 @@ pub fn map(claimed: &Claimed, route: &Route, document: &Value) -> Result<Mapped,
             "characters that the counterpart does not know were replaced as the route says"
         );
     }
-    let (body, content_type) = encode(route, &output)?;
+    let (body, content_type) = encode(route, (&output).into())?;
     Ok(Mapped { body, content_type, not_disclosed, characters })
 }
 
 /// The mapped document itself, within the route's repertoire and valid under the counterpart's
 /// schema: a substitute may be longer than what it stands for.
-fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<(Value, Report), Failure> {
+fn shape<'v>(
+    route: &'v Route,
+    document: Node<'v>,
+    meta: &'v Meta,
+) -> Result<(Tree<'v>, Report), Failure> {
     let mapping = &route.mapping;
-    let mut output = apply(mapping, document, &meta(claimed))?;
-    let report = match &route.characters {
-        Some(policy) => policy.apply(&mut output, mapping.to.shape()),
-        None => Ok(Report::default()),
+    let output = apply(mapping, document, meta)?;
+    let Some(policy) = &route.characters else {
+        return Ok((valid(mapping, output)?, Report::default()));
     };
+    let mut output = output.into_value();
+    let report = policy.apply(&mut output, mapping.to.shape());
     let seen = report.as_ref().unwrap_or_else(|report| report);
     for (result, count) in seen.by_result().filter(|(_, count)| *count > 0) {
         metrics::counter!(names::CHARACTERS, "route" => route.name.clone(), "result" => result)
             .increment(count as u64);
     }
     match report {
-        Ok(report) => Ok((valid(mapping, output)?, report)),
+        Ok(report) => Ok((valid(mapping, output.into())?, report)),
         Err(report) => Err(failure(&codes::CHARACTER_REFUSED, report.to_string())),
     }
 }
@@ -76,14 +88,18 @@ fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<(Value, R
 /// # Errors
 /// `G301`, `G302`, `G303`.
 pub fn run(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
-    valid(mapping, apply(mapping, document, meta)?)
+    valid(mapping, apply(mapping, document.into(), meta)?).map(Tree::into_value)
 }
 
-fn apply(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
-    mapping.run(document, meta).map_err(|rejection| rejected(mapping, &rejection))
+fn apply<'v>(
+    mapping: &'v Mapping,
+    document: Node<'v>,
+    meta: &'v Meta,
+) -> Result<Tree<'v>, Failure> {
+    mapping.map(document, meta).map_err(|rejection| rejected(mapping, &rejection))
 }
 
-fn valid(mapping: &Mapping, output: Value) -> Result<Value, Failure> {
+fn valid<'v>(mapping: &Mapping, output: Tree<'v>) -> Result<Tree<'v>, Failure> {
     match mapping.to.validate(&output) {
         Ok(()) => Ok(output),
         Err(violations) => {
@@ -123,7 +139,7 @@ fn rejected(mapping: &Mapping, rejection: &Rejection) -> Failure {
     }
 }
 
-fn encode(route: &Route, output: &Value) -> Result<(Vec<u8>, String), Failure> {
+fn encode(route: &Route, output: Node<'_>) -> Result<(Vec<u8>, String), Failure> {
     match &route.destination {
         Destination::Operation(operation) => match &operation.step.request.body {
             Some(plan) => {
@@ -136,8 +152,10 @@ fn encode(route: &Route, output: &Value) -> Result<(Vec<u8>, String), Failure> {
             None => Ok((Vec::new(), String::new())),
         },
         Destination::Publish(_) => {
-            let body = serde_json::to_vec(output)
-                .map_err(|_| failure(&codes::OUTPUT_NOT_ENCODABLE, "not JSON"))?;
+            let mut body = Vec::new();
+            if json::write(output, &mut body) {
+                return Err(failure(&codes::OUTPUT_NOT_ENCODABLE, "NUL in a text"));
+            }
             Ok((body, "application/json".to_owned()))
         }
     }
