@@ -133,9 +133,8 @@ impl Codec {
                 table::Table::fixed(shape, &mut problems).map(Box::new).map(Plan::Table)
             }
         };
-        let found = problems.diagnostics;
-        let sound = found.is_empty();
-        diagnostics.extend(found);
+        let sound = problems.is_sound();
+        diagnostics.extend(problems.diagnostics);
         plan.filter(|_| sound).map(|plan| Codec { format, plan })
     }
 

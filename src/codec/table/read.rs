@@ -36,12 +36,11 @@ impl Table {
         let mut cells = Cells::default();
         let (mut row, mut fields, mut records) = (0, 0, Vec::new());
         loop {
-            let length = match self.step(rest, true, &mut cells) {
-                Ok(Step::Record(length, Ok(()))) => length,
-                Ok(Step::Record(_, Err(wrong))) => return Err(wrong.at(row + 1)),
-                Ok(Step::More | Step::End) if broken => return Err(undecodable(row + 1, 1)),
-                Ok(Step::More | Step::End) => break,
-                Err(_) if broken => return Err(undecodable(row + 1, cells.count.max(1))),
+            // Before broken bytes nothing is the last thing: what is not whole is undecodable.
+            let (length, fits) = match self.step(rest, !broken, &mut cells) {
+                Ok(Step::Record(length, fits)) => (length, fits),
+                Ok(Step::More) => return Err(undecodable(row + 1, cells.count.max(1))),
+                Ok(Step::End) => break,
                 Err(wrong) => return Err(wrong.at(row + 1)),
             };
             row += 1;
@@ -51,12 +50,13 @@ impl Table {
                 self.check_header(record, &cells)?;
                 continue;
             }
+            self.check_split(row)?;
+            fits.map_err(|wrong| wrong.at(row))?;
             fields += cells.count;
             if fields > limits.max_nodes {
                 let detail = format!("more than {} fields", limits.max_nodes);
                 return Err(Fault::new(&document::TOO_MANY_NODES, row, 0, detail));
             }
-            self.check_split(row)?;
             let record = self.record(record, &cells, limits.max_string);
             records.push(record.map_err(|wrong| wrong.at(row))?);
         }
@@ -240,6 +240,9 @@ pub struct Records<'c, R> {
     state: State,
 }
 
+/// Length of the record at the beginning of the window, and what is wrong with it.
+type Found = (usize, Result<(), Wrong>);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Begin,
@@ -297,7 +300,7 @@ impl<R: Read> Records<'_, R> {
     }
 
     /// Makes the window begin with the next record, and tells its length.
-    fn advance(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
+    fn advance(&mut self) -> Result<Option<Found>, Fault> {
         self.window.pass(std::mem::take(&mut self.passed));
         if self.state == State::Over {
             return Ok(None);
@@ -332,33 +335,28 @@ impl<R: Read> Records<'_, R> {
         Ok(())
     }
 
-    fn step(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
+    fn step(&mut self) -> Result<Option<Found>, Fault> {
         let row = self.row + 1;
         loop {
             let end = self.window.end();
             let rest = self.window.rest();
-            match self.table.step(rest, end != End::Open, &mut self.cells) {
+            match self.table.step(rest, end == End::Whole, &mut self.cells) {
                 Ok(Step::Record(length, fits)) => return Ok(Some((length, fits))),
-                Ok(Step::More) if end == End::Open => {
-                    if rest.len() > self.limits.max_bytes {
-                        let detail = format!("more than {} bytes", self.limits.max_bytes);
-                        return Err(Fault::new(&document::TOO_LARGE, row, 0, detail));
-                    }
-                    self.window.more();
+                Ok(Step::End) => return Ok(None),
+                Err(wrong) => return Err(wrong.at(row)),
+                Ok(Step::More) => {}
+            }
+            match end {
+                End::Open if rest.len() > self.limits.max_bytes => {
+                    let detail = format!("more than {} bytes", self.limits.max_bytes);
+                    return Err(Fault::new(&document::TOO_LARGE, row, 0, detail));
                 }
-                Err(wrong) if end == End::Open => return Err(wrong.at(row)),
-                outcome => {
-                    return match (end, outcome) {
-                        (End::Lost, _) => {
-                            let detail = "reading stopped with an error";
-                            Err(Fault::new(&document::INPUT_LOST, row, 0, detail))
-                        }
-                        (End::Broken, Ok(_)) => Err(undecodable(row, 1)),
-                        (End::Broken, Err(_)) => Err(undecodable(row, self.cells.count.max(1))),
-                        (_, Err(wrong)) => Err(wrong.at(row)),
-                        (_, Ok(_)) => Ok(None),
-                    };
+                End::Open => self.window.more(),
+                End::Lost => {
+                    let detail = "reading stopped with an error";
+                    return Err(Fault::new(&document::INPUT_LOST, row, 0, detail));
                 }
+                End::Broken | End::Whole => return Err(undecodable(row, self.cells.count.max(1))),
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
+use crate::mapping::cases::inverse::Inverse;
 use crate::mapping::compile::expression::Context;
 use crate::mapping::compile::rules::{Rules, Target};
 use crate::mapping::compile::source::Source;
@@ -30,6 +31,7 @@ pub(crate) struct Compiled {
     pub to: Arc<Schema>,
     pub plan: Plan,
     pub items: Vec<String>,
+    pub inverse: Option<Inverse>,
 }
 
 /// Compiles a mapping file. `None` only if an error was reported.
@@ -53,6 +55,7 @@ pub(crate) fn compile(
     let from = schema(&mut reader, &root, "from", schemas);
     let to = schema(&mut reader, &root, "to", schemas);
     let local = local_tables(&mut reader, &root, shared);
+    let inverse = root.get("inverse").and_then(|node| Inverse::read(&mut reader, node));
     reader.required(&root, "a mapping", "rules");
     let views = (view_of(from.as_ref()), view_of(to.as_ref()));
     let (plan, mut items) = rules(&root, file, views, (local, shared), diagnostics);
@@ -62,7 +65,7 @@ pub(crate) fn compile(
     if failed {
         return None;
     }
-    Some(Compiled { name: name?, from: from?, to: to?, plan, items })
+    Some(Compiled { name: name?, from: from?, to: to?, plan, items, inverse })
 }
 
 fn view_of(schema: Option<&Arc<Schema>>) -> View<'_> {

@@ -7,10 +7,16 @@ use crate::mapping::Mapping;
 use crate::mapping::compile::KEYWORDS;
 use crate::mapping::path::Step;
 use crate::mapping::syntax::{Expression, Kind, PathText, Root, parse, steps_text};
-use crate::mapping::words::{Language, words};
+use crate::mapping::words::{Language, condition, words};
 use crate::schema::{Class, Shape};
 use serde_json::Value;
 use std::sync::Arc;
+
+/// Functions whose second argument names a code table.
+const TABLED: [&str; 5] = ["code", "code-at", "code-of", "has-code", "replace-table"];
+
+/// Functions whose second argument is a condition on the elements of the first.
+const SELECTING: [&str; 4] = ["filter", "find", "any", "all"];
 
 /// A place in the source: its path and what the schema says of it.
 #[derive(Clone)]
@@ -114,10 +120,19 @@ impl<'s> Found<'s> {
             target.push_str("[]");
         }
         if let Some(when) = node.get("when").and_then(|when| self.expression(when)) {
-            let said = self.said(&when, &around);
-            around.conditions.push(said);
+            let said = condition(&when, self.language, &|path| self.called(path, &around));
             let sources = self.sources(&when, &around);
-            merge(&mut around.sources, sources);
+            match self.rules.last_mut().filter(|_| node.get("each").is_some()) {
+                // The list says which elements it keeps.
+                Some((_, list)) => {
+                    list.conditions.push(said);
+                    merge(&mut list.sources, sources);
+                }
+                None => {
+                    around.conditions.push(said);
+                    merge(&mut around.sources, sources);
+                }
+            }
         }
         match (node.get("value"), node.get("rules")) {
             (Some(value), _) => self.leaf(value, &target, &around),
@@ -127,6 +142,9 @@ impl<'s> Found<'s> {
                     let sources = around.sources.clone();
                     let ruled = Ruled { words, sources, ..self.ruled(rules, &around) };
                     self.rules.push((target.clone(), Ruled { text: String::new(), ..ruled }));
+                    // Said of the group, it need not be said of every item in it.
+                    around.conditions.clear();
+                    around.sources.clear();
                 }
                 self.members(rules, &target, &around);
             }
@@ -136,7 +154,12 @@ impl<'s> Found<'s> {
 
     fn leaf(&mut self, node: &Node, target: &str, around: &Around<'s>) {
         let Some(expression) = self.expression(node) else { return };
-        let words = self.said(&expression, around);
+        let words = match (&expression.kind, self.said(&expression, around)) {
+            (Kind::Literal(_), said) => {
+                self.language.pick("固定値 ", "constant ").to_owned() + &said
+            }
+            (_, said) => said,
+        };
         let mut sources = self.sources(&expression, around);
         merge(&mut sources, around.sources.clone());
         let ruled = Ruled { words, sources, ..self.ruled(node, around) };
@@ -178,7 +201,7 @@ impl<'s> Found<'s> {
 
     fn tables(&mut self, expression: &Expression) {
         if let Kind::Call { name, arguments, .. } = &expression.kind
-            && name == "code"
+            && TABLED.contains(&name.as_str())
             && let Some(Kind::Path(table)) = arguments.get(1).map(|argument| &argument.kind)
             && !self.used_tables.contains(&table.text())
         {
@@ -270,6 +293,15 @@ impl<'s> Found<'s> {
             merge(into, vec![SourceItem { path, title, class }]);
             return;
         }
+        if let Kind::Call { name, arguments, .. } = &expression.kind
+            && SELECTING.contains(&name.as_str())
+            && let [list, condition] = arguments.as_slice()
+        {
+            self.collect(list, around, into);
+            let here = self.element(list, around);
+            self.collect(condition, &Around { here, ..around.clone() }, into);
+            return;
+        }
         for part in parts(expression) {
             self.collect(part, around, into);
         }
@@ -280,7 +312,7 @@ impl<'s> Found<'s> {
 fn parts(expression: &Expression) -> Vec<&Expression> {
     match &expression.kind {
         Kind::Literal(_) | Kind::Path(_) => Vec::new(),
-        Kind::Call { name, arguments, .. } if name == "code" => {
+        Kind::Call { name, arguments, .. } if TABLED.contains(&name.as_str()) => {
             arguments.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, one)| one).collect()
         }
         Kind::Call { arguments: many, .. }
@@ -302,7 +334,7 @@ fn strictest(shape: &Shape) -> Class {
 
 /// A title without the remarks behind it.
 fn short(title: &str) -> &str {
-    let end = [": ", " = ", ", ", " ("].iter().filter_map(|sign| title.find(sign)).min();
+    let end = [": ", " = ", ", ", "; ", " ("].iter().filter_map(|sign| title.find(sign)).min();
     title.get(..end.unwrap_or(title.len())).unwrap_or(title)
 }
 
