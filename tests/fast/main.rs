@@ -8,7 +8,11 @@
 
 mod architecture;
 mod commands;
+#[path = "../support/copy.rs"]
+mod copy;
 mod examples;
 mod fixture;
+mod operating;
 mod registers;
+mod testing;
 mod tutorial;

@@ -1,5 +1,6 @@
 //! The tutorial does what it says: its three files, its commands, what they print.
 
+use crate::copy::copy;
 use crate::fixture::{Folder, Ran};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,19 +52,6 @@ fn shown(blocks: &[Block], command: &str) -> String {
         .skip(1);
     let found = below.find(|block| block.kind == "text");
     found.unwrap_or_else(|| panic!("{PAGE} shows nothing for `{command}`")).text.clone()
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// The repository's definitions with the tutorial's files beside them.
