@@ -133,9 +133,8 @@ impl Codec {
                 table::Table::fixed(shape, &mut problems).map(Box::new).map(Plan::Table)
             }
         };
-        let found = problems.diagnostics;
-        let sound = found.is_empty();
-        diagnostics.extend(found);
+        let sound = problems.is_sound();
+        diagnostics.extend(problems.diagnostics);
         plan.filter(|_| sound).map(|plan| Codec { format, plan })
     }
 
@@ -156,12 +155,12 @@ impl Codec {
     ///
     /// # Errors
     /// Anything that is not exactly the layout.
-    pub fn read<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
+    pub fn read<'a>(&'a self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
         match &self.plan {
             Plan::Json(shape, _) => json::read(bytes, limits, shape),
             Plan::Xml(xml) => xml.decode(bytes, limits).map(Tree::from),
             Plan::Soap(soap) => soap.decode(bytes, limits).map(Tree::from),
-            Plan::Table(table) => table.decode(bytes, limits).map(Tree::from),
+            Plan::Table(table) => table.read(bytes, limits),
         }
     }
 
@@ -174,10 +173,10 @@ impl Codec {
         match &self.plan {
             Plan::Json(shape, Order::Document) => json::encode(node, shape),
             Plan::Json(shape, Order::Schema) => {
-                let ordered = json::in_schema_order(node.to_cow().into_owned(), shape);
+                let ordered = json::in_schema_order(node.to_value(), shape);
                 json::encode((&ordered).into(), shape)
             }
-            Plan::Xml(xml) => xml.encode(&node.to_cow()),
+            Plan::Xml(xml) => xml.encode(node),
             Plan::Soap(soap) => soap.encode(&node.to_cow()),
             Plan::Table(table) => table.encode(&node.to_cow()),
         }

@@ -7,12 +7,14 @@
 )]
 
 mod architecture;
+mod authors;
 mod commands;
 #[path = "../support/copy.rs"]
 mod copy;
 mod examples;
 mod fixture;
 mod operating;
+mod pages;
 mod registers;
 mod testing;
 mod tutorial;

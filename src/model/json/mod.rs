@@ -14,5 +14,5 @@ mod write;
 pub use limits::{DecodeError, Limits, Segment, position, too_large, utf8};
 pub use reader::{ReadError, read, read_tree, read_with_spans};
 pub use spans::{Spans, escape};
-pub use tree::{Elements, ElementsIter, Fields, FieldsIter, Kind, Members, Node, Tree};
+pub use tree::{Elements, ElementsIter, Fields, FieldsIter, InTurn, Kind, Members, Node, Tree};
 pub use write::write;

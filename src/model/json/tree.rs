@@ -375,6 +375,11 @@ impl<'v> Fields<'v> {
         }
     }
 
+    /// For asking after members that mostly stand in the order in which they are asked for.
+    pub fn in_turn(self) -> InTurn<'v> {
+        InTurn { fields: self, next: self.iter() }
+    }
+
     /// All of them, in order.
     pub fn iter(self) -> FieldsIter<'v> {
         FieldsIter(match self {
@@ -427,5 +432,26 @@ impl<'v> Iterator for FieldsIter<'v> {
                 members.next().map(|member| (member.name.as_ref(), Node::Tree(&member.tree)))
             }
         }
+    }
+}
+
+/// Finds members by name, at once where they stand in the order of the questions.
+#[derive(Clone, Debug)]
+pub struct InTurn<'v> {
+    fields: Fields<'v>,
+    next: FieldsIter<'v>,
+}
+
+impl<'v> InTurn<'v> {
+    /// The member of that name.
+    pub fn get(&mut self, name: &str) -> Option<Node<'v>> {
+        let mut next = self.next.clone();
+        if let Some((found, node)) = next.next()
+            && found == name
+        {
+            self.next = next;
+            return Some(node);
+        }
+        self.fields.get(name)
     }
 }
