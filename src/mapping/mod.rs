@@ -169,18 +169,18 @@ impl Mapping {
     }
 
     /// Maps a document and tells what each rule did, without values.
-    pub fn explain(
+    pub fn explain<'v>(
         &self,
-        document: &Value,
+        document: impl Into<Node<'v>>,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
         run::explain(&self.plan, document.into(), meta, false)
     }
 
     /// The same with the values behind their kinds: for synthetic documents only.
-    pub fn explain_with_values(
+    pub fn explain_with_values<'v>(
         &self,
-        document: &Value,
+        document: impl Into<Node<'v>>,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
         run::explain(&self.plan, document.into(), meta, true)
