@@ -8,6 +8,7 @@
 
 mod architecture;
 mod authors;
+mod characters;
 mod commands;
 #[path = "../support/copy.rs"]
 mod copy;
