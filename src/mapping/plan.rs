@@ -4,6 +4,7 @@ use crate::mapping::functions::Function;
 use crate::mapping::path::Step;
 use crate::mapping::syntax::Operator;
 use crate::mapping::tables::Table;
+use regex_automata::meta::Regex;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -52,6 +53,14 @@ pub(crate) enum Op {
         at: At,
     },
     Present(Box<Op>),
+    /// The first, or the second where the first fails (but for `reject` and limits).
+    Otherwise(Box<Op>, Box<Op>),
+    /// The text as it is, if the pattern is found in it.
+    Matching {
+        value: Box<Op>,
+        pattern: Box<Regex>,
+        at: At,
+    },
     Reject {
         code: String,
         text: String,
@@ -147,6 +156,65 @@ impl Rule {
             Rule::Value(leaf) => into.push(leaf),
             Rule::Object(fields) => fields.iter().for_each(|field| field.rule.leaves(into)),
             Rule::Scoped(scoped) => scoped.body.leaves(into),
+        }
+    }
+}
+
+impl Plan {
+    /// Every code table some operation looks up, each once, by name.
+    pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
+        let mut tables = Vec::new();
+        self.root.tables(&mut tables);
+        tables.sort_by(|left, right| left.name.cmp(&right.name));
+        tables.dedup_by(|left, right| Arc::ptr_eq(left, right));
+        tables
+    }
+}
+
+impl Rule {
+    fn tables(&self, into: &mut Vec<Arc<Table>>) {
+        match self {
+            Rule::Value(leaf) => leaf.op.tables(into),
+            Rule::Object(fields) => fields.iter().for_each(|field| field.rule.tables(into)),
+            Rule::Scoped(scoped) => {
+                let leaves = scoped.each.iter().chain(&scoped.when);
+                let lets = scoped.lets.iter().map(|(_, leaf)| leaf);
+                leaves.chain(lets).for_each(|leaf| leaf.op.tables(into));
+                scoped.body.tables(into);
+            }
+        }
+    }
+}
+
+impl Op {
+    fn tables(&self, into: &mut Vec<Arc<Table>>) {
+        match self {
+            Op::Literal(_)
+            | Op::Document(_)
+            | Op::Here(_)
+            | Op::Variable(..)
+            | Op::Meta(_)
+            | Op::Reject { .. } => {}
+            Op::Call { first, rest, .. } => {
+                first.tables(into);
+                rest.iter().for_each(|op| op.tables(into));
+            }
+            Op::Default(parts) => parts.iter().for_each(|op| op.tables(into)),
+            Op::And(parts) | Op::Or(parts) => parts.iter().for_each(|(op, _)| op.tables(into)),
+            Op::Not(op, _) | Op::Present(op) => op.tables(into),
+            Op::Matching { value: op, .. } | Op::In { item: op, .. } => op.tables(into),
+            Op::Otherwise(left, right) | Op::Compare { left, right, .. } => {
+                left.tables(into);
+                right.tables(into);
+            }
+            Op::If { condition, then, otherwise, .. } => {
+                [condition, then, otherwise].into_iter().for_each(|op| op.tables(into));
+            }
+            Op::Code { key, table, default, .. } => {
+                into.push(Arc::clone(table));
+                key.tables(into);
+                default.iter().for_each(|op| op.tables(into));
+            }
         }
     }
 }

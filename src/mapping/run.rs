@@ -284,6 +284,18 @@ impl Run {
                 let found = self.eval(part, scope)?;
                 Some(owned(found.as_deref().is_some_and(|value| !is_nothing(value))))
             }
+            Op::Otherwise(value, fallback) => match self.eval(value, scope) {
+                Err(stop) if stop.may_be_caught() => return self.eval(fallback, scope),
+                found => return found,
+            },
+            Op::Matching { value, pattern, at } => {
+                let Some(found) = self.eval(value, scope)? else { return Ok(None) };
+                if is_nothing(&found) {
+                    return Ok(Some(found));
+                }
+                functions::matches(pattern, &found).map_err(|fail| stop_at(fail, *at))?;
+                return Ok(Some(found));
+            }
             Op::Reject { code, text, at } => {
                 let detail = format!("{code}: {text}");
                 let fail = Box::new(Fail { code: &codes::REJECTED, detail });
@@ -384,6 +396,11 @@ impl Run {
 }
 
 impl Stop {
+    /// What an author refused stays refused, and a limit stays a limit.
+    fn may_be_caught(&self) -> bool {
+        self.author_code.is_none() && self.fail.code != &codes::LIMIT
+    }
+
     fn reject(self, leaf: &Leaf) -> Rejection {
         Rejection {
             code: self.fail.code,
