@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod bundle;
+pub mod keys;
 pub mod load;
 pub mod outcome;
 pub mod permit;

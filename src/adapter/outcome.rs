@@ -38,6 +38,10 @@ impl Then {
         ("not-applied", Then::NotApplied),
         ("unknown", Then::Unknown),
     ];
+
+    /// The words alone.
+    pub(super) const WORDS: [&str; 8] =
+        ["applied", "refused", "retry", "accepted", "pending", "ready", "not-applied", "unknown"];
 }
 
 /// One line of the table.

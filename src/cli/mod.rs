@@ -10,7 +10,10 @@ use std::process::ExitCode;
 mod broker;
 mod check;
 mod dlq;
+mod docs;
 mod explain;
+mod files;
+mod format;
 mod lint;
 mod list;
 mod load;
@@ -19,6 +22,7 @@ mod operator;
 mod print;
 mod reference;
 mod run;
+mod schema;
 mod status;
 mod test;
 mod trace;
@@ -86,6 +90,12 @@ enum Command {
     Log(log::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
+    /// Write mappings as tables (項目対応表): terminal, HTML, CSV
+    Docs(docs::Arguments),
+    /// Put the YAML definitions into their usual form; comments stay
+    Format(format::Arguments),
+    /// Print JSON Schemas of the files people write, for editors
+    Schema(schema::Arguments),
     /// Print a reference page generated from the code, as Markdown
     #[command(hide = true)]
     Reference(reference::Arguments),
@@ -139,6 +149,9 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
+        Command::Docs(arguments) => docs::run(global, arguments),
+        Command::Format(arguments) => format::run(global, arguments),
+        Command::Schema(arguments) => schema::run(global, arguments),
         Command::Reference(arguments) => reference::run(arguments),
     }
 }

@@ -6,6 +6,7 @@ use crate::model::Code;
 use crate::model::json::{Limits, escape, read};
 use crate::schema::{Property, Schema, Shape};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The member that marks a nil.
 pub const NIL: &str = "$nil";
@@ -66,6 +67,9 @@ impl Scalar {
                 {
                     return None;
                 }
+                if let Some(small) = small_integer(text) {
+                    return Some(Value::from(small));
+                }
                 let value = read(text.as_bytes(), &Limits::default()).ok()?;
                 let fits = match (&value, self) {
                     (Value::Number(number), Scalar::Integer) => !number.is_f64(),
@@ -79,13 +83,20 @@ impl Scalar {
 
     /// The text of a value of this kind; `None` when it is of another.
     pub fn text(self, value: &Value) -> Option<String> {
+        self.borrowed(value).map(Cow::into_owned)
+    }
+
+    /// The same, of a text without a copy.
+    pub fn borrowed(self, value: &Value) -> Option<Cow<'_, str>> {
         match (self, value) {
-            (Scalar::Text, Value::String(text)) => Some(text.clone()),
-            (Scalar::Boolean, Value::Bool(flag)) => Some(flag.to_string()),
-            (Scalar::Integer, Value::Number(number)) if !number.is_f64() => {
-                Some(number.to_string())
+            (Scalar::Text, Value::String(text)) => Some(Cow::Borrowed(text)),
+            (Scalar::Boolean, Value::Bool(flag)) => {
+                Some(Cow::Borrowed(if *flag { "true" } else { "false" }))
             }
-            (Scalar::Number, Value::Number(number)) => Some(number.to_string()),
+            (Scalar::Integer, Value::Number(number)) if !number.is_f64() => {
+                Some(Cow::Owned(number.to_string()))
+            }
+            (Scalar::Number, Value::Number(number)) => Some(Cow::Owned(number.to_string())),
             _ => None,
         }
     }
@@ -99,6 +110,17 @@ impl Scalar {
             Scalar::Boolean => "true or false",
         }
     }
+}
+
+/// A whole number of up to 18 digits in its canonical form, as nearly all are.
+fn small_integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = match digits.as_bytes() {
+        [b'0'] => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.len() < 18 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if canonical { text.parse().ok() } else { None }
 }
 
 /// A shape with its alternatives folded in: one kind of thing that may be nil besides.

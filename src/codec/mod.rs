@@ -6,16 +6,19 @@
 
 mod field;
 pub mod json;
+mod soap;
 mod table;
 mod xml;
 
 pub use crate::model::json::{DecodeError, Limits};
+pub use table::{Files, Records};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Code;
 use crate::schema::{Schema, Shape};
 use serde_json::Value;
 use std::fmt;
+use std::io::Read;
 
 /// How bytes are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +27,8 @@ pub enum Format {
     Json,
     /// XML 1.0, UTF-8, laid out by `x-xml` and `xml`.
     Xml,
+    /// XML in an envelope of SOAP 1.1 or 1.2, laid out by `x-soap` and `xml`.
+    Soap,
     /// Comma-separated values, laid out by `x-csv`.
     Csv,
     /// Lines of fixed width, laid out by `x-fixed`.
@@ -36,6 +41,7 @@ impl Format {
         match name {
             "json" => Some(Format::Json),
             "xml" => Some(Format::Xml),
+            "soap" => Some(Format::Soap),
             "csv" => Some(Format::Csv),
             "fixed" => Some(Format::Fixed),
             _ => None,
@@ -47,6 +53,7 @@ impl Format {
         match self {
             Format::Json => "json",
             Format::Xml => "xml",
+            Format::Soap => "soap",
             Format::Csv => "csv",
             Format::Fixed => "fixed",
         }
@@ -85,10 +92,26 @@ pub struct Codec {
 
 #[derive(Debug)]
 enum Plan {
-    Json(Box<Shape>),
+    Json(Box<Shape>, Order),
     Xml(xml::Xml),
-    Csv(table::Csv),
-    Fixed(table::Fixed),
+    Soap(Box<soap::Soap>),
+    Table(Box<table::Table>),
+}
+
+/// Order of the members of a JSON object when written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// As they stand in the document.
+    Document,
+    /// As the schema declares them.
+    Schema,
+}
+
+impl Order {
+    fn of(shape: &Shape) -> Order {
+        let asked = field::text(&shape.layout, "x-json", "order") == Some("schema");
+        if asked { Order::Schema } else { Order::Document }
+    }
 }
 
 impl Codec {
@@ -98,12 +121,16 @@ impl Codec {
         schema: &Schema,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Codec> {
+        let shape = schema.shape();
         let mut problems = field::Problems::new(schema);
         let plan = match format {
-            Format::Json => Some(Plan::Json(Box::new(schema.shape().clone()))),
-            Format::Xml => xml::Xml::compile(schema.shape(), &mut problems).map(Plan::Xml),
-            Format::Csv => table::Csv::compile(schema.shape(), &mut problems).map(Plan::Csv),
-            Format::Fixed => table::Fixed::compile(schema.shape(), &mut problems).map(Plan::Fixed),
+            Format::Json => Some(Plan::Json(Box::new(shape.clone()), Order::of(shape))),
+            Format::Xml => xml::Xml::compile(shape, &mut problems).map(Plan::Xml),
+            Format::Soap => soap::Soap::compile(shape, &mut problems).map(Box::new).map(Plan::Soap),
+            Format::Csv => table::Table::csv(shape, &mut problems).map(Box::new).map(Plan::Table),
+            Format::Fixed => {
+                table::Table::fixed(shape, &mut problems).map(Box::new).map(Plan::Table)
+            }
         };
         let found = problems.diagnostics;
         let sound = found.is_empty();
@@ -122,10 +149,10 @@ impl Codec {
     /// Anything that is not exactly the layout.
     pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
         match &self.plan {
-            Plan::Json(shape) => json::decode(bytes, limits, shape),
+            Plan::Json(shape, _) => json::decode(bytes, limits, shape),
             Plan::Xml(xml) => xml.decode(bytes, limits),
-            Plan::Csv(csv) => csv.decode(bytes, limits),
-            Plan::Fixed(fixed) => fixed.decode(bytes, limits),
+            Plan::Soap(soap) => soap.decode(bytes, limits),
+            Plan::Table(table) => table.decode(bytes, limits),
         }
     }
 
@@ -135,20 +162,64 @@ impl Codec {
     /// What the layout cannot carry.
     pub fn encode(&self, document: &Value) -> Result<Vec<u8>, EncodeError> {
         match &self.plan {
-            Plan::Json(shape) => json::encode(document, shape),
+            Plan::Json(shape, Order::Document) => json::encode(document, shape),
+            Plan::Json(shape, Order::Schema) => {
+                json::encode(&json::in_schema_order(document.clone(), shape), shape)
+            }
             Plan::Xml(xml) => xml.encode(document),
-            Plan::Csv(csv) => csv.encode(document),
-            Plan::Fixed(fixed) => fixed.encode(document),
+            Plan::Soap(soap) => soap.encode(document),
+            Plan::Table(table) => table.encode(document),
+        }
+    }
+
+    /// Reads the records of a table one by one, from an input of any length and in memory that
+    /// does not grow with it; `None` for formats that are not tables.
+    pub fn records<R: Read>(&self, input: R, limits: &Limits) -> Option<Records<'_, R>> {
+        match &self.plan {
+            Plan::Table(table) => Some(table.records(input, limits)),
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => None,
+        }
+    }
+
+    /// Writes the records of a table one by one, into as many files as the layout's `split`
+    /// makes; `None` for formats that are not tables.
+    pub fn files(&self) -> Option<Files<'_>> {
+        match &self.plan {
+            Plan::Table(table) => Some(table.files()),
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => None,
+        }
+    }
+
+    /// Writes a document as the files that the layout makes of it: one, unless a table's `split`
+    /// makes more.
+    ///
+    /// # Errors
+    /// As of `encode`.
+    pub fn encode_files(&self, document: &Value) -> Result<Vec<Vec<u8>>, EncodeError> {
+        match &self.plan {
+            Plan::Table(table) => table.encode_files(document),
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => {
+                self.encode(document).map(|file| vec![file])
+            }
         }
     }
 
     /// The `Content-Type` of what `encode` writes.
     pub fn content_type(&self) -> &str {
         match &self.plan {
-            Plan::Json(_) => "application/json",
+            Plan::Json(..) => "application/json",
             Plan::Xml(_) => "application/xml; charset=utf-8",
-            Plan::Csv(csv) => csv.charset().content_type(true),
-            Plan::Fixed(fixed) => fixed.charset().content_type(false),
+            Plan::Soap(soap) => soap.content_type(),
+            Plan::Table(table) => table.content_type(),
+        }
+    }
+
+    /// The value of the header `SOAPAction` that a request in SOAP 1.1 must have; `None` for
+    /// everything else.
+    pub fn soap_action(&self) -> Option<String> {
+        match &self.plan {
+            Plan::Soap(soap) => soap.action_header(),
+            _ => None,
         }
     }
 
@@ -162,19 +233,21 @@ impl Codec {
         let is = |name: &str, suffix: &str| {
             essence == name || (essence.starts_with("application/") && essence.ends_with(suffix))
         };
-        let (known, ours) = match &self.plan {
-            Plan::Json(_) => (is("application/json", "+json"), table::Charset::Utf8),
-            Plan::Xml(_) => {
-                let known = is("application/xml", "+xml") || essence == "text/xml";
-                (known, table::Charset::Utf8)
+        let charsets: &[table::Charset] = match &self.plan {
+            Plan::Json(..) => &[table::Charset::Utf8],
+            Plan::Xml(_) | Plan::Soap(_) => {
+                &[table::Charset::Utf8, table::Charset::Utf16Le, table::Charset::Utf16Be]
             }
-            Plan::Csv(csv) => (essence == "text/csv", csv.charset()),
-            Plan::Fixed(fixed) => {
-                let known = essence == "text/plain" || essence == "application/octet-stream";
-                (known, fixed.charset())
-            }
+            Plan::Table(table) => &[table.charset()],
         };
-        known && charset.is_none_or(|name| ours.is_called(&name))
+        let known = match (self.format, &self.plan) {
+            (Format::Csv, _) => essence == "text/csv",
+            (Format::Fixed, _) => essence == "text/plain" || essence == "application/octet-stream",
+            (_, Plan::Soap(soap)) => soap.accepts(&essence),
+            (Format::Xml, _) => is("application/xml", "+xml") || essence == "text/xml",
+            _ => is("application/json", "+json"),
+        };
+        known && charset.is_none_or(|name| charsets.iter().any(|ours| ours.is_called(&name)))
     }
 }
 

@@ -14,6 +14,7 @@ use url::Url;
 pub mod agree;
 pub mod connect;
 pub mod definitions;
+pub mod keys;
 mod read;
 pub mod reference;
 mod tree;

@@ -2,7 +2,8 @@
 
 use super::reference::Reference;
 use super::{
-    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, StoreConfig, tree,
+    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, StoreConfig, keys,
+    tree,
 };
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
@@ -48,23 +49,11 @@ struct Sections<'a> {
 
 impl Sections<'_> {
     fn config(&mut self, root: &Node, file: &Arc<SourceFile>) -> Option<Config> {
-        const KEYS: [&str; 9] = [
-            "gateway",
-            "definitions",
-            "routes",
-            "store",
-            "keys",
-            "amqp",
-            "ingest",
-            "ops",
-            "counterpart",
-        ];
-        self.reader.map(root, "watashi.toml", &KEYS)?;
+        self.reader.keys(root, &keys::CONFIG)?;
         let gateway = self.reader.required(root, "watashi.toml", "gateway")?;
-        const GATEWAY: [&str; 5] = ["name", "municipalities", "max-body", "drain", "log"];
-        self.reader.map(gateway, "[gateway]", &GATEWAY);
+        self.reader.keys(gateway, &keys::GATEWAY);
         let definitions = root.get("definitions").and_then(|node| {
-            self.reader.map(node, "[definitions]", &["folder"])?;
+            self.reader.keys(node, &keys::DEFINITIONS)?;
             self.reader.text_at(node, "folder").map(str::to_owned)
         });
         let config = Config {
@@ -108,16 +97,17 @@ impl Sections<'_> {
 
     fn log_level(&mut self, gateway: &Node) -> String {
         let level = self.reader.text_at(gateway, "log").unwrap_or("info");
-        if !["error", "warn", "info", "debug", "trace"].contains(&level) {
+        if !keys::LOG_LEVELS.contains(&level) {
             let node = gateway.get("log").unwrap_or(gateway);
-            self.error(&codes::BAD_VALUE, node, "allowed: error, warn, info, debug, trace");
+            let message = format!("allowed: {}", keys::LOG_LEVELS.join(", "));
+            self.error(&codes::BAD_VALUE, node, message);
         }
         level.to_owned()
     }
 
     fn enabled(&mut self, node: Option<&Node>) -> Enabled {
         let Some(node) = node else { return Enabled::These(Vec::new()) };
-        self.reader.map(node, "[routes]", &["enabled"]);
+        self.reader.keys(node, &keys::ROUTES);
         let Some(list) = self.reader.required(node, "[routes]", "enabled") else {
             return Enabled::These(Vec::new());
         };
@@ -142,7 +132,7 @@ impl Sections<'_> {
                 max_backlog: 100_000,
             };
         };
-        self.reader.map(node, "[store]", &["path", "max-bytes", "max-backlog"]);
+        self.reader.keys(node, &keys::STORE);
         let path = self.reader.text_at(node, "path").unwrap_or("watashi.db");
         let max_bytes = self.number(node, "max-bytes", 0, u64::MAX >> 1, 0);
         StoreConfig {
@@ -170,7 +160,7 @@ impl Sections<'_> {
     }
 
     fn amqp(&mut self, node: &Node) -> Option<AmqpConfig> {
-        self.reader.map(node, "[amqp]", &["url", "ca", "prefetch"]);
+        self.reader.keys(node, &keys::AMQP);
         let url =
             self.reader.required(node, "[amqp]", "url").and_then(|node| self.reference(node))?;
         let ca = node.get("ca").and_then(|node| self.reference(node));
@@ -179,7 +169,7 @@ impl Sections<'_> {
     }
 
     fn ingest(&mut self, node: &Node) -> Option<IngestConfig> {
-        self.reader.map(node, "[ingest]", &["listen", "certificate", "key", "client-ca", "tokens"]);
+        self.reader.keys(node, &keys::INGEST);
         let listen = self.address(node, "[ingest]", "listen");
         let certificate = self.required_reference(node, "[ingest]", "certificate");
         let key = self.required_reference(node, "[ingest]", "key");
@@ -220,7 +210,7 @@ impl Sections<'_> {
                 token: None,
             });
         };
-        self.reader.map(node, "[ops]", &["listen", "token"]);
+        self.reader.keys(node, &keys::OPS);
         let listen = self.address(node, "[ops]", "listen")?;
         let token = node.get("token").and_then(|node| self.reference(node));
         if token.is_none() && !listen.ip().is_loopback() {
@@ -246,22 +236,7 @@ impl Sections<'_> {
     }
 
     fn counterpart(&mut self, node: &Node, what: &str) -> Option<CounterpartConfig> {
-        const KEYS: [&str; 13] = [
-            "base-url",
-            "ca",
-            "client-certificate",
-            "client-key",
-            "client-id",
-            "client-secret",
-            "addresses",
-            "timeout",
-            "concurrency",
-            "retry-first",
-            "retry-max",
-            "poll-every",
-            "settle-after",
-        ];
-        self.reader.map(node, what, &KEYS)?;
+        self.reader.map(node, what, &keys::COUNTERPART.names())?;
         let base_url =
             self.reader.required(node, what, "base-url").and_then(|node| self.base_url(node));
         let ca = self.required_reference(node, what, "ca");

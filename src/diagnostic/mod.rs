@@ -4,6 +4,8 @@ use crate::model::Code;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub mod format;
+pub mod keys;
 pub mod nearest;
 pub mod render;
 pub mod yaml;

@@ -4,6 +4,7 @@
 //! aliases (`*name`) of values written before (`&name`), which keep the place they were written
 //! at. Tags and merge keys are refused. A digit string with a leading zero, or with more digits than a number keeps, is text.
 
+use crate::diagnostic::keys::Keys;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::codes::mapping as codes;
@@ -417,6 +418,11 @@ impl<'a> Reader<'a> {
                 .push(Diagnostic::error(&codes::UNKNOWN_KEY, location, message).hint(hint));
         }
         Some(entries)
+    }
+
+    /// The entries of a map by its table of keys; what it has besides is reported.
+    pub fn keys<'n>(&mut self, node: &'n Node, keys: &Keys) -> Option<&'n [Entry]> {
+        self.map(node, keys.what, &keys.names())
     }
 
     /// The value of a key that must be there; reports its absence at the map.

@@ -4,24 +4,12 @@
 
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::mapping::{Mapping, Meta, Rejection};
+use crate::mapping::{Mapping, Meta, Rejection, keys};
 use crate::model::codes::mapping as codes;
 use crate::model::json::escape;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-const META: [&str; 9] = [
-    "messageId",
-    "messageType",
-    "source",
-    "municipality",
-    "operator",
-    "acceptedAt",
-    "idempotencyKey",
-    "correlationId",
-    "ticket",
-];
 
 /// One case file.
 #[derive(Clone, Debug)]
@@ -89,7 +77,7 @@ impl Case {
         };
         let before = diagnostics.len();
         let mut reader = Reader::new(file, diagnostics);
-        reader.map(&root, "a case", &["case", "meta", "input", "expected", "rejected"])?;
+        reader.keys(&root, &keys::CASE)?;
         let name = reader.required(&root, "a case", "case");
         let name = name.and_then(|node| reader.text(node, "`case`"));
         let meta = meta(&mut reader, root.get("meta"));
@@ -191,7 +179,7 @@ fn meta(reader: &mut Reader<'_>, node: Option<&Node>) -> Meta {
         ..Meta::nothing()
     };
     let Some(node) = node else { return meta };
-    reader.map(node, "`meta`", &META);
+    reader.keys(node, &keys::META);
     let mut text = |key: &str| reader.text_at(node, key).map(str::to_owned);
     meta.message_id = text("messageId").unwrap_or(meta.message_id);
     meta.message_type = text("messageType").unwrap_or(meta.message_type);

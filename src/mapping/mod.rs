@@ -21,8 +21,10 @@ use std::sync::Arc;
 
 pub mod cases;
 mod compile;
+pub mod describe;
 mod facts;
 pub mod functions;
+pub mod keys;
 pub mod path;
 mod plan;
 mod run;
@@ -30,6 +32,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;
@@ -119,6 +122,7 @@ pub struct Mapping {
     plan: Plan,
     items: Vec<String>,
     digest: String,
+    file: Arc<SourceFile>,
 }
 
 impl Mapping {
@@ -146,7 +150,7 @@ impl Mapping {
         Some(Mapping::of(file, compiled))
     }
 
-    fn of(file: &SourceFile, compiled: compile::Compiled) -> Mapping {
+    fn of(file: &Arc<SourceFile>, compiled: compile::Compiled) -> Mapping {
         let digest = digest(&file.text, &compiled);
         Mapping {
             name: compiled.name,
@@ -155,6 +159,7 @@ impl Mapping {
             plan: compiled.plan,
             items: compiled.items,
             digest,
+            file: Arc::clone(file),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::yaml::{self, Kind, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::mapping::keys;
 use crate::model::codes::mapping as codes;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ impl Tables {
 }
 
 fn shared(reader: &mut Reader<'_>, root: &Node) -> Option<Table> {
-    reader.map(root, "a code table", &["table", "title", "description", "entries"])?;
+    reader.keys(root, &keys::TABLE)?;
     let name_node = reader.required(root, "a code table", "table");
     let name = name_node.and_then(|node| reader.text(node, "`table`"));
     let entries = reader.required(root, "a code table", "entries");

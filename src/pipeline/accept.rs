@@ -7,7 +7,7 @@ use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage};
 use crate::record::hex;
-use crate::store::{Accepted, NewExchange, NewMessage, StoreError};
+use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError};
 use crate::telemetry::names;
 use bytes::Bytes;
 use serde_json::Value;
@@ -302,21 +302,19 @@ pub(super) fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
     let exchanges =
         routes.iter().map(|route| new_exchange(route, &envelope, &document, cx)).collect();
-    let key = cx.keys.idempotency_key(
-        "",
-        &envelope.source,
-        envelope.message_id.as_str(),
-        &hex(&fingerprint),
-    );
-    let reused = refuse(&codes::MESSAGE_ID_REUSED, "");
-    let if_reused = Some(settle::announce_dead(&envelope, "", &key, &reused));
+    let keys = Arc::clone(&cx.keys);
+    let if_reused = Announcement::new(move |envelope| {
+        let (source, id) = (&envelope.source, envelope.message_id.as_str());
+        let key = keys.idempotency_key("", source, id, &hex(&fingerprint));
+        settle::announce_dead(envelope, "", &key, &refuse(&codes::MESSAGE_ID_REUSED, ""))
+    });
     NewMessage {
         envelope,
         fingerprint,
         body: Secret::new(body),
         exchanges,
         record: Vec::new(),
-        if_reused,
+        if_reused: Some(if_reused),
     }
 }
 

@@ -390,8 +390,9 @@ pub const DEAD_TYPE: &str = "watashi.exchange.dead";
 
 /// Submits until the store has written; bounded by the number of exchanges under way.
 async fn submit(settlements: Vec<Settlement>, cx: &Context) -> Vec<Settled> {
+    let settlements: Arc<[Settlement]> = settlements.into();
     loop {
-        match cx.store.settle(settlements.clone()).await {
+        match cx.store.settle(Arc::clone(&settlements)).await {
             Ok(settled) => return settled,
             Err(error) => {
                 tracing::error!(

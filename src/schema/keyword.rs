@@ -59,7 +59,8 @@ pub const FORMATS: &[&str] = &[
 ];
 
 /// Keywords allowed at the root of a file only.
-pub const ROOT_ONLY: &[&str] = &["$schema", "$id", "x-message-types", "x-xml", "x-csv"];
+pub const ROOT_ONLY: &[&str] =
+    &["$schema", "$id", "x-message-types", "x-json", "x-xml", "x-soap", "x-csv"];
 
 const TABLE: &[(&str, Holds)] = &[
     ("$schema", Holds::Value),
@@ -120,7 +121,9 @@ const TABLE: &[(&str, Holds)] = &[
     ("x-item", Holds::Value),
     ("x-check", Holds::Value),
     ("x-open", Holds::Value),
+    ("x-json", Holds::Value),
     ("x-xml", Holds::Value),
+    ("x-soap", Holds::Value),
     ("x-csv", Holds::Value),
     ("x-csv-name", Holds::Value),
     ("x-fixed", Holds::Value),

@@ -1,4 +1,4 @@
-//! The layout keywords (`x-xml`, `xml`, `x-csv`, `x-fixed`): their keys and the kinds of values.
+//! The layout keywords (`x-json`, `x-xml`, `xml`, `x-soap`, `x-csv`, `x-fixed`): their keys and the kinds of values.
 
 use crate::diagnostic::nearest::nearest;
 use serde_json::Value;
@@ -22,9 +22,12 @@ enum Kind {
     Word(&'static [&'static str]),
 }
 
-const CHARSETS: Kind = Kind::Word(&["utf-8", "cp932", "utf-16le"]);
+const CHARSETS: Kind = Kind::Word(&["utf-8", "cp932", "utf-16le", "utf-16be"]);
 const NEWLINES: Kind = Kind::Word(&["crlf", "lf"]);
 
+const JSON: &[(&str, Kind)] = &[("order", Kind::Word(&["schema", "document"]))];
+const SOAP: &[(&str, Kind)] =
+    &[("version", Kind::Word(&["1.1", "1.2"])), ("action", Kind::Text), ("nil-reason", Kind::Text)];
 const XML_ROOT: &[(&str, Kind)] = &[
     ("root", Kind::Text),
     ("namespace", Kind::Text),
@@ -40,6 +43,7 @@ const XML: &[(&str, Kind)] = &[
     ("namespace", Kind::Text),
     ("text", Kind::Flag),
     ("cdata", Kind::Flag),
+    ("must-understand", Kind::Flag),
 ];
 const CSV: &[(&str, Kind)] = &[
     ("charset", CHARSETS),
@@ -47,21 +51,26 @@ const CSV: &[(&str, Kind)] = &[
     ("newline", NEWLINES),
     ("header", Kind::Flag),
     ("quote", Kind::Word(&["always", "needed", "never"])),
+    ("split", Kind::Count),
 ];
 const FIXED: &[(&str, Kind)] = &[
     ("charset", CHARSETS),
-    ("newline", NEWLINES),
+    ("bom", Kind::Flag),
+    ("newline", Kind::Word(&["crlf", "lf", "none"])),
+    ("split", Kind::Count),
     ("separator", Kind::Character),
     ("record-width", Kind::Count),
     ("unit", Kind::Word(&["chars", "bytes"])),
     ("width", Kind::Count),
     ("align", Kind::Word(&["left", "right"])),
-    ("pad", Kind::Word(&[" ", "0"])),
+    ("pad", Kind::Word(&[" ", "0", "\u{3000}"])),
 ];
 
 /// Everything wrong in the value of a layout keyword.
 pub fn problems(keyword: &str, value: &Value) -> Vec<Problem> {
     let table = match keyword {
+        "x-json" => JSON,
+        "x-soap" => SOAP,
         "x-xml" => XML_ROOT,
         "xml" => XML,
         "x-csv" => CSV,

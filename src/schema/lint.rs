@@ -161,7 +161,7 @@ fn value_of(file: &File, name: &str, value: &Value, pointer: &str, found: &mut V
                 refuse("`x-message-types` is a list of message types".to_owned(), None);
             }
         }
-        "x-xml" | "xml" | "x-csv" | "x-fixed" => {
+        "x-json" | "x-xml" | "xml" | "x-soap" | "x-csv" | "x-fixed" => {
             for problem in layout::problems(name, value) {
                 let place = format!("{pointer}{}", problem.pointer);
                 let diagnostic = file.error(&document::SCHEMA_VALUE, &place, problem.message);

@@ -4,13 +4,14 @@
 //! Extra keywords: `x-message-types` (root: the message types this schema is for), `x-class`
 //! (data class of a field), `x-item` (legal item code), `x-check` (check digit: `my-number`,
 //! `corporate-number`, `municipality-code`, `atena-number`), `x-open` (undeclared members are
-//! meant), and the layouts of the codecs (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
-//! `x-private-use`).
+//! meant), and the layouts of the codecs (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`,
+//! `x-csv-name`, `x-fixed`, `x-private-use`).
 
 mod bounds;
 mod check;
 pub mod examples;
 mod file;
+pub mod generate;
 mod keyword;
 mod layout;
 mod lint;

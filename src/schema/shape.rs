@@ -101,7 +101,7 @@ pub struct Shape {
     pub item: Option<String>,
     /// Title for people.
     pub title: Option<String>,
-    /// Layout keywords of the codecs by name (`xml`, `x-xml`, `x-csv`, `x-csv-name`, `x-fixed`,
+    /// Layout keywords of the codecs by name (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`, `x-csv-name`, `x-fixed`,
     /// `x-private-use`).
     pub layout: Map<String, Value>,
 }
@@ -310,7 +310,14 @@ fn own(members: &Map<String, Value>) -> Shape {
             .filter(|(name, _)| {
                 matches!(
                     name.as_str(),
-                    "xml" | "x-xml" | "x-csv" | "x-csv-name" | "x-fixed" | "x-private-use"
+                    "xml"
+                        | "x-json"
+                        | "x-xml"
+                        | "x-soap"
+                        | "x-csv"
+                        | "x-csv-name"
+                        | "x-fixed"
+                        | "x-private-use"
                 )
             })
             .map(|(name, value)| (name.clone(), value.clone()))

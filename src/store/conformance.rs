@@ -91,7 +91,7 @@ pub fn settlement(exchange: i64, fence: i64, next: Next) -> Settlement {
 }
 
 pub async fn settle(store: &dyn Store, exchange: i64, fence: i64, next: Next) -> Settled {
-    store.settle(vec![settlement(exchange, fence, next)]).await.unwrap()[0]
+    store.settle(vec![settlement(exchange, fence, next)].into()).await.unwrap()[0]
 }
 
 pub fn unknown(due: Option<Timestamp>) -> Next {
@@ -263,7 +263,7 @@ async fn sticky(store: &dyn Store) {
     assert_eq!(state_of(store, next).await, State::Held);
     let clear =
         Settlement { clear_maybe_applied: true, ..settlement(id, 4, Next::Dead(failure())) };
-    assert_eq!(store.settle(vec![clear]).await.unwrap(), [Settled::Done { woke: true }]);
+    assert_eq!(store.settle(vec![clear].into()).await.unwrap(), [Settled::Done { woke: true }]);
     assert_eq!(state_of(store, id).await, State::Dead);
     assert_eq!(state_of(store, next).await, State::Received);
 }
@@ -276,7 +276,7 @@ async fn waiting_for_a_result(store: &dyn Store) {
     let claimed = claim(store, State::WaitingResult).await.remove(0);
     assert_eq!((claimed.ticket.as_deref(), claimed.since), (Some("t-77"), at(2)));
     let later = Settlement { at: at(9), attempt: None, ..settlement(id, 2, wait(12)) };
-    store.settle(vec![later]).await.unwrap();
+    store.settle(vec![later].into()).await.unwrap();
     let claimed = claim(store, State::WaitingResult).await.remove(0);
     assert_eq!(claimed.since, at(2), "it waits since the first time");
     settle(store, id, 3, Next::Delivered).await;
@@ -297,10 +297,10 @@ async fn outbox(store: &dyn Store) {
         body: Secret::new(b"answer".to_vec()),
     };
     let stale = Settlement { outbox: vec![outgoing.clone()], ..settlement(id, 0, Next::Delivered) };
-    store.settle(vec![stale]).await.unwrap();
+    store.settle(vec![stale].into()).await.unwrap();
     assert!(store.pending(10).await.unwrap().is_empty(), "a stale outcome tells nobody");
     let good = Settlement { outbox: vec![outgoing], ..settlement(id, 1, Next::Delivered) };
-    store.settle(vec![good]).await.unwrap();
+    store.settle(vec![good].into()).await.unwrap();
     let pending = store.pending(10).await.unwrap();
     assert_eq!(pending.len(), 1);
     assert_eq!(pending[0].message.body.expose(), b"answer");

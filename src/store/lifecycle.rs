@@ -196,7 +196,7 @@ async fn run(steps: Vec<Step>) {
                     clear_maybe_applied: clear,
                     ..suite::settlement(which as i64 + 1, fence, next(kind))
                 };
-                let settled = store.settle(vec![settlement]).await.unwrap()[0];
+                let settled = store.settle(vec![settlement].into()).await.unwrap()[0];
                 let expected =
                     if stale { Settled::Stale } else { model.settle(which, kind, clear) };
                 assert_eq!(settled, expected);

@@ -10,6 +10,7 @@ pub use crate::record::RecordRow;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -35,7 +36,28 @@ pub struct NewMessage {
     /// Entries written in the same transaction.
     pub record: Vec<Draft>,
     /// Told to upstream when the id turns out to have been used for other content.
-    pub if_reused: Option<NewOutgoing>,
+    pub if_reused: Option<Announcement>,
+}
+
+/// A message for upstream that is made only if it is needed, which is nearly never.
+pub struct Announcement(Box<dyn Fn(&Envelope) -> NewOutgoing + Send + Sync>);
+
+impl Announcement {
+    /// What makes it, out of the envelope.
+    pub fn new(make: impl Fn(&Envelope) -> NewOutgoing + Send + Sync + 'static) -> Announcement {
+        Announcement(Box::new(make))
+    }
+
+    /// Makes it.
+    pub fn make(&self, envelope: &Envelope) -> NewOutgoing {
+        (self.0)(envelope)
+    }
+}
+
+impl std::fmt::Debug for Announcement {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Announcement")
+    }
 }
 
 /// One route's share of a new message.
@@ -426,7 +448,7 @@ pub trait Store: Send + Sync {
     /// Takes exchanges for one attempt each: `false` where the fence was old.
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>>;
     /// Writes outcomes.
-    fn settle(&self, settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>>;
+    fn settle(&self, settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>>;
     /// The earliest instant at which some exchange of these states becomes due.
     fn next_due(
         &self,

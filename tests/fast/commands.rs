@@ -341,7 +341,7 @@ fn with_store() -> Folder {
                 record: vec![draft(Phase::Outcome, claimed.envelope.message_id.as_str())],
                 outbox: Vec::new(),
             };
-            store.settle(vec![settlement]).await.unwrap();
+            store.settle(vec![settlement].into()).await.unwrap();
         }
         store.close().await.unwrap();
     });

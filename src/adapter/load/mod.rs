@@ -1,6 +1,6 @@
 //! Reads `adapters/<name>/adapter.yaml`: every problem at once, each with its place.
 
-use super::{Adapter, Auth, Breaker, Limits, Operation, Overrides, Retry, Route};
+use super::{Adapter, Auth, Breaker, Limits, Operation, Overrides, Retry, Route, keys};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::Mapping;
@@ -59,18 +59,7 @@ struct Loader<'a, 'd> {
 
 impl Loader<'_, '_> {
     fn adapter(&mut self, root: &Node) -> Option<Loaded> {
-        const KEYS: [&str; 9] = [
-            "adapter",
-            "title",
-            "provisional",
-            "auth",
-            "limits",
-            "retry",
-            "breaker",
-            "operations",
-            "routes",
-        ];
-        self.reader.map(root, "an adapter", &KEYS)?;
+        self.reader.keys(root, &keys::ADAPTER)?;
         let name_node = self.reader.required(root, "an adapter", "adapter")?;
         let name = self.reader.text(name_node, "`adapter`")?.to_owned();
         if folder(&self.reader.file.path) != Some(name.as_str()) {
@@ -126,7 +115,7 @@ impl Loader<'_, '_> {
         if let Some(text) = node.as_str() {
             return (text.to_owned(), text.to_owned());
         }
-        self.reader.map(node, "a title", &["ja", "en"]);
+        self.reader.keys(node, &keys::TITLES);
         let ja = self.reader.text_at(node, "ja").map(str::to_owned);
         let en = self.reader.text_at(node, "en").map(str::to_owned);
         let either = ja.clone().or_else(|| en.clone()).unwrap_or_else(|| fallback.to_owned());
@@ -137,14 +126,16 @@ impl Loader<'_, '_> {
         let Some(node) = node else { return Auth::None };
         let kind = self.reader.text_at(node, "kind").unwrap_or("none");
         let oauth = |loader: &mut Self| {
-            loader.reader.map(node, "auth", &["kind", "token-path", "scope"]);
+            loader.reader.keys(node, &keys::AUTH_OAUTH);
             let path = loader.reader.required(node, "auth", "token-path");
             let path = path.and_then(|path| loader.wire_path(path)).unwrap_or_default();
             (path, loader.reader.text_at(node, "scope").unwrap_or_default().to_owned())
         };
         match kind {
-            "none" => Auth::None,
-            "basic" => Auth::Basic,
+            "none" | "basic" => {
+                self.reader.keys(node, &keys::AUTH_PLAIN);
+                if kind == "basic" { Auth::Basic } else { Auth::None }
+            }
             "client-secret-basic" => {
                 let (token_path, scope) = oauth(self);
                 Auth::ClientSecretBasic { token_path, scope }
@@ -155,18 +146,17 @@ impl Loader<'_, '_> {
             }
             "login-token" => self.login_token(node),
             other => {
-                let allowed = "none, basic, client-secret-basic, client-secret-jwt, login-token";
-                self.not_allowed(node.get("kind").unwrap_or(node), other, allowed);
+                self.not_allowed(node.get("kind").unwrap_or(node), other, keys::AUTH_KINDS);
                 Auth::None
             }
         }
     }
 
     fn login_token(&mut self, node: &Node) -> Auth {
-        self.reader.map(node, "auth", &["kind", "request", "token", "header", "prefix"]);
+        self.reader.keys(node, &keys::AUTH_LOGIN);
         let request = self.reader.required(node, "auth", "request");
         let path = request.and_then(|request| {
-            self.reader.map(request, "the login request", &["method", "path", "body"]);
+            self.reader.keys(request, &keys::LOGIN_REQUEST);
             let path = self.reader.required(request, "the login request", "path")?;
             self.wire_path(path)
         });
@@ -189,8 +179,7 @@ impl Loader<'_, '_> {
             timeout: Duration::from_secs(10),
         };
         let Some(node) = node else { return limits };
-        const KEYS: [&str; 4] = ["concurrency", "rate-per-second", "max-response-bytes", "timeout"];
-        self.reader.map(node, "limits", &KEYS);
+        self.reader.keys(node, &keys::LIMITS);
         if let Some(count) = self.number(node, "concurrency", 1, 1_024) {
             limits.concurrency = count as usize;
         }
@@ -212,7 +201,7 @@ impl Loader<'_, '_> {
             max_age: Duration::from_secs(24 * 3_600),
         };
         let Some(node) = node else { return retry };
-        self.reader.map(node, "retry", &["first", "max", "max-attempts", "max-age"]);
+        self.reader.keys(node, &keys::RETRY);
         retry.first = self.duration_at(node, "first").unwrap_or(retry.first);
         retry.max = self.duration_at(node, "max").unwrap_or(retry.max);
         retry.max_age = self.duration_at(node, "max-age").unwrap_or(retry.max_age);
@@ -225,7 +214,7 @@ impl Loader<'_, '_> {
     fn breaker(&mut self, node: Option<&Node>) -> Breaker {
         let mut breaker = Breaker { failures: 20, open_for: Duration::from_secs(30) };
         let Some(node) = node else { return breaker };
-        self.reader.map(node, "breaker", &["failures", "open-for"]);
+        self.reader.keys(node, &keys::BREAKER);
         if let Some(count) = self.number(node, "failures", 0, 100_000) {
             breaker.failures = count as u32;
         }

@@ -1,7 +1,9 @@
 //! Reads one operation: its interaction and the blocks that interaction needs.
 
 use super::{Loader, field};
-use crate::adapter::{Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule};
+use crate::adapter::{
+    Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule, keys,
+};
 use crate::codec::Format;
 use crate::diagnostic::yaml::Node;
 use crate::mapping::path::Path;
@@ -11,22 +13,7 @@ use std::time::Duration;
 
 impl Loader<'_, '_> {
     pub(super) fn operation(&mut self, name: &str, node: &Node) -> Option<Operation> {
-        const KEYS: [&str; 13] = [
-            "title",
-            "interaction",
-            "unknown",
-            "request",
-            "batch",
-            "response",
-            "outcomes",
-            "poll",
-            "fetch",
-            "ask",
-            "every",
-            "list",
-            "type",
-        ];
-        self.reader.map(node, "an operation", &KEYS)?;
+        self.reader.keys(node, &keys::OPERATION)?;
         let interaction = self.interaction(node)?;
         let unknown = self.unknown_rule(node);
         let (title_ja, _) = self.title(node.get("title"), name);
@@ -34,7 +21,7 @@ impl Loader<'_, '_> {
         self.blocks(node, interaction, unknown);
         let batch = node.get("batch").map(|node| self.batch(node));
         let poll = node.get("poll").and_then(|node| self.poll(node));
-        let fetch = node.get("fetch").and_then(|node| self.sub_step(node, "a fetch"));
+        let fetch = node.get("fetch").and_then(|node| self.fetch(node));
         let ask = node.get("ask").and_then(|node| self.ask(node));
         let pull = (interaction == Interaction::Pull).then(|| self.pull(node)).flatten();
         let step = step?;
@@ -106,7 +93,7 @@ impl Loader<'_, '_> {
     }
 
     fn batch(&mut self, node: &Node) -> Batch {
-        self.reader.map(node, "a batch", &["max-items", "max-bytes", "max-wait", "wrap"]);
+        self.reader.keys(node, &keys::BATCH);
         if let Some(wrap) = node.get("wrap")
             && wrap.as_str() != Some("array")
         {
@@ -135,16 +122,13 @@ impl Loader<'_, '_> {
         }
     }
 
-    /// A block that has `request`, `response` and `outcomes` and nothing else.
-    fn sub_step(&mut self, node: &Node, what: &str) -> Option<Step> {
-        self.reader.map(node, what, &["request", "response", "outcomes"])?;
-        self.step(node, what)
+    fn fetch(&mut self, node: &Node) -> Option<Step> {
+        self.reader.keys(node, &keys::FETCH)?;
+        self.step(node, keys::FETCH.what)
     }
 
     fn poll(&mut self, node: &Node) -> Option<Poll> {
-        const KEYS: [&str; 6] =
-            ["every", "request", "response", "outcomes", "items", "item-outcomes"];
-        self.reader.map(node, "a poll", &KEYS)?;
+        self.reader.keys(node, &keys::POLL)?;
         let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(2));
         let every = self.overrides.poll_every.unwrap_or(every);
         let step = self.step(node, "a poll")?;
@@ -156,7 +140,7 @@ impl Loader<'_, '_> {
     }
 
     fn items(&mut self, poll: &Node, node: &Node, step: &Step) -> Option<Items> {
-        self.reader.map(node, "items", &["path", "key"])?;
+        self.reader.keys(node, &keys::ITEMS)?;
         let shape = step.response.as_ref().map(|plan| plan.schema.shape());
         let path =
             self.reader.required(node, "items", "path").and_then(|node| self.field(node, shape))?;
@@ -171,7 +155,7 @@ impl Loader<'_, '_> {
     }
 
     fn ask(&mut self, node: &Node) -> Option<Ask> {
-        self.reader.map(node, "ask", &["settle-after", "request", "response", "outcomes"])?;
+        self.reader.keys(node, &keys::ASK)?;
         self.reader.required(node, "ask", "settle-after")?;
         let settle_after = self.duration_at(node, "settle-after")?;
         let settle_after = self.overrides.settle_after.unwrap_or(settle_after);
@@ -182,8 +166,7 @@ impl Loader<'_, '_> {
         let every = self.duration_at(node, "every").unwrap_or(Duration::from_secs(60));
         let every = self.overrides.poll_every.unwrap_or(every);
         let list_node = node.get("list")?;
-        const KEYS: [&str; 6] = ["request", "response", "outcomes", "items", "id", "more"];
-        self.reader.map(list_node, "a list", &KEYS)?;
+        self.reader.keys(list_node, &keys::LIST)?;
         let list = self.step(list_node, "a list")?;
         let shape = list.response.as_ref().map(|plan| plan.schema.shape());
         let items = self

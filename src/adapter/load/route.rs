@@ -2,7 +2,7 @@
 
 use super::Loader;
 use crate::adapter::permit::Permission;
-use crate::adapter::{Adapter, Destination, Operation, Permit, RecordRule, Reply, Route};
+use crate::adapter::{Adapter, Destination, Operation, Permit, RecordRule, Reply, Route, keys};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Entry, Node, Reader};
 use crate::mapping::Predicate;
@@ -13,23 +13,8 @@ use std::sync::Arc;
 
 impl Loader<'_, '_> {
     pub(super) fn route(&mut self, adapter: &Arc<Adapter>, entry: &Entry) -> Option<Route> {
-        const KEYS: [&str; 13] = [
-            "on",
-            "operation",
-            "publish",
-            "mapping",
-            "ordering-key",
-            "subject",
-            "municipality",
-            "admits",
-            "record",
-            "basis",
-            "when",
-            "permit",
-            "reply",
-        ];
         let (name, node) = (&entry.key, &entry.node);
-        self.reader.map(node, "a route", &KEYS)?;
+        self.reader.keys(node, &keys::ROUTE)?;
         let on_node = self.reader.required(node, "a route", "on")?;
         let on: Vec<String> = match on_node.as_str() {
             Some(one) => vec![one.to_owned()],
@@ -164,7 +149,7 @@ impl Loader<'_, '_> {
     }
 
     fn record_rule(&mut self, node: &Node, shape: Option<&Shape>) -> Option<RecordRule> {
-        self.reader.map(node, "record", &["kind", "items-from", "not-disclosed"])?;
+        self.reader.keys(node, &keys::RECORD)?;
         let kind_node = self.reader.required(node, "record", "kind")?;
         let word = self.reader.text(kind_node, "`kind`")?;
         let kind = match word {
@@ -175,7 +160,7 @@ impl Loader<'_, '_> {
             "通知" => Kind::Notify,
             "受領" => Kind::Receive,
             other => {
-                self.not_allowed(kind_node, other, "求め, 提供, 取得, 送付, 通知, 受領");
+                self.not_allowed(kind_node, other, &keys::RECORD_KINDS.join(", "));
                 return None;
             }
         };
@@ -183,9 +168,7 @@ impl Loader<'_, '_> {
     }
 
     fn basis(&mut self, node: &Node) -> Basis {
-        const KEYS: [&str; 7] =
-            ["law", "table-item", "affair", "procedure", "inquirer", "provider", "information"];
-        self.reader.map(node, "basis", &KEYS);
+        self.reader.keys(node, &keys::BASIS);
         let text = |key: &str| {
             let scalar = node.get(key).and_then(Node::as_scalar);
             scalar
@@ -205,9 +188,7 @@ impl Loader<'_, '_> {
     }
 
     fn permit(&mut self, node: &Node, shape: &Shape) -> Option<Permit> {
-        const KEYS: [&str; 6] =
-            ["list", "inquirer", "affair", "procedure", "provider", "information"];
-        self.reader.map(node, "permit", &KEYS)?;
+        self.reader.keys(node, &keys::PERMIT)?;
         let list_node = self.reader.required(node, "permit", "list")?;
         let list = self.reader.text(list_node, "`list`")?.to_owned();
         let path = |loader: &mut Self, key: &str| {
@@ -250,15 +231,11 @@ impl Loader<'_, '_> {
             }
         };
         let mut reader = Reader::new(file, self.reader.diagnostics);
-        reader.map(&root, "a list of permissions", &["permissions"])?;
+        reader.keys(&root, &keys::PERMISSIONS)?;
         let nodes = reader.required(&root, "a list of permissions", "permissions")?;
         let mut permissions = Vec::new();
         for node in reader.list(nodes, "`permissions`").unwrap_or_default() {
-            reader.map(
-                node,
-                "a permission",
-                &["inquirer", "affair", "procedure", "provider", "information", "note"],
-            );
+            reader.keys(node, &keys::PERMISSION);
             let mut text = |key: &str| {
                 let found = reader.required(node, "a permission", key)?;
                 reader.text(found, key).map(str::to_owned)
@@ -276,7 +253,7 @@ impl Loader<'_, '_> {
     }
 
     fn reply(&mut self, node: &Node, response: Option<&Schema>) -> Option<Reply> {
-        self.reader.map(node, "reply", &["type", "mapping"])?;
+        self.reader.keys(node, &keys::REPLY)?;
         let message_type = self.reader.required(node, "reply", "type")?;
         let message_type = self.reader.text(message_type, "`type`")?.to_owned();
         let mapping_node = self.reader.required(node, "reply", "mapping")?;

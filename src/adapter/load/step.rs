@@ -2,7 +2,7 @@
 
 use super::{Loader, field};
 use crate::adapter::outcome::Line;
-use crate::adapter::{BodyPlan, OutcomeTable, RequestPlan, Step, Then};
+use crate::adapter::{BodyPlan, OutcomeTable, RequestPlan, Step, Then, keys};
 use crate::codec::{Codec, Format};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::Node;
@@ -25,11 +25,14 @@ const OWN_HEADERS: [&str; 8] = [
     "cookie",
 ];
 
+/// The header of SOAP 1.1 over HTTP.
+const SOAP_ACTION: &str = "SOAPAction";
+
 impl Loader<'_, '_> {
     /// `request`, `response` and `outcomes` of a node; `what` names it in messages.
     pub(super) fn step(&mut self, node: &Node, what: &str) -> Option<Step> {
         let request = self.reader.required(node, what, "request");
-        let response = node.get("response").and_then(|node| self.body(node, "a response"));
+        let response = node.get("response").and_then(|node| self.body(node));
         let shape = response.as_ref().map(|plan| Arc::clone(&plan.schema));
         let outcomes = self.reader.required(node, what, "outcomes");
         let request = request.and_then(|node| self.request(node));
@@ -38,9 +41,7 @@ impl Loader<'_, '_> {
     }
 
     fn request(&mut self, node: &Node) -> Option<RequestPlan> {
-        const KEYS: [&str; 7] =
-            ["method", "path", "format", "schema", "mapping", "idempotency-header", "headers"];
-        self.reader.map(node, "a request", &KEYS)?;
+        self.reader.keys(node, &keys::REQUEST)?;
         let method = match self.reader.text_at(node, "method").unwrap_or("POST") {
             "GET" => Method::Get,
             "POST" => Method::Post,
@@ -77,6 +78,13 @@ impl Loader<'_, '_> {
                 headers.push((entry.key.clone(), value.to_owned()));
             }
         }
+        // SOAP 1.1 wants the header in every request; the layout names the action.
+        let action = body.as_ref().and_then(|plan| plan.codec.soap_action());
+        if let Some(action) = action
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(SOAP_ACTION))
+        {
+            headers.push((SOAP_ACTION.to_owned(), action));
+        }
         Some(RequestPlan { method, path: path?, body, mapping, idempotency_header, headers })
     }
 
@@ -112,11 +120,11 @@ impl Loader<'_, '_> {
     }
 
     /// `format` and `schema` of an answer.
-    fn body(&mut self, node: &Node, what: &str) -> Option<BodyPlan> {
-        self.reader.map(node, what, &["format", "schema"])?;
+    fn body(&mut self, node: &Node) -> Option<BodyPlan> {
+        self.reader.keys(node, &keys::RESPONSE)?;
         let format = self.format(node)?;
-        let schema =
-            self.reader.required(node, what, "schema").and_then(|node| self.schema(node))?;
+        let schema = self.reader.required(node, keys::RESPONSE.what, "schema");
+        let schema = schema.and_then(|node| self.schema(node))?;
         self.plan(format, schema)
     }
 
@@ -126,20 +134,13 @@ impl Loader<'_, '_> {
     }
 
     fn format(&mut self, node: &Node) -> Option<Format> {
-        match self.reader.text_at(node, "format").unwrap_or("json") {
-            "json" => Some(Format::Json),
-            "xml" => Some(Format::Xml),
-            "csv" => Some(Format::Csv),
-            "fixed" => Some(Format::Fixed),
-            other => {
-                self.not_allowed(
-                    node.get("format").unwrap_or(node),
-                    other,
-                    "json, xml, csv, fixed, none",
-                );
-                None
-            }
+        let name = self.reader.text_at(node, "format").unwrap_or("json");
+        let format = Format::from_name(name);
+        if format.is_none() {
+            let at = node.get("format").unwrap_or(node);
+            self.not_allowed(at, name, "json, xml, soap, csv, fixed, none");
         }
+        format
     }
 
     pub(super) fn schema(&mut self, node: &Node) -> Option<Arc<Schema>> {
@@ -263,17 +264,7 @@ impl Loader<'_, '_> {
     }
 
     fn line(&mut self, node: &Node, shape: Option<&Shape>, whole: bool) -> Option<Line> {
-        const KEYS: [&str; 8] = [
-            "status",
-            "when",
-            "then",
-            "ticket",
-            "reference",
-            "detail",
-            "refresh-credentials",
-            "undecoded",
-        ];
-        self.reader.map(node, "a line", &KEYS)?;
+        self.reader.keys(node, &keys::LINE)?;
         let status = self.statuses(node);
         let then_node = self.reader.required(node, "a line", "then")?;
         let word = self.reader.text(then_node, "`then`")?;

@@ -9,6 +9,7 @@ use crate::store::{
     NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// Answers every call with `T106`.
 pub struct Nowhere;
@@ -27,7 +28,7 @@ impl Store for Nowhere {
     fn intend(&self, _intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
         closed()
     }
-    fn settle(&self, _settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>> {
+    fn settle(&self, _settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>> {
         closed()
     }
     fn next_due(

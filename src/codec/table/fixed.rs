@@ -1,312 +1,334 @@
 //! Fixed width: every field in its full width, with or without a separator between fields.
 //!
-//! An absent member is all spaces. Numbers padded with zeros lose the padding when read; a text
-//! padded with zeros keeps it, because leading zeros of a code belong to the code. Every line, the
-//! last one too, ends with the declared line end.
+//! An absent member is all blanks (spaces; full-width ones where they pad). Numbers padded with
+//! zeros lose the padding when read; a text padded with zeros keeps it, because leading zeros of a
+//! code belong to the code. Every record, the last one too, ends with the declared line end; a
+//! layout without line ends has whole records only.
 
-use super::{Charset, Column, Fault, columns, refused, too_many};
-use crate::codec::EncodeError;
+use super::{Cell, Cells, Charset, Column, Kind, Step, Table, Wrong, columns, refused};
 use crate::codec::field::{Problems, Scalar, count, text};
 use crate::model::Code;
 use crate::model::codes::document;
-use crate::model::json::{DecodeError, Limits, escape, too_large};
 use crate::schema::{Shape, kind_of};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::borrow::Cow;
 
+/// The field of one column.
 #[derive(Debug)]
 struct Slot {
-    column: Column,
     width: usize,
     right: bool,
-    zeros: bool,
+    pad: Pad,
 }
 
-/// A compiled fixed-width layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pad {
+    Space,
+    /// U+3000, as fields of type N are padded.
+    FullWidthSpace,
+    Zero,
+}
+
+impl Pad {
+    fn text(self) -> &'static str {
+        match self {
+            Pad::Space => " ",
+            Pad::FullWidthSpace => "\u{3000}",
+            Pad::Zero => "0",
+        }
+    }
+
+    /// What an absent member is full of.
+    fn blank(self) -> Pad {
+        if self == Pad::Zero { Pad::Space } else { self }
+    }
+
+    fn is_blank(self, c: char) -> bool {
+        self.blank().text().starts_with(c)
+    }
+}
+
+/// What is particular to fixed width.
 #[derive(Debug)]
 pub struct Fixed {
     charset: Charset,
-    crlf: bool,
+    line_end: &'static str,
+    /// The line end in the charset.
+    end: Vec<u8>,
     separator: Option<char>,
+    /// The separator in the charset; empty: none.
+    between: Vec<u8>,
     /// Widths count bytes of the charset, not characters.
     bytes: bool,
     slots: Vec<Slot>,
+    /// Width of a record, separators included.
+    width: usize,
+}
+
+/// Compiles the layout of a schema.
+pub fn compile(shape: &Shape, problems: &mut Problems<'_>) -> Option<Table> {
+    let code = &document::LAYOUT_FIXED;
+    let layout = &shape.layout;
+    if !layout.contains_key("x-fixed") {
+        problems.add(code, "", "x-fixed is missing at the root");
+        return None;
+    }
+    let charset = Charset::from_layout(text(layout, "x-fixed", "charset"));
+    let bytes = text(layout, "x-fixed", "unit") == Some("bytes");
+    let mut slots = Vec::new();
+    let mut known = Vec::new();
+    for declared in columns(shape, code, problems)? {
+        let own = &declared.shape.layout;
+        let Some(width) = count(own, "x-fixed", "width") else {
+            problems.add(code, &declared.pointer, "x-fixed with a width is missing");
+            continue;
+        };
+        let pad = match text(own, "x-fixed", "pad") {
+            Some("0") => Pad::Zero,
+            Some("\u{3000}") => Pad::FullWidthSpace,
+            _ => Pad::Space,
+        };
+        let align = text(own, "x-fixed", "align");
+        if pad == Pad::Zero && align == Some("left") {
+            problems.add(code, &declared.pointer, "zeros pad on the left: align right");
+        }
+        if pad == Pad::FullWidthSpace && declared.column.scalar != Scalar::Text {
+            let message = "full-width spaces pad a text, not a number";
+            problems.add(code, &declared.pointer, message);
+        }
+        let unit = measure(charset, bytes, pad.blank().text());
+        if width % unit != 0 {
+            let message = format!("a pad of {unit} bytes does not fill a width of {width}");
+            problems.add(code, &declared.pointer, message);
+        }
+        let right = pad == Pad::Zero || align == Some("right");
+        slots.push(Slot { width, right, pad });
+        known.push(declared.column);
+    }
+    let line_end = match text(layout, "x-fixed", "newline") {
+        Some("lf") => "\n",
+        Some("none") => "",
+        _ => "\r\n",
+    };
+    let separator = text(layout, "x-fixed", "separator").and_then(|text| text.chars().next());
+    if separator.is_some_and(|c| refused_here(c, true).is_some()) {
+        problems.add(code, "/x-fixed/separator", "a control character cannot separate fields");
+    }
+    let mut fixed = Fixed {
+        charset,
+        line_end,
+        end: encoded(charset, line_end),
+        separator,
+        between: separator
+            .map(|c| encoded(charset, c.encode_utf8(&mut [0; 4])))
+            .unwrap_or_default(),
+        bytes,
+        slots,
+        width: 0,
+    };
+    if separator.is_some() && fixed.between.is_empty() {
+        problems.add(code, "/x-fixed/separator", "the charset has no such character");
+    }
+    fixed.width = fixed.record_width();
+    if let Some(width) = count(layout, "x-fixed", "record-width")
+        && width != fixed.width
+    {
+        let message = format!("the fields and separators make {}, not {width}", fixed.width);
+        problems.add(code, "/x-fixed/record-width", message);
+    }
+    let mut table = Table::of(layout, "x-fixed", code, problems, Kind::Fixed(fixed));
+    table.columns = known;
+    Some(table)
+}
+
+/// Width of a text: its bytes in the charset, or its characters.
+fn measure(charset: Charset, bytes: bool, text: &str) -> usize {
+    if bytes { encoded(charset, text).len().max(1) } else { text.chars().count() }
+}
+
+fn encoded(charset: Charset, text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // What the charset does not have stays empty, which the compiler of the layout refuses.
+    let _ = charset.encode(text, &mut bytes);
+    bytes
 }
 
 impl Fixed {
-    /// Compiles the layout of a schema.
-    pub fn compile(shape: &Shape, problems: &mut Problems<'_>) -> Option<Fixed> {
-        let code = &document::LAYOUT_FIXED;
-        let layout = &shape.layout;
-        if !layout.contains_key("x-fixed") {
-            problems.add(code, "", "x-fixed is missing at the root");
-            return None;
-        }
-        let mut slots = Vec::new();
-        for declared in columns(shape, code, problems)? {
-            let own = &declared.shape.layout;
-            let Some(width) = count(own, "x-fixed", "width") else {
-                problems.add(code, &declared.pointer, "x-fixed with a width is missing");
-                continue;
-            };
-            let zeros = text(own, "x-fixed", "pad") == Some("0");
-            let align = text(own, "x-fixed", "align");
-            if zeros && align == Some("left") {
-                problems.add(code, &declared.pointer, "zeros pad on the left: align right");
-            }
-            let right = zeros || align == Some("right");
-            slots.push(Slot { column: declared.column, width, right, zeros });
-        }
-        let separator = text(layout, "x-fixed", "separator").and_then(|text| text.chars().next());
-        let fixed = Fixed {
-            charset: Charset::from_layout(text(layout, "x-fixed", "charset")),
-            crlf: text(layout, "x-fixed", "newline") != Some("lf"),
-            separator,
-            bytes: text(layout, "x-fixed", "unit") == Some("bytes"),
-            slots,
-        };
-        if let Some(width) = count(layout, "x-fixed", "record-width")
-            && width != fixed.record_width()
-        {
-            let message =
-                format!("the fields and separators make {}, not {width}", fixed.record_width());
-            problems.add(code, "/x-fixed/record-width", message);
-        }
-        Some(fixed)
-    }
-
-    /// The charset of the file.
-    pub fn charset(&self) -> Charset {
-        self.charset
-    }
-
-    /// Width of a line without its end, separators included.
     fn record_width(&self) -> usize {
-        let separators = self.slots.len().saturating_sub(1) * self.separator_width();
+        let separator = match self.separator {
+            Some(_) if self.bytes => self.between.len(),
+            Some(_) => 1,
+            None => 0,
+        };
+        let separators = self.slots.len().saturating_sub(1) * separator;
         self.slots.iter().map(|slot| slot.width).sum::<usize>() + separators
     }
 
-    fn separator_width(&self) -> usize {
-        self.separator.map_or(0, |c| self.measure(c.encode_utf8(&mut [0; 4])))
-    }
-
-    /// Width of a text in the unit of the layout.
-    fn measure(&self, text: &str) -> usize {
-        if self.bytes {
-            self.charset.encode(text).map_or(usize::MAX / 4, |bytes| bytes.len())
-        } else {
-            text.chars().count()
+    /// The first record of `rest`; `last`: nothing follows it.
+    ///
+    /// # Errors
+    /// What makes all that follows unreadable.
+    pub fn step(&self, rest: &[u8], last: bool, cells: &mut Cells) -> Result<Step, Wrong> {
+        cells.list.clear();
+        cells.count = 0;
+        if rest.is_empty() {
+            return Ok(if last { Step::End } else { Step::More });
+        }
+        let line = if self.end.is_empty() { self.counted(rest) } else { self.ended(rest)? };
+        match line {
+            Some((line, length)) => Ok(Step::Record(length, self.cells(line, cells))),
+            None if !last => Ok(Step::More),
+            None if self.end.is_empty() => {
+                Err(Wrong::new(&document::RECORD_WIDTH, 0, "the input ends inside a record"))
+            }
+            None => Err(Wrong::syntax(0, "the input ends before the line does")),
         }
     }
 
-    /// Reads a file.
-    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
-        too_large(bytes, limits)?;
-        self.read(bytes, limits).map_err(|fault| {
-            let index = fault.column.checked_sub(1);
-            let slot = index.and_then(|index| self.slots.get(index));
-            fault.located(1, slot.map(|slot| slot.column.property.as_str()))
-        })
+    /// The next record by its width alone.
+    fn counted<'b>(&self, rest: &'b [u8]) -> Option<(&'b [u8], usize)> {
+        let length =
+            if self.bytes { self.width } else { self.charset.advance(rest, self.width).ok()? };
+        rest.get(..length).map(|line| (line, length))
     }
 
-    fn read(&self, bytes: &[u8], limits: &Limits) -> Result<Value, Fault> {
-        let mut records = Vec::new();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let row = records.len() + 1;
-            too_many(row * self.slots.len(), limits.max_nodes, row)?;
-            let (line, after) = self.line(rest, row)?;
-            rest = after;
-            records.push(Value::Object(self.record(line, row)?));
-        }
-        Ok(Value::Array(records))
-    }
-
-    /// The next line without its end. No trail byte of a two-byte character in CP932 is a line
-    /// end, so bytes may be looked at (code units in UTF-16).
-    fn line<'b>(&self, bytes: &'b [u8], row: usize) -> Result<(&'b [u8], &'b [u8]), Fault> {
+    /// The next line without its end, and its length with it. No trail byte of a two-byte
+    /// character in CP932 is a line end, so bytes may be looked at (code units in UTF-16).
+    fn ended<'b>(&self, rest: &'b [u8]) -> Result<Option<(&'b [u8], usize)>, Wrong> {
         let unit = self.charset.unit();
-        let lf = self.charset.encode("\n").unwrap_or_default();
-        let cr = self.charset.encode("\r").unwrap_or_default();
-        let refuse = |detail: &str| Err(Fault::new(&document::TABLE_SYNTAX, row, 0, detail));
-        let Some(index) = bytes.chunks(unit).position(|chunk| chunk == lf) else {
-            return refuse("the input ends before the line does");
+        let feed = self.end.get(self.end.len() - unit..).unwrap_or_default();
+        let found = if unit == 1 {
+            rest.iter().position(|byte| *byte == b'\n')
+        } else {
+            rest.chunks_exact(unit).position(|chunk| chunk == feed).map(|index| index * unit)
         };
-        let (line, rest) = bytes.split_at_checked(index * unit).unwrap_or_default();
-        let rest = rest.get(unit..).unwrap_or_default();
-        if !self.crlf {
-            return Ok((line, rest));
-        }
-        match line.strip_suffix(cr.as_slice()) {
-            Some(line) => Ok((line, rest)),
-            None => refuse("a line end that is not the layout's"),
+        let Some(index) = found else { return Ok(None) };
+        let whole = rest.get(..index + unit).unwrap_or_default();
+        match whole.strip_suffix(self.end.as_slice()) {
+            Some(line) => Ok(Some((line, whole.len()))),
+            None => Err(Wrong::syntax(0, "a line end that is not the layout's")),
         }
     }
 
-    fn record(&self, line: &[u8], row: usize) -> Result<Map<String, Value>, Fault> {
-        let texts = if self.bytes { self.split_bytes(line, row)? } else { self.split(line, row)? };
-        let mut record = Map::new();
-        for (index, (slot, text)) in self.slots.iter().zip(&texts).enumerate() {
-            let place = index + 1;
-            for c in text.chars() {
-                let separator = (Some(c) == self.separator)
-                    .then(|| (&document::TABLE_SYNTAX, "the separator inside a field".to_owned()));
-                let refused = refused_here(c, slot.column.private_use);
-                if let Some((code, detail)) = separator.or(refused) {
-                    return Err(Fault::new(code, row, place, detail));
-                }
-            }
-            if text.chars().all(|c| c == ' ') {
-                continue;
-            }
-            let Some(value) = slot.column.scalar.parse(slot.unpadded(text)) else {
-                let detail = format!("expected {}", slot.column.scalar.name());
-                return Err(Fault::new(&document::FIELD_VALUE, row, place, detail));
-            };
-            record.insert(slot.column.property.clone(), value);
-        }
-        Ok(record)
-    }
-
-    fn decode_text(&self, bytes: &[u8], row: usize, column: usize) -> Result<String, Fault> {
-        self.charset.decode(bytes).map_err(|sound| {
-            let column = if column > 0 { column } else { self.column_at(sound.chars().count()) };
-            let detail = "bytes that are no character of the charset";
-            Fault::new(&document::UNDECODABLE, row, column, detail)
-        })
-    }
-
-    /// The field in which a character of the line stands.
-    fn column_at(&self, offset: usize) -> usize {
-        let mut end = 0;
+    fn cells(&self, line: &[u8], cells: &mut Cells) -> Result<(), Wrong> {
+        self.check_width(line)?;
+        let mut at = 0;
         for (index, slot) in self.slots.iter().enumerate() {
-            end += slot.width + usize::from(self.separator.is_some());
-            if offset < end {
-                return index + 1;
-            }
-        }
-        self.slots.len()
-    }
-
-    fn wrong_width(&self, row: usize, found: usize) -> Fault {
-        let unit = if self.bytes { "bytes" } else { "characters" };
-        let detail = format!("{found} {unit}; expected {}", self.record_width());
-        Fault::new(&document::RECORD_WIDTH, row, 0, detail)
-    }
-
-    fn split(&self, line: &[u8], row: usize) -> Result<Vec<String>, Fault> {
-        let text = self.decode_text(line, row, 0)?;
-        let length = text.chars().count();
-        if length != self.record_width() {
-            return Err(self.wrong_width(row, length));
-        }
-        let mut characters = text.chars();
-        let mut texts = Vec::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            if let (Some(separator), true) = (self.separator, index > 0)
-                && characters.next() != Some(separator)
-            {
-                let detail = "no separator in front of this field";
-                return Err(Fault::new(&document::RECORD_WIDTH, row, index + 1, detail));
-            }
-            texts.push(characters.by_ref().take(slot.width).collect());
-        }
-        Ok(texts)
-    }
-
-    fn split_bytes(&self, line: &[u8], row: usize) -> Result<Vec<String>, Fault> {
-        if line.len() != self.record_width() {
-            return Err(self.wrong_width(row, line.len()));
-        }
-        let separator = self.separator.map(|c| c.to_string()).unwrap_or_default();
-        let separator = self.charset.encode(&separator).unwrap_or_default();
-        let mut rest = line;
-        let mut texts = Vec::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            if index > 0 {
-                let Some(after) = rest.strip_prefix(separator.as_slice()) else {
+            let column = index + 1;
+            if index > 0 && !self.between.is_empty() {
+                let behind = line.get(at..).unwrap_or_default();
+                if !behind.starts_with(&self.between) {
                     let detail = "no separator in front of this field";
-                    return Err(Fault::new(&document::RECORD_WIDTH, row, index + 1, detail));
-                };
-                rest = after;
-            }
-            let (field, after) = rest.split_at_checked(slot.width).unwrap_or_default();
-            rest = after;
-            texts.push(self.decode_text(field, row, index + 1)?);
-        }
-        Ok(texts)
-    }
-
-    /// Writes a file.
-    pub fn encode(&self, document: &Value) -> Result<Vec<u8>, EncodeError> {
-        let refuse = |path: String, detail: String| EncodeError {
-            code: &document::ENCODE_SHAPE,
-            path,
-            detail,
-        };
-        let Value::Array(records) = document else {
-            let detail = format!("expected an array, found {}", kind_of(document));
-            return Err(refuse(String::new(), detail));
-        };
-        let mut out = Vec::new();
-        for (row, record) in records.iter().enumerate() {
-            let Value::Object(members) = record else {
-                let detail = format!("expected an object, found {}", kind_of(record));
-                return Err(refuse(format!("/{row}"), detail));
-            };
-            let declared = |name: &String| self.slots.iter().any(|s| s.column.property == *name);
-            if !members.keys().all(declared) {
-                return Err(refuse(format!("/{row}/?"), "an undeclared member".to_owned()));
-            }
-            for (index, slot) in self.slots.iter().enumerate() {
-                if let (Some(separator), true) = (self.separator, index > 0) {
-                    let separator = separator.to_string();
-                    out.extend(self.charset.encode(&separator).unwrap_or_default());
+                    return Err(Wrong::new(&document::RECORD_WIDTH, column, detail));
                 }
-                let field = self.field(slot, members.get(&slot.column.property));
-                out.extend(field.map_err(|(code, detail)| {
-                    let path = format!("/{row}/{}", escape(&slot.column.property));
-                    EncodeError { code, path, detail }
-                })?);
+                at += self.between.len();
             }
-            let end = if self.crlf { "\r\n" } else { "\n" };
-            out.extend(self.charset.encode(end).unwrap_or_default());
+            let behind = line.get(at..).unwrap_or_default();
+            let length = if self.bytes {
+                slot.width
+            } else {
+                self.charset.advance(behind, slot.width).unwrap_or(behind.len())
+            };
+            cells.list.push(Cell { bytes: at..at + length, quoted: false, doubled: false });
+            at += length;
         }
-        Ok(out)
+        cells.count = cells.list.len();
+        Ok(())
     }
 
-    fn field(
+    fn check_width(&self, line: &[u8]) -> Result<(), Wrong> {
+        let (found, unit) = if self.bytes {
+            (line.len(), "bytes")
+        } else {
+            let found = match self.charset.advance(line, self.width) {
+                Ok(length) if length == line.len() => return Ok(()),
+                Ok(_) => self.charset.advance(line, usize::MAX).unwrap_or_else(|found| found),
+                Err(found) => found,
+            };
+            (found, "characters")
+        };
+        if self.bytes && found == self.width {
+            return Ok(());
+        }
+        let detail = format!("{found} {unit}; expected {}", self.width);
+        Err(Wrong::new(&document::RECORD_WIDTH, 0, detail))
+    }
+
+    /// The text of a cell without its padding, `None` when it is absent.
+    pub fn text<'t>(
         &self,
-        slot: &Slot,
+        index: usize,
+        text: Cow<'t, str>,
+        column: &Column,
+    ) -> Result<Option<Cow<'t, str>>, (&'static Code, String)> {
+        let Some(slot) = self.slots.get(index) else { return Ok(None) };
+        for c in text.chars() {
+            let separator = (Some(c) == self.separator)
+                .then(|| (&document::TABLE_SYNTAX, "the separator inside a field".to_owned()));
+            if let Some(wrong) = separator.or_else(|| refused_here(c, column.private_use)) {
+                return Err(wrong);
+            }
+        }
+        if text.chars().all(|c| slot.pad.is_blank(c)) {
+            return Ok(None);
+        }
+        Ok(Some(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(slot.unpadded(text, column.scalar)),
+            Cow::Owned(text) => Cow::Owned(slot.unpadded(&text, column.scalar).to_owned()),
+        }))
+    }
+
+    /// Appends a field in its full width.
+    pub fn put(
+        &self,
+        index: usize,
+        column: &Column,
         value: Option<&Value>,
-    ) -> Result<Vec<u8>, (&'static Code, String)> {
+        out: &mut Vec<u8>,
+    ) -> Result<(), (&'static Code, String)> {
+        let Some(slot) = self.slots.get(index) else { return Ok(()) };
+        if index > 0 {
+            out.extend_from_slice(&self.between);
+        }
         let text = match value {
-            Some(value) => self.checked(slot, value)?,
-            None => String::new(),
+            Some(value) => self.checked(slot, column, value)?,
+            None => Cow::Borrowed(""),
         };
-        let unmappable = |c: char| {
+        let start = out.len();
+        self.charset.encode(&text, out).map_err(|c| {
             (&document::UNMAPPABLE, format!("U+{:04X} is not in the charset", u32::from(c)))
-        };
-        let bytes = self.charset.encode(&text).map_err(unmappable)?;
-        let width = if self.bytes { bytes.len() } else { text.chars().count() };
-        let pad_unit = if self.bytes { self.charset.unit() } else { 1 };
-        let Some(missing) = slot.width.checked_sub(width).filter(|m| m % pad_unit == 0) else {
+        })?;
+        let width = if self.bytes { out.len() - start } else { text.chars().count() };
+        let pad = if value.is_some() { slot.pad } else { slot.pad.blank() };
+        let unit = measure(self.charset, self.bytes, pad.text());
+        let Some(missing) = slot.width.checked_sub(width).filter(|missing| missing % unit == 0)
+        else {
             let detail = format!("{width} wide; the field is {}", slot.width);
             return Err((&document::FIELD_WIDTH, detail));
         };
-        let pad = if slot.zeros && value.is_some() { "0" } else { " " };
-        let padding = self.charset.encode(&pad.repeat(missing / pad_unit)).unwrap_or_default();
-        Ok(if slot.right { [padding, bytes].concat() } else { [bytes, padding].concat() })
+        let written = out.len();
+        for _ in 0..missing / unit {
+            let _ = self.charset.encode(pad.text(), out);
+        }
+        if let (true, Some(field)) = (slot.right, out.get_mut(start..)) {
+            field.rotate_left(written - start);
+        }
+        Ok(())
     }
 
     /// The text of a value, if reading it back would give the value again.
-    fn checked(&self, slot: &Slot, value: &Value) -> Result<String, (&'static Code, String)> {
-        let scalar = slot.column.scalar;
-        let Some(text) = scalar.text(value) else {
-            let detail = format!("expected {}, found {}", scalar.name(), kind_of(value));
+    fn checked<'v>(
+        &self,
+        slot: &Slot,
+        column: &Column,
+        value: &'v Value,
+    ) -> Result<Cow<'v, str>, (&'static Code, String)> {
+        let Some(text) = column.scalar.borrowed(value) else {
+            let detail = format!("expected {}, found {}", column.scalar.name(), kind_of(value));
             return Err((&document::ENCODE_SHAPE, detail));
         };
         for c in text.chars() {
-            if let Some((_, point)) = refused_here(c, slot.column.private_use) {
+            if let Some((_, point)) = refused_here(c, column.private_use) {
                 let detail = format!("{point} cannot be written here");
                 return Err((&document::ENCODE_CHARACTER, detail));
             }
@@ -315,14 +337,18 @@ impl Fixed {
                 return Err((&document::ENCODE_CHARACTER, detail));
             }
         }
-        let lost = if text.chars().all(|c| c == ' ') {
+        let blank = |c: char| slot.pad.is_blank(c);
+        let zeros = slot.pad == Pad::Zero;
+        let lost = if text.chars().all(blank) {
             Some("an empty text is read back as absent; leave the member out")
-        } else if slot.zeros && text.starts_with('-') {
+        } else if zeros && column.scalar != Scalar::Text && text.starts_with('-') {
             Some("a negative number cannot be padded with zeros")
-        } else if !slot.zeros && slot.right && text.starts_with(' ') {
-            Some("leading spaces would be taken for padding")
-        } else if !slot.right && text.ends_with(' ') {
-            Some("trailing spaces would be taken for padding")
+        } else if zeros && column.scalar == Scalar::Text && !self.fills(slot, &text) {
+            Some("a text padded with zeros is read back with them; write it in full width")
+        } else if !zeros && slot.right && text.starts_with(blank) {
+            Some("leading blanks would be taken for padding")
+        } else if !slot.right && text.ends_with(blank) {
+            Some("trailing blanks would be taken for padding")
         } else {
             None
         };
@@ -331,28 +357,34 @@ impl Fixed {
             None => Ok(text),
         }
     }
+
+    fn fills(&self, slot: &Slot, text: &str) -> bool {
+        measure(self.charset, self.bytes, text) >= slot.width
+    }
+
+    /// The end of a record.
+    pub fn line_end(&self) -> &'static str {
+        self.line_end
+    }
 }
 
 impl Slot {
-    fn unpadded<'t>(&self, text: &'t str) -> &'t str {
-        if !self.zeros {
-            return if self.right {
-                text.trim_start_matches(' ')
-            } else {
-                text.trim_end_matches(' ')
-            };
-        }
-        if self.column.scalar == Scalar::Text {
-            return text;
-        }
-        let mut text = text;
-        while let Some(rest) = text.strip_prefix('0') {
-            if !rest.starts_with(|c: char| c.is_ascii_digit()) {
-                break;
+    fn unpadded<'t>(&self, text: &'t str, scalar: Scalar) -> &'t str {
+        match (self.pad, self.right) {
+            (Pad::Zero, _) if scalar == Scalar::Text => text,
+            (Pad::Zero, _) => {
+                let mut text = text;
+                while let Some(rest) = text.strip_prefix('0') {
+                    if !rest.starts_with(|c: char| c.is_ascii_digit()) {
+                        break;
+                    }
+                    text = rest;
+                }
+                text
             }
-            text = rest;
+            (pad, true) => text.trim_start_matches(|c| pad.is_blank(c)),
+            (pad, false) => text.trim_end_matches(|c| pad.is_blank(c)),
         }
-        text
     }
 }
 

@@ -1,7 +1,9 @@
 //! Every format with whole files: what each refuses, and that nothing is lost on the way.
 
 mod json;
+mod records;
 mod round_trip;
+mod soap;
 mod table;
 mod xml;
 

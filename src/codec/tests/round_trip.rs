@@ -93,7 +93,7 @@ fn table_items() -> Value {
         "integer": field("integer", json!({"width": 20})),
         "padded": field("integer", json!({"width": 20, "pad": "0", "align": "right"})),
         "number": field("number", json!({"width": 30})),
-        "flag": field("boolean", json!({"width": 5}))}})
+        "flag": field("boolean", json!({"width": 6}))}})
 }
 
 fn table_document() -> BoxedStrategy<Value> {
@@ -111,7 +111,7 @@ fn table_document() -> BoxedStrategy<Value> {
 }
 
 fn charset() -> impl Strategy<Value = &'static str> {
-    prop_oneof![Just("utf-8"), Just("cp932"), Just("utf-16le")]
+    prop_oneof![Just("utf-8"), Just("cp932"), Just("utf-16le"), Just("utf-16be")]
 }
 
 fn newline() -> impl Strategy<Value = &'static str> {

@@ -38,7 +38,7 @@ fn empty_and_absent_are_different_and_leading_bytes_are_the_layouts() {
 
 #[test]
 fn quote_always_and_never_in_other_charsets() {
-    for charset in ["utf-8", "cp932", "utf-16le"] {
+    for charset in ["utf-8", "cp932", "utf-16le", "utf-16be"] {
         let codec = csv(&json!({"charset": charset, "newline": "lf", "quote": "always"}));
         let bytes = codec.encode(&rows()).unwrap();
         assert_eq!(decode(&codec, bytes).unwrap(), rows(), "{charset}");
@@ -46,8 +46,10 @@ fn quote_always_and_never_in_other_charsets() {
     let always = csv(&json!({"newline": "lf", "quote": "always"}));
     let bytes = always.encode(&json!([{"name": "a", "count": 1}])).unwrap();
     assert_eq!(bytes, b"\"a\",\"1\",\n");
+    assert_eq!(refusal(decode(&always, b"\"a\",1,\n")), "S343 1:2 /0/count");
     let never = csv(&json!({"newline": "lf", "quote": "never"}));
-    assert_eq!(never.encode(&json!([{"name": "", "count": 1}])).unwrap(), b",1,\n");
+    assert_eq!(never.encode(&json!([{"count": 1}])).unwrap(), b",1,\n");
+    assert_eq!(unwritten(never.encode(&json!([{"name": "", "count": 1}]))), "S405 /0/name");
     assert_eq!(decode(&never, b",1,\n").unwrap(), json!([{"count": 1}]));
     for text in ["a,b", "a\"b", "a\nb"] {
         assert_eq!(unwritten(never.encode(&json!([{"name": text}]))), "S403 /0/name", "{text}");

@@ -142,6 +142,25 @@ pub fn compile(shape: &Shape, problems: &mut Problems<'_>) -> Option<Xml> {
     Some(Xml { root, declaration, nil_reason, nillable })
 }
 
+/// Compiles one element that stands in an envelope made elsewhere: no declaration, its namespace
+/// its own.
+pub fn fragment(
+    property: &Property,
+    pointer: &str,
+    nil_reason: &str,
+    problems: &mut Problems<'_>,
+) -> Option<Xml> {
+    let name = own_name(property, None);
+    if name.prefix.is_some() && name.namespace.is_none() {
+        problems.add(&LAYOUT_XML, pointer, "a prefix needs a namespace");
+    }
+    let mut compiler = Compiler { problems, nillable: false };
+    compiler.check_name(&name, pointer);
+    let root = compiler.element(name, &property.shape, pointer)?;
+    let nillable = compiler.nillable;
+    Some(Xml { root, declaration: false, nil_reason: nil_reason.to_owned(), nillable })
+}
+
 struct Compiler<'a, 'b> {
     problems: &'a mut Problems<'b>,
     nillable: bool,
@@ -299,7 +318,10 @@ fn same(left: &Name, right: &Name) -> bool {
 }
 
 /// A name without colon (Namespaces in XML 1.0).
-fn is_ncname(name: &str) -> bool {
+pub fn is_ncname(name: &str) -> bool {
+    if name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z')) {
+        return !name.is_empty();
+    }
     let start = |c: char| {
         matches!(c, 'A'..='Z' | '_' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}'
             | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}'

@@ -1,7 +1,8 @@
 //! The tree of a document to its value, by the plan.
 
 use super::plan::{Child, Content, Element, Kind, Name, Object};
-use super::tree::{Node, is_space};
+use super::tree::Node;
+pub use super::tree::is_space;
 use super::{XSI, Xml};
 use crate::codec::field::{NIL, Scalar};
 use crate::codec::json::under;
@@ -42,9 +43,20 @@ pub fn document(xml: &Xml, root: &Node, bytes: &[u8]) -> Result<Value, DecodeErr
         fault(&document::XML_ELEMENT, root, detail)
     };
     read.map_err(|fault| {
-        let (line, column) = position(bytes, fault.offset);
-        DecodeError { code: fault.code, line, column, path: fault.path, detail: fault.detail }
+        let error = located(fault.code, fault.offset, bytes, fault.detail);
+        DecodeError { path: fault.path, ..error }
     })
+}
+
+/// An error at an offset of the text.
+pub fn located(
+    code: &'static Code,
+    offset: usize,
+    text: &[u8],
+    detail: impl Into<String>,
+) -> DecodeError {
+    let (line, column) = position(text, offset);
+    DecodeError { code, line, column, path: String::new(), detail: detail.into() }
 }
 
 fn is(node: &Node, name: &Name) -> bool {

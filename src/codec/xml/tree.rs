@@ -1,12 +1,15 @@
 //! XML text to a small tree with namespaces resolved, refusing everything the layouts never need.
 
 use super::is_char;
+use super::plan::is_ncname;
+use crate::codec::table::{Charset, Transcoder};
 use crate::model::Code;
 use crate::model::codes::document;
 use crate::model::json::{DecodeError, Limits, position, too_large, utf8};
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// An element as read.
@@ -40,27 +43,85 @@ pub struct Attribute {
 /// Attributes of one element, and namespace declarations in force at one place.
 const MAX_ATTRIBUTES: usize = 64;
 
+/// Namespace of the prefix `xml`, and the one that nothing may be bound to.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+
+/// A document as read.
+#[derive(Debug)]
+pub struct Tree<'a> {
+    /// The root element.
+    pub root: Node,
+    /// The text that offsets count in: UTF-8, whatever the input was.
+    pub text: Cow<'a, [u8]>,
+    /// Offsets of the elements whose text is a qualified name, with that name resolved where
+    /// the element stands; `None`: it is not one.
+    pub names: Vec<(usize, Option<Resolved>)>,
+}
+
+/// Local name and namespace.
+pub type Resolved = (String, Option<Rc<str>>);
+
+/// Whether the text of an element is a qualified name: its own name decides.
+pub type HoldsName = fn(local: &str, namespace: Option<&str>) -> bool;
+
 /// Reads one document.
-pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Node, DecodeError> {
+pub fn parse<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    holds_name: HoldsName,
+) -> Result<Tree<'a>, DecodeError> {
     too_large(bytes, limits)?;
+    let (bytes, encoding) = transcoded(bytes)?;
     let start = if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) { 3 } else { 0 };
     let text = utf8(bytes.get(start..).unwrap_or_default())?;
     let mut parser = Parser {
-        bytes,
+        bytes: &bytes,
         start,
+        encoding,
         limits,
         nodes: 0,
         at: start,
-        bindings: vec![("xml".to_owned(), Some(Rc::from("http://www.w3.org/XML/1998/namespace")))],
+        bindings: vec![("xml".to_owned(), Some(Rc::from(XML)))],
         open: Vec::new(),
         root: None,
+        holds_name,
+        names: Vec::new(),
     };
-    parser.run(text)
+    let root = parser.run(text)?;
+    let names = parser.names;
+    Ok(Tree { root, text: bytes, names })
+}
+
+/// UTF-16 with its byte order mark as UTF-8 without one; and the encoding a declaration must
+/// then name.
+fn transcoded(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, &'static str), DecodeError> {
+    let refuse = |code, sound: &[u8], detail: &str| {
+        let (line, column) = position(sound, sound.len());
+        Err(DecodeError { code, line, column, path: String::new(), detail: detail.to_owned() })
+    };
+    let charset = match bytes {
+        [0xFF, 0xFE, ..] => Charset::Utf16Le,
+        [0xFE, 0xFF, ..] => Charset::Utf16Be,
+        [b'<', 0, ..] | [0, b'<', ..] => {
+            let detail = "UTF-16 without its byte order mark";
+            return refuse(&document::XML_REFUSED, &[], detail);
+        }
+        _ => return Ok((Cow::Borrowed(bytes), "UTF-8")),
+    };
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut transcoder = Transcoder::new(charset);
+    let sound = transcoder.push(bytes.get(2..).unwrap_or_default(), &mut text);
+    if sound && transcoder.is_whole() {
+        return Ok((Cow::Owned(text), "UTF-16"));
+    }
+    refuse(&document::UNDECODABLE, &text, "half a character of UTF-16")
 }
 
 struct Parser<'a> {
     bytes: &'a [u8],
     start: usize,
+    encoding: &'static str,
     limits: &'a Limits,
     nodes: usize,
     at: usize,
@@ -69,6 +130,8 @@ struct Parser<'a> {
     /// Elements not yet closed, each with the number of bindings outside it.
     open: Vec<(Node, usize)>,
     root: Option<Node>,
+    holds_name: HoldsName,
+    names: Vec<(usize, Option<Resolved>)>,
 }
 
 impl Parser<'_> {
@@ -134,8 +197,11 @@ impl Parser<'_> {
         }
         match declaration.encoding() {
             None => Ok(()),
-            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case("utf-8") => Ok(()),
-            Some(_) => Err(self.fail(&document::XML_REFUSED, "the encoding must be UTF-8")),
+            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case(self.encoding) => Ok(()),
+            Some(_) => {
+                let detail = format!("the encoding declared must be {}", self.encoding);
+                Err(self.fail(&document::XML_REFUSED, detail))
+            }
         }
     }
 
@@ -212,7 +278,9 @@ impl Parser<'_> {
                 let detail = format!("more than {MAX_ATTRIBUTES} namespaces in force");
                 return Err(self.fail(&document::TOO_MANY_NODES, detail));
             }
-            if matches!(prefix, "xml" | "xmlns") || (!prefix.is_empty() && value.is_empty()) {
+            let reserved = matches!(prefix, "xml" | "xmlns") || matches!(&*value, XML | XMLNS);
+            let nameless = key != "xmlns" && (value.is_empty() || !is_ncname(prefix));
+            if reserved || nameless {
                 return Err(self.fail(&document::XML_SYNTAX, "a namespace cannot be bound so"));
             }
             let namespace = (!value.is_empty()).then(|| Rc::from(value.as_ref()));
@@ -221,8 +289,16 @@ impl Parser<'_> {
         Ok(plain)
     }
 
-    fn resolve(&self, name: &str, element: bool) -> Result<(String, Option<Rc<str>>), DecodeError> {
-        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+    fn resolve(&self, name: &str, element: bool) -> Result<Resolved, DecodeError> {
+        let (prefix, local) = match name.split_once(':') {
+            Some(("", _)) => return Err(self.fail(&document::XML_SYNTAX, "an empty prefix")),
+            Some(parts) => parts,
+            None => ("", name),
+        };
+        if !is_ncname(local) {
+            let detail = "a name holds a character that no name can hold";
+            return Err(self.fail(&document::XML_SYNTAX, detail));
+        }
         if prefix.is_empty() && !element {
             return Ok((local.to_owned(), None));
         }
@@ -238,6 +314,10 @@ impl Parser<'_> {
         let Some((node, outside)) = self.open.pop() else {
             return Err(self.fail(&document::XML_SYNTAX, "an end tag without its start"));
         };
+        if (self.holds_name)(&node.local, node.namespace.as_deref()) {
+            let name = self.resolve(node.text.trim_matches(is_space), true).ok();
+            self.names.push((node.offset, name));
+        }
         self.bindings.truncate(outside);
         match self.open.last_mut() {
             Some((parent, _)) => parent.children.push(node),

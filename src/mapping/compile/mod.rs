@@ -7,6 +7,7 @@ use crate::mapping::compile::expression::Context;
 use crate::mapping::compile::rules::{Rules, Target};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::View;
+use crate::mapping::keys;
 use crate::mapping::plan::{Op, Plan, Rule, Scoped};
 use crate::mapping::tables::{self, Table, Tables};
 use crate::model::codes::mapping as codes;
@@ -21,8 +22,7 @@ mod rules;
 mod source;
 mod view;
 
-const KEYS: [&str; 10] =
-    ["mapping", "title", "description", "from", "to", "tables", "let", "each", "when", "rules"];
+pub(crate) use rules::KEYWORDS;
 
 /// A compiled mapping, before it gets its public face.
 pub(crate) struct Compiled {
@@ -52,7 +52,7 @@ pub(crate) fn compile(
         }
     };
     let mut reader = Reader::new(file, diagnostics);
-    reader.map(&root, "a mapping", &KEYS)?;
+    reader.keys(&root, &keys::MAPPING)?;
     let name = name(&mut reader, &root);
     let from = schema(&mut reader, &root, "from", schemas);
     let to = schema(&mut reader, &root, "to", schemas);

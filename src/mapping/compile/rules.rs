@@ -7,6 +7,7 @@ use crate::mapping::compile::expression::{Context, Typed, Variable, list_of};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::{Member, View};
 use crate::mapping::functions::Returns;
+use crate::mapping::keys::RULE_KEYS;
 use crate::mapping::plan::{At, Field, Leaf, Op, Rule, Scoped};
 use crate::model::codes::mapping as codes;
 use serde_json::Value;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use super::expression::{Produced, What};
 
 /// Keys that make a map a rule instead of a nested target object.
-const KEYWORDS: [&str; 5] = ["each", "when", "let", "value", "rules"];
+pub(crate) const KEYWORDS: [&str; 5] = ["each", "when", "let", "value", "rules"];
 
 /// How deep `each` may stand in `each`.
 const MAX_EACH: usize = 4;
@@ -73,7 +74,7 @@ impl<'s> Rules<'s, '_, '_> {
             Kind::Map(entries) => {
                 let keyword = |entry: &Entry| KEYWORDS.contains(&entry.key.as_str());
                 if entries.iter().any(keyword) {
-                    self.reader().map(node, "a rule", &KEYWORDS);
+                    self.reader().keys(node, &RULE_KEYS);
                     self.scoped(node, target, node.get("let"))
                 } else {
                     self.object(node, entries, target)

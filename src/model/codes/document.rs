@@ -46,6 +46,9 @@ codes! {
     SCHEMA_EXAMPLE = "S114", Configuration, "example disagrees with its schema",
         "examples/valid-*.json must be valid and examples/invalid-*.json must not be.",
         "Correct the example or the schema.";
+    UNSATISFIABLE = "S120", Configuration, "no valid document was found",
+        "The generator found no document that the schema accepts; perhaps there is none.",
+        "Look at the place shown: its keywords may exclude each other. Else give it an `enum`.";
     LAYOUT_XML = "S121", Configuration, "schema cannot be carried as XML",
         "The XML layout is missing, incomplete or ambiguous.",
         "Add or correct x-xml at the root and xml at the property shown.";
@@ -55,6 +58,10 @@ codes! {
     LAYOUT_FIXED = "S123", Configuration, "schema cannot be carried in fixed width",
         "The fixed-width layout is missing, incomplete or ambiguous.",
         "Make the root an array of flat objects, add x-fixed, and give every property a width.";
+
+    LAYOUT_SOAP = "S124", Configuration, "schema cannot be carried as SOAP",
+        "The SOAP layout is missing, incomplete or ambiguous.",
+        "Add or correct x-soap at the root; its members are header, body and fault.";
 
     WRONG_TYPE = "S201", Sender, "wrong JSON type",
         "The value is of a type that the schema does not allow there.",
@@ -106,7 +113,7 @@ codes! {
         "One text exceeds the limit.",
         "Send it in parts or outside the message.";
     NOT_UTF8 = "S305", Sender, "not UTF-8",
-        "The bytes are not UTF-8, the only encoding of JSON and XML here.",
+        "The bytes are not UTF-8, the only encoding of JSON here, and of XML without a UTF-16 byte order mark.",
         "Convert at the source; nothing is replaced silently.";
     BYTE_ORDER_MARK = "S306", Sender, "byte order mark",
         "The input begins with a byte order mark where none may stand.",
@@ -129,11 +136,14 @@ codes! {
     TRAILING_DATA = "S312", Sender, "something follows the document",
         "The document is complete, but the input goes on.",
         "Send one document.";
+    INPUT_LOST = "S313", Counterpart, "input could not be read to its end",
+        "A file or a connection broke off while it was read.",
+        "Read it again; what was taken from it before this is whole records only.";
     XML_SYNTAX = "S321", Sender, "not well-formed XML",
         "The input breaks the grammar of XML 1.0, or is cut off.",
         "Mend it at the place shown.";
     XML_REFUSED = "S322", Sender, "XML construct that is never accepted",
-        "Document types, entity references of one's own and processing instructions are refused; encodings other than UTF-8 and versions other than 1.0 too.",
+        "Document types, entity references of one's own and processing instructions are refused; encodings other than UTF-8 (or UTF-16 with its byte order mark) and versions other than 1.0 too.",
         "Write plain elements, attributes and text.";
     XML_ELEMENT = "S323", Sender, "unexpected element",
         "The element is not declared here, stands in the wrong order, or stands too often.",
@@ -147,6 +157,15 @@ codes! {
     XML_NIL = "S326", Sender, "nil element is not as it must be",
         "A nil element has xsi:nil=\"true\", its reason, and no content; only elements that the schema declares nillable may be nil.",
         "Give the reason, or the value.";
+    SOAP_ENVELOPE = "S327", Sender, "not a SOAP envelope of the layout",
+        "The envelope is of another version of SOAP, or does not hold one header at most and one body with one element at most.",
+        "Compare with x-soap in the schema; the namespace of the envelope tells the version.";
+    SOAP_HEADER = "S328", Sender, "header that must be understood is not declared",
+        "A header block with mustUnderstand is not among the members of `header`, so its meaning would be passed over.",
+        "Declare the block in the schema, if the mapping really does what it asks for.";
+    SOAP_FAULT = "S329", Sender, "SOAP fault is not as it must be",
+        "The fault has no code, a code that is no qualified name or not one of the version, or a code of a namespace that the schema does not admit; or a fault came where the schema declares none.",
+        "Declare `fault` in the schema, with `codeNamespace` where the counterpart has codes of its own.";
     FIELD_VALUE = "S331", Sender, "text is not a value of its type",
         "The text of the field is not the integer, number or boolean that the schema wants.",
         "Send it in the canonical form: 12, 0.5, true.";
@@ -168,6 +187,9 @@ codes! {
     HEADER = "S346", Sender, "header is not as the layout says",
         "The first row must name the columns of the layout in their order.",
         "Send the header of the layout.";
+    TOO_MANY_RECORDS = "S347", Sender, "too many records in one file",
+        "The layout splits its files after a number of records, and this one goes on.",
+        "Send the records in files of the size agreed.";
 
     ENCODE_SHAPE = "S401", Configuration, "document does not fit the layout",
         "A value is of a kind that the layout cannot carry, is required and absent, or is not declared.",
@@ -181,4 +203,10 @@ codes! {
     FIELD_WIDTH = "S404", Configuration, "text is wider than its field",
         "The text does not fit the fixed width, or would be read back otherwise because of its padding.",
         "Cut or reject in the mapping, where the decision belongs.";
+    AMBIGUOUS = "S405", Configuration, "value would be read back as another",
+        "The layout writes two different values alike, such as an empty text and an absent one.",
+        "Leave the member out, or choose a layout that can tell them apart.";
+    FILE_FULL = "S406", Configuration, "more records than one file holds",
+        "The layout splits its files after a number of records, and one file was asked for.",
+        "Send fewer records, or deliver them as files.";
 }

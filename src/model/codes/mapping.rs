@@ -24,6 +24,9 @@ codes! {
     FILE_TOO_LARGE = "M007", Configuration, "file too large",
         "The file is longer, deeper or has more values than definitions may have.",
         "Split it.";
+    NOT_FORMATTABLE = "M008", Configuration, "file cannot be formatted",
+        "The formatter only moves what is written; here that would change what the file says.",
+        "Write it in plain block style: no anchors, no comments inside brackets.";
 
     // M1: the form of a mapping.
     WRONG_NAME = "M101", Configuration, "name differs from the folder or file",

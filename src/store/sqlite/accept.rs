@@ -1,14 +1,16 @@
 //! Accept: a message becomes durable, or is recognised.
 
-use super::exchanges::{self, is_lane_open};
+use super::exchanges;
+use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
 use crate::store::keys::Sealed;
-use crate::store::{Accepted, Keys, NewExchange, NewMessage, NewOutgoing, StoreError};
+use crate::store::{Accepted, Announcement, Keys, NewExchange, NewMessage, StoreError};
 use jiff::Timestamp;
 use rusqlite::params;
+use std::sync::Arc;
 
 /// A message prepared on its caller's thread: sealed, committed to, its entries complete.
 pub(super) struct Prepared {
@@ -18,9 +20,11 @@ pub(super) struct Prepared {
     pub commitment: String,
     pub exchanges: Vec<NewExchange>,
     record: Vec<Draft>,
-    /// Sealed announcements: of the exchanges in their order, and of a reused id.
+    /// Sealed announcements of the exchanges, in their order.
     announced: Vec<Option<Sealed>>,
-    if_reused: Option<(NewOutgoing, Sealed)>,
+    if_reused: Option<Announcement>,
+    /// Seals the announcement of a reused id, should it be needed.
+    keys: Arc<Keys>,
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
@@ -29,7 +33,7 @@ pub(super) fn label(source: &str, fingerprint: &[u8]) -> String {
 }
 
 /// Seals body and salt as one and completes entries that name no commitment.
-pub(super) fn prepare(keys: &Keys, message: NewMessage) -> Result<Prepared, StoreError> {
+pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared, StoreError> {
     let NewMessage { envelope, fingerprint, body, exchanges, mut record, if_reused } = message;
     let (salt, commitment) = keys.commitment(body.expose())?;
     let label = label(&envelope.source, &fingerprint);
@@ -41,13 +45,6 @@ pub(super) fn prepare(keys: &Keys, message: NewMessage) -> Result<Prepared, Stor
         exchange.announce.as_ref().map(|outgoing| exchanges::seal(keys, outgoing)).transpose()
     };
     let announced = exchanges.iter().map(seal).collect::<Result<_, _>>()?;
-    let if_reused = match if_reused {
-        Some(outgoing) => {
-            let sealed = exchanges::seal(keys, &outgoing)?;
-            Some((outgoing, sealed))
-        }
-        None => None,
-    };
     Ok(Prepared {
         envelope,
         fingerprint,
@@ -57,6 +54,7 @@ pub(super) fn prepare(keys: &Keys, message: NewMessage) -> Result<Prepared, Stor
         record,
         announced,
         if_reused,
+        keys: Arc::clone(keys),
     })
 }
 
@@ -119,8 +117,11 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
         VALUES (?1, '', '', '', 0, '', ?2, ?3, ?4, ?5, ?6)";
     let (state, stage) = (State::Dead.name(), Stage::Accept.name());
     let exchange = tx.insert(sql, params![row, bundle, state, at.as_millisecond(), code, stage])?;
-    if let Some((outgoing, sealed)) = &message.if_reused {
-        exchanges::write_outgoing(tx, exchange, row, outgoing, sealed)?;
+    tx.tallies.add(&born_dead("", code));
+    if let Some(announce) = &message.if_reused {
+        let outgoing = announce.make(&message.envelope);
+        let sealed = exchanges::seal(&message.keys, &outgoing)?;
+        exchanges::write_outgoing(tx, exchange, row, &outgoing, &sealed)?;
     }
     tx.append(&Draft {
         source: message.envelope.source.clone(),
@@ -166,27 +167,38 @@ fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> 
 }
 
 /// The state in which an exchange begins: behind what its lane has under way it is held.
-pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange) -> Result<State, StoreError> {
-    Ok(if exchange.failure.is_some() {
+pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange) -> State {
+    if exchange.failure.is_some() {
         State::Dead
-    } else if is_lane_open(tx, &exchange.counterpart, exchange.lane)? {
+    } else if tx.lanes.is_open(&exchange.counterpart, exchange.lane) {
         State::Held
     } else {
         State::Received
-    })
+    }
+}
+
+fn born_dead<'a>(route: &'a str, code: &'a str) -> Ended<'a> {
+    Ended { route, state: State::Dead.name(), code, attempts: 0, resolved: false }
 }
 
 /// One exchange of the message in `row`.
 pub(super) fn insert_exchange(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     row: i64,
     exchange: &NewExchange,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     let now = at.as_millisecond();
-    let state = first_state(tx, exchange)?;
+    let state = first_state(tx, exchange);
     let due = (state == State::Received).then_some(now);
     let failure = exchange.failure.as_ref();
+    let code = failure.map(|failure| failure.code.code);
+    if state.is_final() {
+        let code = code.unwrap_or("");
+        tx.tallies.add(&born_dead(&exchange.route, code));
+    } else {
+        tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
+    }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
             idempotency_key, subject, bundle, state, due, since, code, stage, detail)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
@@ -204,7 +216,7 @@ pub(super) fn insert_exchange(
             state.name(),
             due,
             now,
-            failure.map(|failure| failure.code.code),
+            code,
             failure.map(|failure| failure.stage.name()),
             failure.map(|failure| failure.detail.as_str()),
         ],

@@ -1,6 +1,7 @@
 //! An operator's act: its effect and its entry in one transaction.
 
-use super::exchanges::{is_lane_open, promote};
+use super::exchanges::leave_lane;
+use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::State;
 use crate::record::{Draft, Kind, Phase};
@@ -24,8 +25,26 @@ pub(super) struct Seen {
     pub message: i64,
     pub state: String,
     pub lane: i64,
+    pub was_unknown: bool,
     /// All of the entry that the exchange itself gives.
     pub draft: Draft,
+}
+
+impl Seen {
+    /// It as the tallies see it, in a final state.
+    pub fn ended(&self, state: State) -> Ended<'_> {
+        Ended {
+            route: &self.draft.route,
+            state: state.name(),
+            code: self.code(),
+            attempts: i64::from(self.draft.attempt),
+            resolved: false,
+        }
+    }
+
+    fn code(&self) -> &str {
+        self.draft.code.as_deref().unwrap_or("")
+    }
 }
 
 /// Puts the act into effect; `None` where the state does not allow it.
@@ -37,7 +56,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
         // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
         (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
         (ActVerb::Replay, Some(State::Dead)) => {
-            if is_lane_open(tx, counterpart, seen.lane)? {
+            if tx.lanes.is_open(counterpart, seen.lane) {
                 State::Held
             } else {
                 State::Received
@@ -59,8 +78,18 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
             detail = CASE WHEN ?6 THEN NULL ELSE detail END
         WHERE id = ?1";
     tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget])?;
+    if from == Some(State::Dead) {
+        tx.tallies.take(&seen.ended(State::Dead));
+    }
+    if to.is_final() {
+        let resolved = seen.was_unknown && to == State::Delivered;
+        let code = if forget { "" } else { seen.code() };
+        tx.tallies.add(&Ended { resolved, code, ..seen.ended(to) });
+    }
     if to.is_final() && from == Some(State::Unknown) {
-        promote(tx, counterpart, seen.lane, act.at)?;
+        leave_lane(tx, counterpart, seen.lane, act.at)?;
+    } else if from == Some(State::Dead) {
+        tx.lanes.enter(counterpart, seen.lane, to);
     }
     tx.append(&seen.draft)?;
     Ok(Some(to))
@@ -69,7 +98,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
 pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
     let sql = "SELECT e.state, e.lane, m.source, m.message_id, m.message_type, m.municipality,
             e.route, e.counterpart, e.operation, e.attempts, e.idempotency_key, e.ticket, e.code,
-            e.subject, m.commitment, e.bundle, m.id
+            e.subject, m.commitment, e.bundle, m.id, e.was_unknown
         FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
     let read = |row: &Row<'_>| {
         let draft = Draft {
@@ -92,7 +121,8 @@ pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
             reason: Some(act.reason.clone()),
             ..Draft::new(Kind::Operate, Phase::Noted, act.at)
         };
-        Ok(Seen { message: row.get(16)?, state: row.get(0)?, lane: row.get(1)?, draft })
+        let (message, was_unknown) = (row.get(16)?, row.get(17)?);
+        Ok(Seen { message, state: row.get(0)?, lane: row.get(1)?, was_unknown, draft })
     };
     tx.row(sql, [act.exchange], read)
 }

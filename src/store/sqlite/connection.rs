@@ -11,9 +11,10 @@ use std::time::Duration;
 /// First SQLite without the WAL corruption of concurrent checkpoints.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// One script per version of the tables; `user_version` counts those that ran.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
-/// Page cache of the writer, in KiB when negative: all unfinished rows should fit.
-const WRITER_CACHE: i64 = -65_536;
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+/// Page cache of the writer, in KiB when negative: the pages that every commit changes and many
+/// more. SQLite looks through all of it at most commits, so a larger one costs more than it saves.
+const WRITER_CACHE: i64 = -16_384;
 /// Pages in the log before it is written back (4 KiB each). Pages that change with every message
 /// are then written back once for many commits, and the writer pauses less often.
 const CHECKPOINT_PAGES: i64 = 8_000;

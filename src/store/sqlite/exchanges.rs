@@ -1,5 +1,6 @@
 //! The life of an exchange: intend, settle, its lane, and what a restart does to it.
 
+use super::tallies::Ended;
 use super::writer::{Entry, Tx};
 use crate::model::codes::store as codes;
 use crate::model::{Failure, Stage, State};
@@ -18,32 +19,25 @@ macro_rules! open_exchange {
 }
 pub(super) use open_exchange;
 
-/// Whether some exchange of the lane has not ended.
-pub(super) fn is_lane_open(tx: &Tx<'_>, counterpart: &str, lane: i64) -> Result<bool, StoreError> {
-    let sql = concat!(
-        "SELECT 1 FROM exchanges WHERE counterpart = ?1 AND lane = ?2 AND ",
-        open_exchange!(),
-        " LIMIT 1"
-    );
-    Ok(tx.row(sql, (counterpart, lane), |_| Ok(()))?.is_some())
-}
-
-/// Makes the next exchange of the lane due, where its head is held: it is, once what was before
-/// it has ended. Tells whether one woke.
-pub(super) fn promote(
-    tx: &Tx<'_>,
+/// An exchange that was not held has ended: the next of its lane becomes due. Tells whether one
+/// woke.
+pub(super) fn leave_lane(
+    tx: &mut Tx<'_>,
     counterpart: &str,
     lane: i64,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let sql = concat!(
-        "UPDATE exchanges SET state = 'received', due = ?3, since = ?3
-         WHERE state = 'held' AND id = (SELECT id FROM exchanges
-            WHERE counterpart = ?1 AND lane = ?2 AND ",
-        open_exchange!(),
-        " ORDER BY id LIMIT 1)"
-    );
-    Ok(tx.execute(sql, (counterpart, lane, at.as_millisecond()))? > 0)
+    if !tx.lanes.leave(counterpart, lane) {
+        return Ok(false);
+    }
+    let sql = "UPDATE exchanges SET state = 'received', due = ?3, since = ?3
+        WHERE id = (SELECT id FROM exchanges
+            WHERE counterpart = ?1 AND lane = ?2 AND state = 'held' ORDER BY id LIMIT 1)";
+    let woke = tx.execute(sql, (counterpart, lane, at.as_millisecond()))? > 0;
+    if woke {
+        tx.lanes.promote(counterpart, lane);
+    }
+    Ok(woke)
 }
 
 /// Takes exchanges for one attempt each. One that waits for a person is not taken.
@@ -90,9 +84,8 @@ fn intend_one(tx: &mut Tx<'_>, intended: &Intended) -> Result<bool, StoreError> 
     Ok(true)
 }
 
-/// A settlement whose answers are sealed and whose entries are ready.
+/// What belongs to a settlement: its answers sealed, its entries ready.
 pub(super) struct Prepared {
-    settlement: Settlement,
     outbox: Vec<Sealed>,
     record: Vec<Entry>,
 }
@@ -108,20 +101,22 @@ pub(super) fn seal(keys: &Keys, outgoing: &NewOutgoing) -> Result<Sealed, StoreE
 }
 
 /// Seals the answers on their caller's thread.
-pub(super) fn prepare(keys: &Keys, settlement: Settlement) -> Result<Prepared, StoreError> {
+pub(super) fn prepare(keys: &Keys, settlement: &Settlement) -> Result<Prepared, StoreError> {
     let sealed = settlement.outbox.iter().map(|outgoing| seal(keys, outgoing));
     let outbox = sealed.collect::<Result<_, _>>()?;
     let record = settlement.record.iter().map(Entry::new).collect::<Result<_, _>>()?;
-    Ok(Prepared { settlement, outbox, record })
+    Ok(Prepared { outbox, record })
 }
 
 /// What a settlement needs to know of its exchange.
 struct Held {
     message: i64,
+    route: String,
     counterpart: String,
     lane: i64,
     attempts: i64,
     maybe_applied: bool,
+    was_unknown: bool,
 }
 
 /// The columns an exchange gets by its next state.
@@ -133,14 +128,22 @@ struct Columns<'a> {
 }
 
 /// Writes outcomes.
-pub(super) fn settle(tx: &mut Tx<'_>, prepared: &[Prepared]) -> Result<Vec<Settled>, StoreError> {
-    prepared.iter().map(|one| settle_one(tx, one)).collect()
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    settlements: &[Settlement],
+    prepared: &[Prepared],
+) -> Result<Vec<Settled>, StoreError> {
+    settlements.iter().zip(prepared).map(|(one, prepared)| settle_one(tx, one, prepared)).collect()
 }
 
-fn settle_one(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Settled, StoreError> {
-    let settlement = &prepared.settlement;
-    let sql = "SELECT message, counterpart, lane, attempts, maybe_applied, state FROM exchanges
-        WHERE id = ?1 AND fence = ?2";
+fn settle_one(
+    tx: &mut Tx<'_>,
+    settlement: &Settlement,
+    prepared: &Prepared,
+) -> Result<Settled, StoreError> {
+    let sql = "SELECT message, counterpart, lane, attempts, maybe_applied, state, route,
+            was_unknown
+        FROM exchanges WHERE id = ?1 AND fence = ?2";
     let held = tx.row(sql, (settlement.exchange, settlement.fence), |row| {
         let held = Held {
             message: row.get(0)?,
@@ -148,11 +151,14 @@ fn settle_one(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Settled, StoreErro
             lane: row.get(2)?,
             attempts: row.get(3)?,
             maybe_applied: row.get(4)?,
+            route: row.get(6)?,
+            was_unknown: row.get(7)?,
         };
-        Ok((held, row.get::<_, String>(5)?))
+        let state = row.get_ref(5)?.as_str().ok().and_then(State::from_name);
+        Ok((held, state))
     })?;
     let Some((held, state)) = held else { return Ok(Settled::Stale) };
-    if State::from_name(&state).is_none_or(|state| state.is_final() || state == State::Held) {
+    if state.is_none_or(|state| state.is_final() || state == State::Held) {
         return Ok(Settled::Stale);
     }
     let before = held.maybe_applied && !settlement.clear_maybe_applied;
@@ -164,7 +170,17 @@ fn settle_one(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Settled, StoreErro
         write_outgoing(tx, settlement.exchange, held.message, outgoing, sealed)?;
     }
     prepared.record.iter().try_for_each(|entry| tx.append_entry(entry))?;
-    let woke = state.is_final() && promote(tx, &held.counterpart, held.lane, settlement.at)?;
+    if !state.is_final() {
+        return Ok(Settled::Done { woke: false });
+    }
+    tx.tallies.add(&Ended {
+        route: &held.route,
+        state: state.name(),
+        code: columns.failure.map_or("", |failure| failure.code.code),
+        attempts: held.attempts,
+        resolved: held.was_unknown && state == State::Delivered,
+    });
+    let woke = leave_lane(tx, &held.counterpart, held.lane, settlement.at)?;
     Ok(Settled::Done { woke })
 }
 

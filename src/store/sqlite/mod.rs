@@ -9,6 +9,7 @@ use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
 use crate::record::{Draft, GENESIS, Verifier};
 use jiff::Timestamp;
+use lanes::Lanes;
 use reader::Readers;
 use rusqlite::Connection;
 use std::path::Path;
@@ -22,8 +23,10 @@ mod act;
 mod claim;
 mod connection;
 mod exchanges;
+mod lanes;
 mod reader;
 mod reroute;
+mod tallies;
 mod views;
 mod writer;
 
@@ -86,6 +89,7 @@ impl SqliteStore {
         limit_pages(&connection, options.max_bytes)?;
         let mut state = Loop {
             tail: checked_tail(&connection)?,
+            lanes: Lanes::read(&connection)?,
             connection,
             group: options.group.max(1),
             max_bytes: options.max_bytes,
@@ -209,11 +213,12 @@ impl Store for SqliteStore {
         })
     }
 
-    fn settle(&self, settlements: Vec<Settlement>) -> Later<'_, Vec<Settled>> {
+    fn settle(&self, settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>> {
         Box::pin(async move {
             let prepare = |settlement| exchanges::prepare(&self.keys, settlement);
-            let prepared = settlements.into_iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-            self.write(writer::SETTLE, move |tx| exchanges::settle(tx, &prepared)).await
+            let prepared = settlements.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+            let run = move |tx: &mut Tx<'_>| exchanges::settle(tx, &settlements, &prepared);
+            self.write(writer::SETTLE, run).await
         })
     }
 

@@ -51,6 +51,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
         return Ok(Rerouted::IdTaken);
     }
     replace_message(tx, before.message, message)?;
+    tx.tallies.take(&before.ended(State::Dead));
     let state = replace_exchange(tx, act.exchange, first, act.at)?;
     for exchange in others {
         insert_exchange(tx, before.message, exchange, act.at)?;
@@ -93,12 +94,13 @@ fn replace_message(tx: &Tx<'_>, row: i64, message: &Prepared) -> Result<(), Stor
 }
 
 fn replace_exchange(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     id: i64,
     exchange: &NewExchange,
     at: Timestamp,
 ) -> Result<State, StoreError> {
-    let state = first_state(tx, exchange)?;
+    let state = first_state(tx, exchange);
+    tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
     let at = at.as_millisecond();
     let sql = "UPDATE exchanges SET route = ?2, counterpart = ?3, operation = ?4, lane = ?5,
             idempotency_key = ?6, subject = ?7, bundle = ?8, state = ?9, due = ?10, since = ?11,

@@ -3,6 +3,8 @@
 use super::CrashPoints;
 use super::connection::is_fatal;
 use super::exchanges;
+use super::lanes::Lanes;
+use super::tallies::Tallies;
 use crate::model::codes::store as codes;
 use crate::record::{self, Draft};
 use crate::store::StoreError;
@@ -146,6 +148,7 @@ pub(super) struct Tail {
 pub(super) struct Loop {
     pub connection: Connection,
     pub tail: Tail,
+    pub lanes: Lanes,
     pub group: usize,
     pub max_bytes: Option<u64>,
     pub crash_points: Option<CrashPoints>,
@@ -169,8 +172,13 @@ impl Loop {
     pub fn recover(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let transaction =
             Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-        let tail = self.tail.clone();
-        let mut tx = Tx { connection: &self.connection, tail, max_bytes: None };
+        let mut tx = Tx {
+            connection: &self.connection,
+            tail: self.tail.clone(),
+            lanes: &mut self.lanes,
+            tallies: Tallies::default(),
+            max_bytes: None,
+        };
         exchanges::recover(&mut tx, now)?;
         let tail = tx.tail;
         transaction.commit()?;
@@ -230,6 +238,12 @@ impl Loop {
             return Err(error.clone());
         }
         let outcome = self.try_transaction(group);
+        match outcome {
+            Ok(()) => self.lanes.keep(),
+            Err(_) => self.lanes.undo(),
+        }
+        #[cfg(test)]
+        super::tests::check_memory(&self.connection, &self.lanes);
         if let Err(error) = &outcome
             && is_fatal(error)
         {
@@ -243,11 +257,17 @@ impl Loop {
     fn try_transaction(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
         let transaction =
             Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-        let max_bytes = self.max_bytes;
-        let mut tx = Tx { connection: &self.connection, tail: self.tail.clone(), max_bytes };
+        let mut tx = Tx {
+            connection: &self.connection,
+            tail: self.tail.clone(),
+            lanes: &mut self.lanes,
+            tallies: Tallies::default(),
+            max_bytes: self.max_bytes,
+        };
         for work in group.iter_mut() {
             work.run(&mut tx)?;
         }
+        tx.tallies.write(&self.connection)?;
         let tail = tx.tail;
         self.reach(group, |call| call.before);
         transaction.commit()?;
@@ -268,6 +288,10 @@ impl Loop {
 pub(super) struct Tx<'c> {
     connection: &'c Connection,
     tail: Tail,
+    /// What is open in each lane.
+    pub lanes: &'c mut Lanes,
+    /// What ended, or began again.
+    pub tallies: Tallies,
     max_bytes: Option<u64>,
 }
 

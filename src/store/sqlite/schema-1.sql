@@ -1,4 +1,4 @@
--- Tables of the SQLite store, version 1. Times are milliseconds since 1970 in UTC.
+-- Tables of the SQLite store, version 1; later versions are in the files after this one. Times are milliseconds since 1970 in UTC.
 -- `due` is set exactly where an exchange may be claimed, so that the index over it holds only
 -- those rows; finished exchanges cost a claim nothing.
 -- States are compared one by one: for a longer `IN (…)` SQLite builds a table on every evaluation,

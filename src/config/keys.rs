@@ -1,0 +1,170 @@
+//! The keys of `watashi.toml`.
+
+use crate::diagnostic::keys::{File, Form, Key, Keys};
+
+/// `watashi.toml`.
+pub static CONFIG_FILE: File = File {
+    name: "watashi",
+    title: "The configuration of Watashi (watashi.toml)",
+    root: Form::Map(&CONFIG),
+};
+
+const REFERENCE: &str = "A reference: file:PATH, env:NAME";
+
+pub(super) static CONFIG: Keys = Keys::new(
+    "config",
+    "watashi.toml",
+    "Everything that differs per environment.",
+    &[
+        Key::new("gateway", Form::Map(&GATEWAY), "This gateway.").required(),
+        Key::new("definitions", Form::Map(&DEFINITIONS), "Where the definitions are."),
+        Key::new("routes", Form::Map(&ROUTES), "Which routes new messages take."),
+        Key::new("store", Form::Map(&STORE), "The database."),
+        Key::new("keys", Form::Map(&KEYS), "Sealing keys, the oldest first.").required(),
+        Key::new("amqp", Form::Map(&AMQP), "The broker; without it none is used."),
+        Key::new("ingest", Form::Map(&INGEST), "HTTPS ingest; without it there is none."),
+        Key::new("ops", Form::Map(&OPS), "Health, metrics and operators' acts."),
+        Key::new("counterpart", Form::Names(&Form::Map(&COUNTERPART)), "Counterparts by adapter."),
+    ],
+);
+
+pub(super) static GATEWAY: Keys = Keys::new(
+    "gateway",
+    "[gateway]",
+    "This gateway.",
+    &[
+        Key::new("name", Form::Text, "Names this gateway to people.").default("watashi"),
+        Key::new(
+            "municipalities",
+            Form::List(&Form::Pattern("^[0-9]{6}$")),
+            "団体コード served, 6 digits with a valid check digit; messages of others are refused.",
+        )
+        .required(),
+        Key::new("max-body", Form::Count(1_024, 100 << 20), "Largest message body, bytes.")
+            .default("2097152"),
+        Key::new("drain", Form::Duration, "How long a stop waits for requests under way.")
+            .default("20s"),
+        Key::new("log", Form::Words(&LOG_LEVELS), "Watashi's own log level.").default("info"),
+    ],
+);
+
+/// The levels of `gateway.log`.
+pub(super) const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+pub(super) static DEFINITIONS: Keys = Keys::new(
+    "definitions",
+    "[definitions]",
+    "Where the definitions are.",
+    &[Key::new("folder", Form::Text, "Holds adapters/, schemas/ and mappings/.").default(".")],
+);
+
+pub(super) static ROUTES: Keys = Keys::new(
+    "routes",
+    "[routes]",
+    "Which routes new messages take.",
+    &[Key::new("enabled", Form::List(&Form::Text), "Names of routes; \"*\" stands for all.")
+        .required()],
+);
+
+pub(super) static STORE: Keys = Keys::new(
+    "store",
+    "[store]",
+    "The database.",
+    &[
+        Key::new("path", Form::Text, "The SQLite file; its folder must exist.")
+            .default("watashi.db"),
+        Key::new(
+            "max-bytes",
+            Form::Count(0, u64::MAX >> 1),
+            "Accept nothing beyond this size; 0: no limit.",
+        )
+        .default("0"),
+        Key::new(
+            "max-backlog",
+            Form::Count(1, 100_000_000),
+            "Exchanges not yet ended of one counterpart, beyond which nothing new is taken.",
+        )
+        .default("100000"),
+    ],
+);
+
+static KEYS: Keys = Keys {
+    rest: Some(&Form::Text),
+    ..Keys::new(
+        "keys",
+        "[keys]",
+        "Every other key names a sealing key: a reference to 32 bytes in base64, oldest first.",
+        &[Key::new("current", Form::Text, "The key that new bodies are sealed with.").required()],
+    )
+};
+
+pub(super) static AMQP: Keys = Keys::new(
+    "amqp",
+    "[amqp]",
+    "The broker.",
+    &[
+        Key::new("url", Form::Text, "A reference to amqps://user:password@host:port/vhost.")
+            .required(),
+        Key::new("ca", Form::Text, "A reference to PEM: the only authority trusted."),
+        Key::new("prefetch", Form::Count(1, 10_000), "Deliveries taken ahead per queue.")
+            .default("512"),
+    ],
+);
+
+pub(super) static INGEST: Keys = Keys::new(
+    "ingest",
+    "[ingest]",
+    "HTTPS ingest; at least one of `client-ca` and `tokens` is needed.",
+    &[
+        Key::new("listen", Form::Text, "IP:PORT.").required(),
+        Key::new("certificate", Form::Text, "A reference to our certificate, PEM.").required(),
+        Key::new("key", Form::Text, "A reference to our key, PEM.").required(),
+        Key::new("client-ca", Form::Text, "A reference: clients show a certificate of it."),
+        Key::new(
+            "tokens",
+            Form::Either(&[Form::Names(&Form::Text), Form::List(&Form::Text)]),
+            "References to bearer tokens; the name becomes the source.",
+        ),
+    ],
+);
+
+pub(super) static OPS: Keys = Keys::new(
+    "ops",
+    "[ops]",
+    "Health, metrics and operators' acts.",
+    &[
+        Key::new("listen", Form::Text, "IP:PORT; off the loopback only with `token`.")
+            .default("127.0.0.1:9470"),
+        Key::new("token", Form::Text, REFERENCE),
+    ],
+);
+
+pub(super) static COUNTERPART: Keys = Keys::new(
+    "counterpart",
+    "a counterpart",
+    "Where a counterpart is and how we prove who we are.",
+    &[
+        Key::new("base-url", Form::Pattern("^https://"), "https://host[:port][/path].").required(),
+        Key::new("ca", Form::Text, "A reference to PEM: the only authority trusted.").required(),
+        Key::new("client-certificate", Form::Text, "A reference to ours, PEM."),
+        Key::new("client-key", Form::Text, "A reference to its key, PEM."),
+        Key::new("client-id", Form::Text, "Our id there."),
+        Key::new("client-secret", Form::Text, REFERENCE),
+        Key::new(
+            "addresses",
+            Form::List(&Form::Text),
+            "Addresses and networks the host may lead to; an empty list allows any public one.",
+        )
+        .required(),
+        Key::new("timeout", Form::Duration, "Instead of the adapter's `limits.timeout`."),
+        Key::new(
+            "concurrency",
+            Form::Count(1, 1_024),
+            "Instead of the adapter's `limits.concurrency`.",
+        ),
+        Key::new("retry-first", Form::Duration, "Instead of the adapter's `retry.first`."),
+        Key::new("retry-max", Form::Duration, "Instead of the adapter's `retry.max`."),
+        Key::new("poll-every", Form::Duration, "Instead of the operation's `every`."),
+        Key::new("settle-after", Form::Duration, "Instead of the operation's `ask.settle-after`."),
+    ],
+);
