@@ -94,6 +94,10 @@ fn target(source: &Value, chance: &mut Chance) -> Value {
     let mut required = Vec::new();
     let from = source["properties"].as_object().unwrap();
     for (name, schema) in from {
+        // Few members: a mapping is proved only if every one of its rules is.
+        if !properties.is_empty() && chance.one_in(2) {
+            continue;
+        }
         let schema = match chance.below(5) {
             0 => member(chance, 0),
             1 => leaf(chance),
@@ -107,11 +111,13 @@ fn target(source: &Value, chance: &mut Chance) -> Value {
     }
     let mut schema = json!({"type": "object", "properties": properties, "required": required,
                             "additionalProperties": false});
-    if source.get("if").is_some() && chance.one_in(2) {
+    let known = |properties: &Value, name: &str| properties.get(name).is_some();
+    let both = known(&schema["properties"], "a") && known(&schema["properties"], "b");
+    if source.get("if").is_some() && both {
         schema["if"] = source["if"].clone();
         schema["then"] = source["then"].clone();
     }
-    if source.get("oneOf").is_some() {
+    if source.get("oneOf").is_some() && both && known(&schema["properties"], "c") {
         schema["oneOf"] = source["oneOf"].clone();
         schema["properties"]["a"] = json!({"type": "string"});
     }
@@ -306,5 +312,5 @@ proptest! {
 #[test]
 fn a_good_part_of_random_mappings_is_proved() {
     let proved = (0..200).filter(|seed| attack(*seed, 1)).count();
-    assert!(proved >= 8, "{proved} of 200: the attack would be an empty one");
+    assert!(proved >= 15, "{proved} of 200: the attack would be an empty one");
 }
