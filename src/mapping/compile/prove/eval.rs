@@ -361,9 +361,17 @@ impl Prover<'_> {
                 fails = true;
                 let wanted = function.parameter(index).map_or("", |one| one.kind.words());
                 let name = function.parameter(index).map_or("", |one| one.name);
-                let found = value.kinds().join(" or ");
+                let kinds = value.kinds();
+                let right = function
+                    .parameter(index)
+                    .is_some_and(|one| kinds.iter().all(|kind| one.kind.admits_type(kind)));
+                let found = match (right, value.numbers.is_empty()) {
+                    (false, _) => format!("be {}", kinds.join(" or ")),
+                    (true, false) => "have more than 15 digits, or be out of range".to_owned(),
+                    (true, true) => "have another length".to_owned(),
+                };
                 let message =
-                    format!("`{name}` of `{}` must be {wanted}; it may be {found}", function.name);
+                    format!("`{name}` of `{}` must be {wanted}; it may {found}", function.name);
                 self.may_fail(&codes::KIND_MAY_FAIL, place.clone(), message);
             }
             values.push(admitted);
