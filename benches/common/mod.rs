@@ -16,7 +16,53 @@ pub fn root() -> &'static Path {
 
 /// A vaccination record of about 1.2 KB, another person for every number.
 pub fn record(number: usize) -> Vec<u8> {
-    let document = json!({
+    serde_json::to_vec(&document(number)).unwrap()
+}
+
+/// The same record as a line of CSV with 25 columns, for the schema `sink/row@1`.
+#[allow(dead_code, reason = "one of the two benchmarks uses it")]
+pub fn row(number: usize) -> Vec<u8> {
+    let document = document(number);
+    let parts = [&document, &document["person"], &document["person"]["address"]];
+    let parts: Vec<_> = parts.into_iter().chain([&document["vaccination"]]).collect();
+    let cells = COLUMNS.map(|name| {
+        let value = parts.iter().find_map(|part| part.get(name)).unwrap();
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    });
+    format!("{}\r\n", cells.join(",")).into_bytes()
+}
+
+/// The columns of `sink/row@1`.
+const COLUMNS: [&str; 25] = [
+    "municipalityCode",
+    "event",
+    "recordId",
+    "revision",
+    "atenaNumber",
+    "individualNumber",
+    "name",
+    "nameKana",
+    "birthDate",
+    "sex",
+    "postalCode",
+    "prefecture",
+    "city",
+    "town",
+    "lot",
+    "building",
+    "isNotDisclosed",
+    "vaccineCode",
+    "vaccineName",
+    "doseNumber",
+    "date",
+    "lotNumber",
+    "amountMl",
+    "institutionName",
+    "doctorName",
+];
+
+fn document(number: usize) -> serde_json::Value {
+    json!({
         "municipalityCode": MUNICIPALITY,
         "event": "registered",
         "recordId": format!("BENCH-{number:010}"),
@@ -57,8 +103,7 @@ pub fn record(number: usize) -> Vec<u8> {
             "paper": false
         },
         "publishFrom": "2026-06-01"
-    });
-    serde_json::to_vec(&document).unwrap()
+    })
 }
 
 /// A synthetic 個人番号 with a valid check digit.

@@ -52,10 +52,8 @@ impl Bundle {
         };
         let schemas = Schemas::load(&of("schemas", ".schema.json"), &mut found);
         examples::check(&schemas, &of("schemas", ""), &mut found);
-        let tables: Vec<Arc<SourceFile>> = of("mappings", ".yaml")
-            .into_iter()
-            .filter(|file| file.path.contains("mappings/tables/"))
-            .collect();
+        let tables: Vec<Arc<SourceFile>> =
+            of("mappings", "").into_iter().filter(|file| Tables::is_file(&file.path)).collect();
         let tables = Tables::load(&tables, &mut found);
         let mut mappings: HashMap<String, Arc<Mapping>> = HashMap::new();
         for file in of("mappings", "/mapping.yaml") {

@@ -173,6 +173,8 @@ pub(super) static OPERATION: Keys = Keys::new(
             "What to do when the answer was lost.",
         )
         .default("person"),
+        Key::new("every", Form::Duration, "Of a pull: how often.").default("60s"),
+        Key::new("list", Form::Map(&LIST), "Of a pull: what there is to fetch."),
         Key::new("request", Form::Map(&REQUEST), REQUEST_DOC).required(),
         Key::new("batch", Form::Map(&BATCH), "Several messages in one JSON array."),
         Key::new("response", Form::Map(&RESPONSE), RESPONSE_DOC),
@@ -180,8 +182,6 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("poll", Form::Map(&POLL), "Of submit-poll: asking for the result."),
         Key::new("fetch", Form::Map(&FETCH), "Gets the result document after `ready`."),
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
-        Key::new("every", Form::Duration, "Of a pull: how often.").default("60s"),
-        Key::new("list", Form::Map(&LIST), "Of a pull: what there is to fetch."),
         Key::new("type", Form::Text, "Of a pull: the message type that a document becomes."),
     ],
 );

@@ -18,6 +18,7 @@ mod lint;
 mod list;
 mod load;
 mod log;
+mod new;
 mod operator;
 mod print;
 mod reference;
@@ -90,6 +91,8 @@ enum Command {
     Log(log::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
+    /// Write files ready to be edited: a schema, a mapping, an adapter
+    New(new::Arguments),
     /// Write mappings as tables (項目対応表): terminal, HTML, CSV
     Docs(docs::Arguments),
     /// Put the YAML definitions into their usual form; comments stay
@@ -149,6 +152,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
+        Command::New(arguments) => new::run(global, arguments),
         Command::Docs(arguments) => docs::run(global, arguments),
         Command::Format(arguments) => format::run(global, arguments),
         Command::Schema(arguments) => schema::run(global, arguments),

@@ -1,8 +1,9 @@
 //! What the layouts share: which scalar a field is, its text form, and a schema's alternatives
 //! seen as one thing.
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Code;
+use crate::model::codes::document::LAYOUT_TIGHT;
 use crate::model::json::{Limits, escape, read};
 use crate::schema::{Property, Schema, Shape};
 use serde_json::{Map, Value};
@@ -29,6 +30,28 @@ impl<'a> Problems<'a> {
         let place = self.schema.location(pointer);
         self.diagnostics.push(Diagnostic::error(code, place, message));
     }
+
+    /// Warns that a document valid under the schema may not fit the layout.
+    pub fn tight(&mut self, pointer: &str, message: impl Into<String>) {
+        let place = self.schema.location(pointer);
+        let warning = Diagnostic::error(&LAYOUT_TIGHT, place, message).warning();
+        self.diagnostics.push(warning);
+    }
+
+    /// Whether nothing but warnings was found.
+    pub fn is_sound(&self) -> bool {
+        self.diagnostics.iter().all(|found| found.severity == Severity::Warning)
+    }
+}
+
+/// Whether any text at all may stand there, as long as its length is right: nothing lists or
+/// describes the allowed ones, so lengths are all that can be compared with a layout.
+pub fn is_any_text(shape: &Shape) -> bool {
+    let bounds = &shape.bounds;
+    shape.allowed.is_none()
+        && shape.alternatives.is_empty()
+        && bounds.patterns.is_empty()
+        && bounds.forms.is_empty()
 }
 
 /// The pointer of a property in its schema.
@@ -81,12 +104,7 @@ impl Scalar {
         }
     }
 
-    /// The text of a value of this kind; `None` when it is of another.
-    pub fn text(self, value: &Value) -> Option<String> {
-        self.borrowed(value).map(Cow::into_owned)
-    }
-
-    /// The same, of a text without a copy.
+    /// The text of a value of this kind, a text without a copy; `None` when it is of another.
     pub fn borrowed(self, value: &Value) -> Option<Cow<'_, str>> {
         match (self, value) {
             (Scalar::Text, Value::String(text)) => Some(Cow::Borrowed(text)),

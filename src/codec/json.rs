@@ -2,7 +2,7 @@
 
 use super::EncodeError;
 use crate::model::codes::document;
-use crate::model::json::{DecodeError, Limits, Segment, escape, read};
+use crate::model::json::{DecodeError, Limits, Node, Segment, Tree, escape, read_tree, write};
 use crate::schema::Shape;
 use serde_json::{Map, Value};
 
@@ -11,29 +11,38 @@ use serde_json::{Map, Value};
 /// # Errors
 /// Anything that is not strict JSON within the limits.
 pub fn decode_strict(bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
-    decode(bytes, limits, &Shape::default())
+    read_strict(bytes, limits).map(Tree::into_value)
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits, shape: &Shape) -> Result<Value, DecodeError> {
-    read(bytes, limits)
+/// The same, borrowing from the bytes.
+///
+/// # Errors
+/// Anything that is not strict JSON within the limits.
+pub fn read_strict<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
+    read(bytes, limits, &Shape::default())
+}
+
+pub(super) fn read<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    shape: &Shape,
+) -> Result<Tree<'a>, DecodeError> {
+    read_tree(bytes, limits)
         .map_err(|error| error.located(bytes, |segments: &[Segment]| shape.pointer(segments)))
 }
 
-pub(super) fn encode(value: &Value, shape: &Shape) -> Result<Vec<u8>, EncodeError> {
-    let refuse = |path: String, detail: &str| EncodeError {
-        code: &document::ENCODE_CHARACTER,
-        path,
-        detail: detail.to_owned(),
-    };
-    let text = serde_json::to_string(value)
-        .map_err(|_| refuse(String::new(), "the document cannot be written as JSON"))?;
-    // NUL is written `\u0000`; only then is it worth looking for the place.
-    if text.contains("\\u0000")
-        && let Some(path) = find_nul(value, shape)
+pub(super) fn encode(node: Node<'_>, shape: &Shape) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::with_capacity(1024);
+    if write(node, &mut out)
+        && let Some(path) = find_nul(&node.to_cow(), shape)
     {
-        return Err(refuse(path, "NUL is in no text that any counterpart accepts"));
+        return Err(EncodeError {
+            code: &document::ENCODE_CHARACTER,
+            path,
+            detail: "NUL is in no text that any counterpart accepts".to_owned(),
+        });
     }
-    Ok(text.into_bytes())
+    Ok(out)
 }
 
 fn find_nul(value: &Value, shape: &Shape) -> Option<String> {

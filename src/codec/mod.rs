@@ -15,6 +15,7 @@ pub use table::{Files, Records};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Code;
+use crate::model::json::{Node, Tree};
 use crate::schema::{Schema, Shape};
 use serde_json::Value;
 use std::fmt;
@@ -132,9 +133,8 @@ impl Codec {
                 table::Table::fixed(shape, &mut problems).map(Box::new).map(Plan::Table)
             }
         };
-        let found = problems.diagnostics;
-        let sound = found.is_empty();
-        diagnostics.extend(found);
+        let sound = problems.is_sound();
+        diagnostics.extend(problems.diagnostics);
         plan.filter(|_| sound).map(|plan| Codec { format, plan })
     }
 
@@ -148,11 +148,19 @@ impl Codec {
     /// # Errors
     /// Anything that is not exactly the layout.
     pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
+        self.read(bytes, limits).map(Tree::into_value)
+    }
+
+    /// Reads a document that borrows its texts from the bytes where it can.
+    ///
+    /// # Errors
+    /// Anything that is not exactly the layout.
+    pub fn read<'a>(&'a self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
         match &self.plan {
-            Plan::Json(shape, _) => json::decode(bytes, limits, shape),
-            Plan::Xml(xml) => xml.decode(bytes, limits),
-            Plan::Soap(soap) => soap.decode(bytes, limits),
-            Plan::Table(table) => table.decode(bytes, limits),
+            Plan::Json(shape, _) => json::read(bytes, limits, shape),
+            Plan::Xml(xml) => xml.decode(bytes, limits).map(Tree::from),
+            Plan::Soap(soap) => soap.decode(bytes, limits).map(Tree::from),
+            Plan::Table(table) => table.read(bytes, limits),
         }
     }
 
@@ -160,15 +168,17 @@ impl Codec {
     ///
     /// # Errors
     /// What the layout cannot carry.
-    pub fn encode(&self, document: &Value) -> Result<Vec<u8>, EncodeError> {
+    pub fn encode<'v>(&self, document: impl Into<Node<'v>>) -> Result<Vec<u8>, EncodeError> {
+        let node = document.into();
         match &self.plan {
-            Plan::Json(shape, Order::Document) => json::encode(document, shape),
+            Plan::Json(shape, Order::Document) => json::encode(node, shape),
             Plan::Json(shape, Order::Schema) => {
-                json::encode(&json::in_schema_order(document.clone(), shape), shape)
+                let ordered = json::in_schema_order(node.to_value(), shape);
+                json::encode((&ordered).into(), shape)
             }
-            Plan::Xml(xml) => xml.encode(document),
-            Plan::Soap(soap) => soap.encode(document),
-            Plan::Table(table) => table.encode(document),
+            Plan::Xml(xml) => xml.encode(node),
+            Plan::Soap(soap) => soap.encode(&node.to_cow()),
+            Plan::Table(table) => table.encode(&node.to_cow()),
         }
     }
 

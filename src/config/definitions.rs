@@ -52,7 +52,8 @@ fn walk(
 }
 
 fn is_definition(name: &str) -> bool {
-    !name.starts_with('.') && [".yaml", ".json", ".expect"].iter().any(|end| name.ends_with(end))
+    const ENDINGS: [&str; 4] = [".yaml", ".json", ".csv", ".expect"];
+    !name.starts_with('.') && ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
 fn problem(path: &str, detail: String, diagnostics: &mut Vec<Diagnostic>) {

@@ -9,7 +9,7 @@ pub static CONFIG_FILE: File = File {
     root: Form::Map(&CONFIG),
 };
 
-const REFERENCE: &str = "A reference: file:PATH, env:NAME";
+const REFERENCE: &str = "A reference: file:PATH, env:NAME.";
 
 pub(super) static CONFIG: Keys = Keys::new(
     "config",

@@ -13,6 +13,7 @@
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::plan::{At, Op, Plan};
 use crate::model::Code;
+use crate::model::json::{Node, Tree};
 use crate::schema::{Schema, Schemas, Shape};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
@@ -32,6 +33,7 @@ mod syntax;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+mod values;
 pub mod words;
 
 pub use cases::{Case, CaseOutcome, Coverage};
@@ -163,9 +165,19 @@ impl Mapping {
         }
     }
 
-    /// Maps a document. The members of the result stand in the order of the target schema.
+    /// Maps a document. The members of the result stand in the order of the target schema; its
+    /// texts are borrowed wherever no function changed them.
+    pub fn map<'v>(
+        &'v self,
+        document: impl Into<Node<'v>>,
+        meta: &'v Meta,
+    ) -> Result<Tree<'v>, Rejection> {
+        run::run(&self.plan, document.into(), meta)
+    }
+
+    /// Maps a document to a value of its own.
     pub fn run(&self, document: &Value, meta: &Meta) -> Result<Value, Rejection> {
-        run::run(&self.plan, document, meta)
+        self.map(document, meta).map(Tree::into_value)
     }
 
     /// Maps a document and tells what each rule did, without values.
@@ -174,7 +186,7 @@ impl Mapping {
         document: &Value,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-        run::explain(&self.plan, document, meta, false)
+        run::explain(&self.plan, document.into(), meta, false)
     }
 
     /// The same with the values behind their kinds: for synthetic documents only.
@@ -183,7 +195,7 @@ impl Mapping {
         document: &Value,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-        run::explain(&self.plan, document, meta, true)
+        run::explain(&self.plan, document.into(), meta, true)
     }
 
     /// Legal item codes (`x-item`) of the target fields that some rule sets, sorted.
@@ -243,7 +255,7 @@ impl Predicate {
     }
 
     /// Whether it holds; absent or failed is no.
-    pub fn test(&self, document: &Value) -> bool {
-        run::test(&self.op, document)
+    pub fn test<'v>(&self, document: impl Into<Node<'v>>) -> bool {
+        run::test(&self.op, document.into())
     }
 }

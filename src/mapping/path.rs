@@ -1,6 +1,7 @@
 //! `Path`: a place in a document, as adapters name it (`person.atenaNumber`, `results[0].key`).
 
 use crate::mapping::syntax::{self, Kind, Root, steps_text};
+use crate::model::json::Node;
 use serde_json::Value;
 use std::fmt;
 
@@ -20,10 +21,10 @@ pub enum Step {
 }
 
 /// Goes one step after another; `None` as soon as one leads nowhere.
-pub(crate) fn walk<'v>(steps: &[Step], start: &'v Value) -> Option<&'v Value> {
-    steps.iter().try_fold(start, |value, step| match step {
-        Step::Field(name) => value.as_object()?.get(name.as_str()),
-        Step::Index(index) => value.as_array()?.get(*index),
+pub(crate) fn walk<'v>(steps: &[Step], start: Node<'v>) -> Option<Node<'v>> {
+    steps.iter().try_fold(start, |node, step| match step {
+        Step::Field(name) => node.as_object()?.get(name),
+        Step::Index(index) => node.as_array()?.get(*index),
     })
 }
 
@@ -42,7 +43,15 @@ impl Path {
 
     /// The value there; `None` when a step leads nowhere.
     pub fn find<'v>(&self, document: &'v Value) -> Option<&'v Value> {
-        walk(&self.steps, document)
+        self.steps.iter().try_fold(document, |value, step| match step {
+            Step::Field(name) => value.as_object()?.get(name.as_str()),
+            Step::Index(index) => value.as_array()?.get(*index),
+        })
+    }
+
+    /// The place there, in a document of any form.
+    pub fn node<'v>(&self, document: impl Into<Node<'v>>) -> Option<Node<'v>> {
+        walk(&self.steps, document.into())
     }
 
     /// Its steps, from the root.

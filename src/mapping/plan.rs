@@ -1,6 +1,6 @@
 //! Plan: a checked mapping, flat enough to run without looking anything up by name.
 
-use crate::mapping::functions::Function;
+use crate::mapping::functions::{Function, Select};
 use crate::mapping::path::Step;
 use crate::mapping::syntax::Operator;
 use crate::mapping::tables::Table;
@@ -69,7 +69,19 @@ pub(crate) enum Op {
     Code {
         key: Box<Op>,
         table: Arc<Table>,
+        /// The day whose entry is wanted, from `code-at`.
+        date: Option<Box<Op>>,
         default: Option<Box<Op>>,
+        at: At,
+    },
+    /// Absent instead of a failure.
+    Try(Box<Op>),
+    /// The elements of an array that satisfy a condition about one of them.
+    Select {
+        how: Select,
+        array: Box<Op>,
+        condition: Box<Op>,
+        /// Where the condition begins.
         at: At,
     },
 }
@@ -201,7 +213,7 @@ impl Op {
             }
             Op::Default(parts) => parts.iter().for_each(|op| op.tables(into)),
             Op::And(parts) | Op::Or(parts) => parts.iter().for_each(|(op, _)| op.tables(into)),
-            Op::Not(op, _) | Op::Present(op) => op.tables(into),
+            Op::Not(op, _) | Op::Present(op) | Op::Try(op) => op.tables(into),
             Op::Matching { value: op, .. } | Op::In { item: op, .. } => op.tables(into),
             Op::Otherwise(left, right) | Op::Compare { left, right, .. } => {
                 left.tables(into);
@@ -210,10 +222,14 @@ impl Op {
             Op::If { condition, then, otherwise, .. } => {
                 [condition, then, otherwise].into_iter().for_each(|op| op.tables(into));
             }
-            Op::Code { key, table, default, .. } => {
+            Op::Select { array, condition, .. } => {
+                array.tables(into);
+                condition.tables(into);
+            }
+            Op::Code { key, table, date, default, .. } => {
                 into.push(Arc::clone(table));
                 key.tables(into);
-                default.iter().for_each(|op| op.tables(into));
+                date.iter().chain(default).for_each(|op| op.tables(into));
             }
         }
     }

@@ -1,26 +1,28 @@
-//! Runs a plan over a borrowed document. Values are copied only when they enter the output.
+//! Runs a plan over a borrowed document. The target borrows from it in turn: texts are copied only
+//! by functions that change them.
 
-use crate::mapping::functions::{self, Arguments, Call, Fail, Function, is_nil, kind_of};
-use crate::mapping::path::walk;
+use crate::mapping::functions::{self, Arguments, Call, Fail, Function, Select};
+use crate::mapping::path::{Step, walk};
 use crate::mapping::plan::{At, Leaf, MetaField, Op, Plan, Rule, Scoped};
-use crate::mapping::syntax::Operator;
-use crate::mapping::{Meta, Rejection, TraceLine, tables};
+use crate::mapping::tables::{self, Table};
+use crate::mapping::values::{compare, equal, is_nothing, kind_of, outcome, weight};
+use crate::mapping::{Meta, Rejection, TraceLine};
 use crate::model::codes::mapping as codes;
-use serde_json::{Map, Value};
+use crate::model::json::{Elements, Members, Node, Tree};
+use serde_json::Value;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 /// What one run may cost: about one unit for each operation, 64 bytes of text and copied value.
 const FUEL: u64 = 4_000_000;
 
 /// A value of an expression, or none.
-type Found<'v> = Option<Cow<'v, Value>>;
+type Found<'v> = Option<Tree<'v>>;
 
 /// What an expression sees.
 #[derive(Clone)]
 struct Scope<'v> {
-    document: &'v Value,
-    here: &'v Value,
+    document: Node<'v>,
+    here: Node<'v>,
     meta: &'v Meta,
     variables: Vec<Found<'v>>,
 }
@@ -43,77 +45,74 @@ struct Stop {
     at: At,
 }
 
+/// What a rule gives, or why there is nothing.
+type Ruled<T> = Result<T, Box<Rejection>>;
+
 /// Maps a document.
-pub(crate) fn run(plan: &Plan, document: &Value, meta: &Meta) -> Result<Value, Rejection> {
+pub(crate) fn run<'v>(
+    plan: &'v Plan,
+    document: Node<'v>,
+    meta: &'v Meta,
+) -> Result<Tree<'v>, Rejection> {
     run_with(plan, document, meta, None).0
 }
 
 /// Maps a document and tells what every rule did; `values` also shows the values.
 pub(crate) fn explain(
     plan: &Plan,
-    document: &Value,
+    document: Node<'_>,
     meta: &Meta,
     values: bool,
 ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
     let trace = Trace { lines: Vec::new(), values };
     let (result, trace) = run_with(plan, document, meta, Some(trace));
-    (trace.map(|trace| trace.lines).unwrap_or_default(), result)
+    (trace.map(|trace| trace.lines).unwrap_or_default(), result.map(Tree::into_value))
 }
 
-fn run_with(
-    plan: &Plan,
-    document: &Value,
-    meta: &Meta,
+fn run_with<'v>(
+    plan: &'v Plan,
+    document: Node<'v>,
+    meta: &'v Meta,
     trace: Option<Trace>,
-) -> (Result<Value, Rejection>, Option<Trace>) {
+) -> (Result<Tree<'v>, Rejection>, Option<Trace>) {
     let mut run = Run { fuel: FUEL, trace };
     let variables = vec![None; plan.slots];
     let scope = Scope { document, here: document, meta, variables };
     let result = run.rule(&plan.root, &scope, true);
-    (result.map(|value| value.unwrap_or(Value::Null)), run.trace)
+    (result.map(Option::unwrap_or_default).map_err(|rejection| *rejection), run.trace)
 }
 
 /// Tests a condition on a document; whatever is not true is false.
-pub(crate) fn test(op: &Op, document: &Value) -> bool {
+pub(crate) fn test(op: &Op, document: Node<'_>) -> bool {
     let mut run = Run { fuel: FUEL, trace: None };
     let meta = Meta::nothing();
     let scope = Scope { document, here: document, meta: &meta, variables: Vec::new() };
-    matches!(run.eval(op, &scope), Ok(Some(value)) if *value == Value::Bool(true))
+    matches!(run.eval(op, &scope), Ok(Some(value)) if value.node().as_bool() == Some(true))
 }
 
 impl Run {
     /// Applies a rule. `keep` keeps an object none of whose members was set.
-    fn rule(
-        &mut self,
-        rule: &Rule,
-        scope: &Scope<'_>,
-        keep: bool,
-    ) -> Result<Option<Value>, Rejection> {
+    fn rule<'v>(&mut self, rule: &'v Rule, scope: &Scope<'v>, keep: bool) -> Ruled<Found<'v>> {
         match rule {
             Rule::Value(leaf) => self.value(leaf, scope),
             Rule::Object(fields) => {
-                let mut object = Map::with_capacity(fields.len());
+                let mut object = Members::with_capacity(fields.len());
                 for field in fields {
-                    if let Some(value) = self.rule(&field.rule, scope, false)? {
-                        object.insert(field.name.clone(), value);
+                    if let Some(tree) = self.rule(&field.rule, scope, false)? {
+                        object.push(field.name.as_str(), tree);
                     }
                 }
                 let empty = object.is_empty() && !fields.is_empty() && !keep;
-                Ok((!empty).then_some(Value::Object(object)))
+                Ok((!empty).then_some(Tree::Object(object)))
             }
             Rule::Scoped(scoped) => match &scoped.each {
-                Some(each) => self.each(each, scoped, scope).map(|array| array.map(Value::Array)),
+                Some(each) => self.each(each, scoped, scope).map(|array| array.map(Tree::Array)),
                 None => self.once(scoped, scope, keep),
             },
         }
     }
 
-    fn once(
-        &mut self,
-        scoped: &Scoped,
-        scope: &Scope<'_>,
-        keep: bool,
-    ) -> Result<Option<Value>, Rejection> {
+    fn once<'v>(&mut self, scoped: &'v Scoped, scope: &Scope<'v>, keep: bool) -> Ruled<Found<'v>> {
         if scoped.lets.is_empty() {
             return if self.passes(scoped.when.as_ref(), scope)? {
                 self.rule(&scoped.body, scope, keep)
@@ -129,10 +128,10 @@ impl Run {
         Ok(None)
     }
 
-    fn lets<'v>(&mut self, scoped: &'v Scoped, scope: &mut Scope<'v>) -> Result<(), Rejection> {
+    fn lets<'v>(&mut self, scoped: &'v Scoped, scope: &mut Scope<'v>) -> Ruled<()> {
         for (slot, leaf) in &scoped.lets {
             let found = self.leaf(leaf, scope)?;
-            self.note(leaf, || outcome(found.as_deref()), found.as_deref());
+            self.note(leaf, || outcome(found.as_ref()), found.as_ref());
             if let Some(place) = scope.variables.get_mut(*slot) {
                 *place = found;
             }
@@ -140,83 +139,92 @@ impl Run {
         Ok(())
     }
 
-    fn each(
+    fn each<'v>(
         &mut self,
-        each: &Leaf,
-        scoped: &Scoped,
-        scope: &Scope<'_>,
-    ) -> Result<Option<Vec<Value>>, Rejection> {
+        each: &'v Leaf,
+        scoped: &'v Scoped,
+        scope: &Scope<'v>,
+    ) -> Ruled<Option<Vec<Tree<'v>>>> {
         let found = self.leaf(each, scope)?;
-        self.note(each, || outcome(found.as_deref()), None);
-        let Some(array) = found.as_deref().filter(|value| !is_nothing(value)) else {
+        self.note(each, || outcome(found.as_ref()), None);
+        match found {
+            None => Ok(None),
+            Some(Tree::Borrowed(node)) => self.elements(node, each, scoped, scope),
+            // What a function made lives no longer than this rule.
+            Some(made) => {
+                let targets = self.elements(made.node(), each, scoped, scope)?;
+                Ok(targets.map(|targets| targets.into_iter().map(Tree::into_owned).collect()))
+            }
+        }
+    }
+
+    /// One target for each element that `when` lets through.
+    fn elements<'v>(
+        &mut self,
+        array: Node<'v>,
+        each: &'v Leaf,
+        scoped: &'v Scoped,
+        scope: &Scope<'v>,
+    ) -> Ruled<Option<Vec<Tree<'v>>>> {
+        if is_nothing(array) {
             return Ok(None);
-        };
+        }
         let Some(elements) = array.as_array() else {
             let detail = format!("each: needs an array, found {}", kind_of(array));
             return Err(stop_at(functions::wrong_type(&detail), each.at).reject(each));
         };
         let mut out = Vec::new();
-        let variables = scope
-            .variables
-            .iter()
-            .map(|found| found.as_ref().map(|value| Cow::Borrowed(value.as_ref())));
-        let mut inner = Scope {
-            document: scope.document,
-            here: scope.here,
-            meta: scope.meta,
-            variables: variables.collect(),
-        };
-        for element in elements {
+        let mut inner = scope.clone();
+        for element in elements.iter() {
             inner.here = element;
             self.spend(1, each.at).map_err(|stop| stop.reject(each))?;
             self.lets(scoped, &mut inner)?;
             if !self.passes(scoped.when.as_ref(), &inner)? {
                 continue;
             }
-            if let Some(value) = self.rule(&scoped.body, &inner, true)? {
+            if let Some(tree) = self.rule(&scoped.body, &inner, true)? {
                 if out.len() >= functions::MAX_ELEMENTS {
                     return Err(stop_at(functions::too_many(), each.at).reject(each));
                 }
-                out.push(value);
+                out.push(tree);
             }
         }
         Ok(Some(out))
     }
 
     /// Whether a `when` lets its rule through; absent does not.
-    fn passes(&mut self, when: Option<&Leaf>, scope: &Scope<'_>) -> Result<bool, Rejection> {
+    fn passes(&mut self, when: Option<&Leaf>, scope: &Scope<'_>) -> Ruled<bool> {
         let Some(when) = when else { return Ok(true) };
         let result = self.condition(&when.op, when.at, scope);
-        let passes = result.map_err(|stop| self.refuse(stop, when))?.unwrap_or(false);
+        let passes = result.map_err(|stop| self.refuse(*stop, when))?.unwrap_or(false);
         self.note(when, || if passes { "applies" } else { "skipped" }.to_owned(), None);
         Ok(passes)
     }
 
-    fn leaf<'v>(&mut self, leaf: &'v Leaf, scope: &Scope<'v>) -> Result<Found<'v>, Rejection> {
-        self.eval(&leaf.op, scope).map_err(|stop| self.refuse(stop, leaf))
+    fn leaf<'v>(&mut self, leaf: &'v Leaf, scope: &Scope<'v>) -> Ruled<Found<'v>> {
+        self.eval(&leaf.op, scope).map_err(|stop| self.refuse(*stop, leaf))
     }
 
-    fn value(&mut self, leaf: &Leaf, scope: &Scope<'_>) -> Result<Option<Value>, Rejection> {
+    fn value<'v>(&mut self, leaf: &'v Leaf, scope: &Scope<'v>) -> Ruled<Found<'v>> {
         let found = self.leaf(leaf, scope)?;
-        self.note(leaf, || outcome(found.as_deref()), found.as_deref());
-        let Some(found) = found else { return Ok(None) };
-        if let Cow::Borrowed(borrowed) = found {
-            self.spend(weight(borrowed), leaf.at).map_err(|stop| stop.reject(leaf))?;
+        self.note(leaf, || outcome(found.as_ref()), found.as_ref());
+        if let Some(tree @ (Tree::Borrowed(_) | Tree::Array(_))) = &found {
+            self.spend(weight(tree.node()), leaf.at).map_err(|stop| stop.reject(leaf))?;
         }
-        Ok(Some(found.into_owned()))
+        Ok(found)
     }
 
-    fn refuse(&mut self, stop: Stop, leaf: &Leaf) -> Rejection {
+    fn refuse(&mut self, stop: Stop, leaf: &Leaf) -> Box<Rejection> {
         let code = stop.fail.code.code;
         self.note(leaf, || format!("rejected {code}"), None);
         stop.reject(leaf)
     }
 
-    fn note(&mut self, leaf: &Leaf, outcome: impl FnOnce() -> String, value: Option<&Value>) {
+    fn note(&mut self, leaf: &Leaf, outcome: impl FnOnce() -> String, value: Option<&Tree<'_>>) {
         let Some(trace) = &mut self.trace else { return };
         let mut outcome = outcome();
         if let Some(value) = value.filter(|_| trace.values) {
-            outcome = format!("{outcome} {value}");
+            outcome = format!("{outcome} {}", value.node().to_cow());
         }
         trace.lines.push(TraceLine {
             target: leaf.target.clone(),
@@ -227,7 +235,7 @@ impl Run {
         });
     }
 
-    fn spend(&mut self, units: u64, at: At) -> Result<(), Stop> {
+    fn spend(&mut self, units: u64, at: At) -> Result<(), Box<Stop>> {
         match self.fuel.checked_sub(units) {
             Some(left) => {
                 self.fuel = left;
@@ -240,13 +248,13 @@ impl Run {
         }
     }
 
-    fn eval<'v>(&mut self, op: &'v Op, scope: &Scope<'v>) -> Result<Found<'v>, Stop> {
+    fn eval<'v>(&mut self, op: &'v Op, scope: &Scope<'v>) -> Result<Found<'v>, Box<Stop>> {
         Ok(match op {
-            Op::Literal(value) => Some(Cow::Borrowed(value)),
-            Op::Here(steps) => walk(steps, scope.here).map(Cow::Borrowed),
-            Op::Document(steps) => walk(steps, scope.document).map(Cow::Borrowed),
+            Op::Literal(value) => Some(Tree::Borrowed(Node::Value(value))),
+            Op::Here(steps) => walk(steps, scope.here).map(Tree::Borrowed),
+            Op::Document(steps) => walk(steps, scope.document).map(Tree::Borrowed),
             Op::Variable(slot, steps) => variable(scope, *slot, steps),
-            Op::Meta(field) => meta(*field, scope.meta).map(|text| Cow::Owned(text.into())),
+            Op::Meta(field) => meta(*field, scope.meta).map(Tree::Text),
             Op::Call { function, first, rest, at } => {
                 return self.call(function, first, rest, *at, scope);
             }
@@ -254,69 +262,163 @@ impl Run {
                 let mut found = None;
                 for option in options {
                     found = self.eval(option, scope)?;
-                    if found.as_deref().is_some_and(|value| !is_nothing(value)) {
+                    if found.as_ref().is_some_and(|tree| !is_nothing(tree.node())) {
                         break;
                     }
                 }
                 found
             }
-            Op::And(parts) => self.all(parts, false, scope)?.map(owned),
-            Op::Or(parts) => self.all(parts, true, scope)?.map(owned),
-            Op::Not(part, at) => self.condition(part, *at, scope)?.map(|flag| owned(!flag)),
+            Op::And(parts) => self.all(parts, false, scope)?.map(Tree::Bool),
+            Op::Or(parts) => self.all(parts, true, scope)?.map(Tree::Bool),
+            Op::Not(part, at) => self.condition(part, *at, scope)?.map(|flag| Tree::Bool(!flag)),
             Op::Compare { operator, left, right, at } => {
                 let (left, right) = (self.eval(left, scope)?, self.eval(right, scope)?);
                 match (left, right) {
                     (Some(left), Some(right)) => {
-                        let holds = compare(*operator, &left, &right);
-                        Some(owned(holds.map_err(|fail| stop_at(fail, *at))?))
+                        let holds = compare(*operator, left.node(), right.node());
+                        Some(Tree::Bool(holds.map_err(|fail| stop_at(fail, *at))?))
                     }
                     _ => None,
                 }
             }
-            Op::In { item, list } => {
-                self.eval(item, scope)?.map(|item| owned(list.iter().any(|one| equal(one, &item))))
-            }
+            Op::In { item, list } => self.eval(item, scope)?.map(|item| {
+                Tree::Bool(list.iter().any(|one| equal(Node::Value(one), item.node())))
+            }),
             Op::If { condition, then, otherwise, at } => {
                 let holds = self.condition(condition, *at, scope)?.unwrap_or(false);
                 return self.eval(if holds { then } else { otherwise }, scope);
             }
             Op::Present(part) => {
                 let found = self.eval(part, scope)?;
-                Some(owned(found.as_deref().is_some_and(|value| !is_nothing(value))))
+                Some(Tree::Bool(found.is_some_and(|tree| !is_nothing(tree.node()))))
             }
             Op::Otherwise(value, fallback) => match self.eval(value, scope) {
-                Err(stop) if stop.may_be_caught() => return self.eval(fallback, scope),
+                Err(stop) if stop.is_failure() => return self.eval(fallback, scope),
                 found => return found,
             },
             Op::Matching { value, pattern, at } => {
                 let Some(found) = self.eval(value, scope)? else { return Ok(None) };
-                if is_nothing(&found) {
+                if is_nothing(found.node()) {
                     return Ok(Some(found));
                 }
-                functions::matches(pattern, &found).map_err(|fail| stop_at(fail, *at))?;
+                functions::matches(pattern, found.node()).map_err(|fail| stop_at(fail, *at))?;
                 return Ok(Some(found));
             }
             Op::Reject { code, text, at } => {
                 let detail = format!("{code}: {text}");
                 let fail = Box::new(Fail { code: &codes::REJECTED, detail });
-                return Err(Stop { fail, author_code: Some(code.clone()), at: *at });
+                return Err(Box::new(Stop { fail, author_code: Some(code.clone()), at: *at }));
             }
-            Op::Code { key, table, default, at } => {
-                let Some(value) = self.eval(key, scope)? else { return Ok(None) };
-                if is_nothing(&value) {
-                    return Ok(Some(value));
+            Op::Code { key, table, date, default, at } => {
+                let default = default.as_deref();
+                return self.code(key, table, (date.as_deref(), *at), default, scope);
+            }
+            Op::Try(inner) => match self.eval(inner, scope) {
+                Err(stop) if stop.is_failure() => None,
+                found => found?,
+            },
+            Op::Select { how, array, condition, at } => {
+                let Some(array) = self.eval(array, scope)? else { return Ok(None) };
+                if is_nothing(array.node()) {
+                    return Ok(Some(array));
                 }
-                let found = tables::key(&value).and_then(|key| table.entries.get(key.as_ref()));
-                match (found, default) {
-                    (Some(entry), _) => Some(Cow::Borrowed(entry)),
-                    (None, Some(default)) => return self.eval(default, scope),
-                    (None, None) => {
-                        let detail =
-                            format!("no entry in table {} for {}", table.name, kind_of(&value));
-                        let fail = Box::new(Fail { code: &codes::NO_ENTRY, detail });
-                        return Err(stop_at(fail, *at));
-                    }
+                return self.select(*how, array, condition, *at, scope);
+            }
+        })
+    }
+
+    /// What stands in a table for a key, on a day if one is given.
+    fn code<'v>(
+        &mut self,
+        key: &'v Op,
+        table: &'v Table,
+        (date, at): (Option<&'v Op>, At),
+        default: Option<&'v Op>,
+        scope: &Scope<'v>,
+    ) -> Result<Found<'v>, Box<Stop>> {
+        let Some(key) = self.eval(key, scope)? else { return Ok(None) };
+        if is_nothing(key.node()) {
+            return Ok(Some(key));
+        }
+        let day = match date {
+            None => None,
+            Some(date) => match self.eval(date, scope)? {
+                None => return Ok(None),
+                Some(date) if is_nothing(date.node()) => return Ok(Some(date)),
+                Some(date) => {
+                    let day = functions::day(&date.node().to_cow());
+                    Some(day.map_err(|fail| stop_at(fail, at))?)
                 }
+            },
+        };
+        let found = match key.node().as_str() {
+            Some(text) => table.find(text, day),
+            None => tables::key(&key.node().to_cow()).and_then(|key| table.find(&key, day)),
+        };
+        match (found, default) {
+            (Some(entry), _) => Ok(Some(Tree::Borrowed(Node::Value(entry)))),
+            (None, Some(default)) => self.eval(default, scope),
+            (None, None) => {
+                let detail =
+                    format!("no entry in table {} for {}", table.name, kind_of(key.node()));
+                Err(stop_at(Box::new(Fail { code: &codes::NO_ENTRY, detail }), at))
+            }
+        }
+    }
+
+    fn select<'v>(
+        &mut self,
+        how: Select,
+        array: Tree<'v>,
+        condition: &Op,
+        at: At,
+        scope: &Scope<'_>,
+    ) -> Result<Found<'v>, Box<Stop>> {
+        let Some(elements) = array.node().as_array() else {
+            let detail = format!("needs an array, found {}", kind_of(array.node()));
+            return Err(stop_at(functions::wrong_type(&detail), at));
+        };
+        let mut inner = scope.inside();
+        let mut chosen = Vec::with_capacity(elements.len());
+        for element in elements.iter() {
+            inner.here = element;
+            let holds = self.condition(condition, at, &inner)?.unwrap_or(false);
+            let decided = match how {
+                Select::Every => false,
+                Select::First | Select::Any => holds,
+                Select::All => !holds,
+            };
+            chosen.push(holds);
+            if decided {
+                break;
+            }
+        }
+        let at_last = chosen.last().copied();
+        match how {
+            Select::Any => return Ok(Some(Tree::Bool(at_last == Some(true)))),
+            Select::All => return Ok(Some(Tree::Bool(at_last != Some(false)))),
+            Select::First if at_last != Some(true) => return Ok(None),
+            Select::First | Select::Every => {}
+        }
+        let last = chosen.len().saturating_sub(1);
+        Ok(match (how, array) {
+            (Select::First, Tree::Borrowed(node)) => {
+                node.as_array().and_then(|all| all.get(last)).map(Tree::Borrowed)
+            }
+            (Select::First, made) => {
+                let first = made.node().as_array().and_then(|all| all.get(last));
+                first.map(|node| Tree::from(node.to_value()))
+            }
+            (_, Tree::Borrowed(node)) => {
+                let kept = node.as_array().into_iter().flat_map(Elements::iter).zip(chosen);
+                let kept = kept.filter(|(_, holds)| *holds);
+                Some(Tree::Array(kept.map(|(one, _)| Tree::Borrowed(one)).collect()))
+            }
+            (_, made) => {
+                self.spend(weight(made.node()), at)?;
+                let kept = made.node().as_array().into_iter().flat_map(Elements::iter).zip(chosen);
+                let kept = kept.filter(|(_, holds)| *holds).map(|(one, _)| one.to_value());
+                Some(Tree::from(kept.collect::<Value>()))
             }
         })
     }
@@ -328,32 +430,34 @@ impl Run {
         rest: &'v [Op],
         at: At,
         scope: &Scope<'v>,
-    ) -> Result<Found<'v>, Stop> {
+    ) -> Result<Found<'v>, Box<Stop>> {
         let Some(first) = self.eval(first, scope)? else { return Ok(None) };
         let mut others = Vec::with_capacity(rest.len());
         for op in rest {
-            let Some(value) = self.eval(op, scope)? else { return Ok(None) };
-            others.push(value);
+            let Some(tree) = self.eval(op, scope)? else { return Ok(None) };
+            others.push(tree.into_cow());
         }
-        if is_nothing(&first) {
+        if is_nothing(first.node()) {
             return Ok(Some(first));
         }
-        if others.iter().any(|value| is_nothing(value)) {
-            return Ok(Some(Cow::Owned(Value::Null)));
+        if others.iter().any(|value| is_nothing(Node::Value(value))) {
+            return Ok(Some(Tree::Null));
         }
+        let first = first.into_cow();
         for (index, value) in std::iter::once(&first).chain(&others).enumerate() {
             let Some(parameter) = function.parameter(index) else { continue };
             if !parameter.kind.admits(value) {
-                let (name, kind) = (function.name, kind_of(value));
+                let (name, kind) = (function.name, functions::kind_of(value));
                 let wanted = parameter.kind.words();
                 let detail = format!("{name}: {} must be {wanted}, found {kind}", parameter.name);
                 return Err(stop_at(functions::wrong_type(&detail), at));
             }
         }
         let Call::Plain(apply) = function.call else { return Ok(None) };
-        self.spend(1 + weight(&first), at)?;
+        self.spend(1 + weight(Node::Value(&first)), at)?;
         let found = apply(Arguments { first, rest: &others }).map_err(|fail| stop_at(fail, at))?;
-        if let Some(Cow::Owned(Value::String(text))) = &found {
+        let found = found.map(Tree::from);
+        if let Some(Tree::Text(text)) = &found {
             if text.len() > functions::MAX_TEXT {
                 return Err(stop_at(functions::too_long(), at));
             }
@@ -363,16 +467,15 @@ impl Run {
     }
 
     /// True, false, or nothing; anything else fails.
-    fn condition(&mut self, op: &Op, at: At, scope: &Scope<'_>) -> Result<Option<bool>, Stop> {
+    fn condition(&mut self, op: &Op, at: At, scope: &Scope<'_>) -> Result<Option<bool>, Box<Stop>> {
         self.spend(1, at)?;
-        match self.eval(op, scope)?.as_deref() {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(nothing) if is_nothing(nothing) => Ok(None),
-            Some(other) => {
-                let detail = format!("a condition must be true or false, found {}", kind_of(other));
-                Err(stop_at(functions::wrong_type(&detail), at))
-            }
+        let Some(found) = self.eval(op, scope)? else { return Ok(None) };
+        match found.node() {
+            node if is_nothing(node) => Ok(None),
+            node => node.as_bool().map(Some).ok_or_else(|| {
+                let detail = format!("a condition must be true or false, found {}", kind_of(node));
+                stop_at(functions::wrong_type(&detail), at)
+            }),
         }
     }
 
@@ -382,7 +485,7 @@ impl Run {
         parts: &[(Op, At)],
         ends: bool,
         scope: &Scope<'_>,
-    ) -> Result<Option<bool>, Stop> {
+    ) -> Result<Option<bool>, Box<Stop>> {
         let mut known = true;
         for (part, at) in parts {
             match self.condition(part, *at, scope)? {
@@ -395,102 +498,72 @@ impl Run {
     }
 }
 
+impl Scope<'_> {
+    /// The same scope without copying what its variables hold.
+    fn inside(&self) -> Scope<'_> {
+        Scope {
+            document: self.document,
+            here: self.here,
+            meta: self.meta,
+            variables: self
+                .variables
+                .iter()
+                .map(|found| found.as_ref().map(|tree| Tree::Borrowed(tree.node())))
+                .collect(),
+        }
+    }
+}
+
 impl Stop {
-    /// What an author refused stays refused, and a limit stays a limit.
-    fn may_be_caught(&self) -> bool {
-        self.author_code.is_none() && self.fail.code != &codes::LIMIT
+    /// A function that could not do its work: neither a refusal nor an exceeded limit.
+    fn is_failure(&self) -> bool {
+        let code = self.fail.code.code;
+        self.author_code.is_none()
+            && [&codes::NO_ENTRY, &codes::WRONG_TYPE, &codes::NOT_CONVERTIBLE]
+                .iter()
+                .any(|failure| failure.code == code)
     }
 
-    fn reject(self, leaf: &Leaf) -> Rejection {
-        Rejection {
+    fn reject(self, leaf: &Leaf) -> Box<Rejection> {
+        Box::new(Rejection {
             code: self.fail.code,
             author_code: self.author_code,
             target: leaf.target.clone(),
             line: self.at.line,
             column: self.at.column,
             detail: self.fail.detail,
-        }
+        })
     }
 }
 
-fn stop_at(fail: Box<Fail>, at: At) -> Stop {
-    Stop { fail, author_code: None, at }
+fn stop_at(fail: Box<Fail>, at: At) -> Box<Stop> {
+    Box::new(Stop { fail, author_code: None, at })
 }
 
-fn owned<'v>(flag: bool) -> Cow<'v, Value> {
-    Cow::Owned(Value::Bool(flag))
-}
-
-/// Null, or nil with a reason: a place without a value.
-fn is_nothing(value: &Value) -> bool {
-    value.is_null() || is_nil(value)
-}
-
-fn outcome(found: Option<&Value>) -> String {
-    found.map_or_else(|| "absent".to_owned(), kind_of)
-}
-
-fn variable<'v>(scope: &Scope<'v>, slot: usize, steps: &[crate::mapping::path::Step]) -> Found<'v> {
+fn variable<'v>(scope: &Scope<'v>, slot: usize, steps: &[Step]) -> Found<'v> {
     match scope.variables.get(slot)?.as_ref()? {
-        Cow::Borrowed(value) => walk(steps, value).map(Cow::Borrowed),
-        Cow::Owned(value) => walk(steps, value).cloned().map(Cow::Owned),
+        Tree::Borrowed(node) => walk(steps, *node).map(Tree::Borrowed),
+        made if steps.is_empty() => Some(made.clone()),
+        made => walk(steps, made.node()).map(|node| Tree::from(node.to_value())),
     }
 }
 
-fn meta(field: MetaField, meta: &Meta) -> Option<String> {
+fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
     let japan = || functions::japan(meta.accepted_at);
     match field {
-        MetaField::MessageId => Some(meta.message_id.clone()),
-        MetaField::MessageType => Some(meta.message_type.clone()),
-        MetaField::Source => Some(meta.source.clone()),
-        MetaField::Municipality => meta.municipality.clone(),
-        MetaField::Operator => meta.operator.clone(),
+        MetaField::MessageId => Some(meta.message_id.as_str().into()),
+        MetaField::MessageType => Some(meta.message_type.as_str().into()),
+        MetaField::Source => Some(meta.source.as_str().into()),
+        MetaField::Municipality => meta.municipality.as_deref().map(Cow::from),
+        MetaField::Operator => meta.operator.as_deref().map(Cow::from),
         MetaField::AcceptedAt => {
             let time = japan();
             let format = if time.subsec_nanosecond() == 0 { "%FT%T%:z" } else { "%FT%T%.3f%:z" };
-            Some(time.strftime(format).to_string())
+            Some(time.strftime(format).to_string().into())
         }
-        MetaField::AcceptedDate => Some(japan().strftime("%F").to_string()),
-        MetaField::IdempotencyKey => Some(meta.idempotency_key.clone()),
-        MetaField::CorrelationId => meta.correlation_id.clone(),
-        MetaField::Ticket => meta.ticket.clone(),
+        MetaField::AcceptedDate => Some(japan().strftime("%F").to_string().into()),
+        MetaField::IdempotencyKey => Some(meta.idempotency_key.as_str().into()),
+        MetaField::CorrelationId => meta.correlation_id.as_deref().map(Cow::from),
+        MetaField::Ticket => meta.ticket.as_deref().map(Cow::from),
     }
-}
-
-/// About what copying or reading a value costs, in units of 64 bytes.
-fn weight(value: &Value) -> u64 {
-    match value {
-        Value::String(text) => text.len() as u64 / 64,
-        Value::Array(elements) => 1 + elements.iter().map(|e| 1 + weight(e)).sum::<u64>(),
-        Value::Object(members) => 1 + members.values().map(|m| 1 + weight(m)).sum::<u64>(),
-        _ => 0,
-    }
-}
-
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(a), Value::Number(b)) => functions::numbers(a, b).is_eq(),
-        _ => left == right,
-    }
-}
-
-fn compare(operator: Operator, left: &Value, right: &Value) -> Result<bool, Box<Fail>> {
-    let order = match (operator, left, right) {
-        (Operator::Equal, ..) => return Ok(equal(left, right)),
-        (Operator::NotEqual, ..) => return Ok(!equal(left, right)),
-        (_, Value::Number(a), Value::Number(b)) => functions::numbers(a, b),
-        (_, Value::String(a), Value::String(b)) => a.cmp(b),
-        _ => {
-            let (left, right) = (kind_of(left), kind_of(right));
-            let detail =
-                format!("{left} and {right} have no order; compare two numbers or two texts");
-            return Err(functions::wrong_type(&detail));
-        }
-    };
-    Ok(match operator {
-        Operator::Less => order == Ordering::Less,
-        Operator::LessOrEqual => order != Ordering::Greater,
-        Operator::Greater => order == Ordering::Greater,
-        _ => order != Ordering::Less,
-    })
 }

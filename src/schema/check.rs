@@ -1,8 +1,9 @@
 //! `x-check`: check digits, tested as part of schema validation.
 
+use super::validator::Nodes;
 use crate::model::check_digit;
+use crate::model::json::Node;
 use jsonschema::{Keyword, ValidationError};
-use serde_json::Value;
 
 /// The values of `x-check`.
 pub const NAMES: &[&str] = &["my-number", "corporate-number", "municipality-code", "atena-number"];
@@ -21,15 +22,15 @@ pub fn find(name: &str) -> Option<fn(&str) -> bool> {
 /// The keyword as the validator calls it; like `pattern` it says nothing of what is not a text.
 pub struct Check(pub fn(&str) -> bool);
 
-impl<'i> Keyword<'i> for Check {
-    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+impl<'i> Keyword<'i, Nodes> for Check {
+    fn validate(&self, instance: Node<'i>) -> Result<(), ValidationError<'i>> {
         if self.is_valid(instance) {
             return Ok(());
         }
         Err(ValidationError::custom("check digit"))
     }
 
-    fn is_valid(&self, instance: &'i Value) -> bool {
+    fn is_valid(&self, instance: Node<'i>) -> bool {
         instance.as_str().is_none_or(self.0)
     }
 }

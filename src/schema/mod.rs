@@ -23,12 +23,13 @@ mod violation;
 pub use bounds::Bounds;
 pub(crate) use shape::merge as merge_shapes;
 pub use shape::{Choice, Class, Condition, Property, Shape, Undeclared};
-pub use violation::Violation;
 pub(crate) use validator::has_form;
+pub use violation::Violation;
 pub(crate) use violation::kind_of;
 
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::codes::document;
+use crate::model::json::Node;
 use file::File;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ pub struct Schema {
     title: String,
     resolved: Value,
     shape: Shape,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
     digest: String,
     file: File,
 }
@@ -77,11 +78,12 @@ impl Schema {
     ///
     /// # Errors
     /// The violations, when there are any.
-    pub fn validate(&self, document: &Value) -> Result<(), Vec<Violation>> {
-        if self.validator.is_valid(document) {
+    pub fn validate<'v>(&self, document: impl Into<Node<'v>>) -> Result<(), Vec<Violation>> {
+        let node = document.into();
+        if self.validator.is_valid(node) {
             return Ok(());
         }
-        Err(violation::collect(self.validator.iter_errors(document), &self.shape))
+        Err(violation::collect(self.validator.iter_errors(node), &self.shape))
     }
 
     /// SHA-256 over this file and every file it refers to, in hexadecimal.
@@ -189,7 +191,7 @@ fn read(files: &[Arc<SourceFile>], found: &mut Vec<Diagnostic>) -> BTreeMap<Stri
 /// What `compile` makes of a file, before the file itself can be moved in.
 struct Parts {
     resolved: Value,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
     digest: String,
 }
 

@@ -361,9 +361,7 @@ pub(crate) fn merge(into: &mut Shape, other: Shape) {
         let narrower = |name: &String| name == "number" && holds(&other.types, "integer");
         let mut common = Vec::new();
         for name in &into.types {
-            if holds(&other.types, name)
-                || (name == "integer" && holds(&other.types, "number"))
-            {
+            if holds(&other.types, name) || (name == "integer" && holds(&other.types, "number")) {
                 common.push(name.clone());
             } else if narrower(name) {
                 common.push("integer".to_owned());

@@ -148,7 +148,8 @@ fn try_shows_every_station_and_no_value() {
         "map       ok      order-to-parcel -> post/parcel@1",
         "deliver   would send POST https://127.0.0.1:1/place",
         "Idempotency-Key: (the exchange's idempotency key)",
-        "who: person  ->  string(2)",
+        "  line  target  result     class  reads         rule\n",
+        "  5     who     string(2)         person        person\n",
     ] {
         assert!(ran.out.contains(part), "{part:?} is missing in {}", ran.out);
     }

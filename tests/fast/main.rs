@@ -7,8 +7,10 @@
 )]
 
 mod architecture;
+mod authors;
 mod commands;
 mod examples;
 mod fixture;
+mod pages;
 mod registers;
 mod tutorial;

@@ -1,87 +1,26 @@
 //! The tutorial does what it says: its three files, its commands, what they print.
 
-use crate::fixture::{Folder, Ran};
+use crate::fixture::Folder;
+use crate::pages::{self, Block, run, shown};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 const PAGE: &str = "docs/tutorial-first-route.md";
 
-/// A fenced block with the paragraph before it.
-struct Block {
-    before: String,
-    kind: String,
-    text: String,
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn blocks() -> Vec<Block> {
-    let page = std::fs::read_to_string(root().join(PAGE)).unwrap();
-    let mut found = Vec::new();
-    let mut before = String::new();
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        if let Some(kind) = line.strip_prefix("```") {
-            let text = lines.by_ref().take_while(|line| *line != "```");
-            let text = text.map(|line| format!("{line}\n")).collect();
-            found.push(Block { before: std::mem::take(&mut before), kind: kind.to_owned(), text });
-        } else if !line.is_empty() {
-            before = line.to_owned();
-        }
-    }
-    found
+    pages::blocks(PAGE)
 }
 
-/// The files of the page by path.
 fn files(blocks: &[Block]) -> BTreeMap<String, String> {
-    let named = blocks.iter().filter_map(|block| {
-        let path = block.before.strip_prefix("File: `")?.strip_suffix('`')?;
-        Some((path.to_owned(), block.text.clone()))
-    });
-    named.collect()
-}
-
-/// What the page shows below a command.
-fn shown(blocks: &[Block], command: &str) -> String {
-    let mut below = blocks
-        .iter()
-        .skip_while(|block| block.kind != "sh" || block.text.trim() != command)
-        .skip(1);
-    let found = below.find(|block| block.kind == "text");
-    found.unwrap_or_else(|| panic!("{PAGE} shows nothing for `{command}`")).text.clone()
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
+    pages::files(blocks, "File")
 }
 
 /// The repository's definitions with the tutorial's files beside them.
 fn followed(blocks: &[Block]) -> Folder {
-    let folder = Folder::empty();
-    for name in ["adapters", "schemas", "mappings"] {
-        copy(&root().join(name), &folder.path(name));
-    }
+    let folder = pages::checkout();
     for (path, text) in files(blocks) {
-        assert!(!folder.path(&path).exists(), "{path} is there already");
-        folder.write(&path, &text);
+        pages::add(&folder, &path, &text);
     }
     folder
-}
-
-fn run(folder: &Folder, command: &str) -> Ran {
-    let words: Vec<&str> = command.strip_prefix("watashi ").unwrap().split(' ').collect();
-    folder.run(&words)
 }
 
 #[test]
@@ -111,7 +50,7 @@ fn its_commands_print_what_it_says() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.out.clone() + &ran.err, shown(&blocks, command));
     let explained = run(&folder, &format!("{command} --explain"));
-    assert!(explained.out.contains("greeting: concat("), "{}", explained.out);
+    assert!(explained.out.contains("concat(\"Hello! \", title) | cut(120)"), "{}", explained.out);
     // Every case of the repository still passes beside the new route.
     let all = folder.run(&["test"]);
     assert_eq!(all.code, 0, "{}", all.err);

@@ -14,6 +14,8 @@ use std::time::Duration;
 mod field;
 mod operation;
 mod route;
+#[cfg(test)]
+mod soap_by_files;
 mod step;
 
 /// What an adapter file may refer to.

@@ -21,7 +21,7 @@ caption{text-align:left;color:var(--dim);padding:.3rem 0}\
 th,td{border-bottom:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}\
 thead th{background:var(--soft);border-bottom:2px solid var(--ink);white-space:nowrap;position:sticky;top:0}\
 tbody th{font-weight:600}tbody tr:hover{background:#fafbfd}\
-td.num,th.num{text-align:right;color:var(--dim)}td.mid{text-align:center}\
+td.num,th.num{text-align:right;color:var(--dim)}td.mid{text-align:center}td.len{white-space:nowrap}\
 code{font:.92em/1.5 'BIZ UDGothic',ui-monospace,'Cascadia Mono',Consolas,'Noto Sans Mono CJK JP',monospace;overflow-wrap:anywhere}\
 tr.group{background:var(--soft)}tr.unset td,tr.unset th{color:var(--dim)}\
 .tag{display:inline-block;border:1px solid currentColor;border-radius:.25rem;padding:0 .35rem;font-size:.85em;white-space:nowrap}\
@@ -127,7 +127,7 @@ fn item(out: &mut String, number: usize, row: &Row, language: Language) {
         out,
         "<tr{kind}><td class=\"num\">{number}</td>\
          <th scope=\"row\" style=\"padding-left:{}rem\">{}<br><code class=\"dim\">{}</code></th>\
-         <td>{}</td><td>{}</td><td class=\"mid\">{}</td><td>{sources}</td><td>{}</td>\
+         <td>{}</td><td class=\"len\">{}</td><td class=\"mid\">{}</td><td>{sources}</td><td>{}</td>\
          <td>{}</td><td>{}</td></tr>",
         0.6 + depth as f32 * 1.1,
         escape(row.title.as_deref().unwrap_or("—")),

@@ -246,6 +246,8 @@ fn as_json(page: &Description) -> Value {
 fn types(row: &Row, language: Language) -> String {
     let word = |name: &str| match name {
         "string" => language.pick("文字", "text"),
+        "date" => language.pick("日付", "date"),
+        "date-time" => language.pick("日時", "time"),
         "integer" => language.pick("整数", "whole number"),
         "number" => language.pick("数値", "number"),
         "boolean" => language.pick("真偽", "true/false"),
@@ -290,9 +292,9 @@ fn words(row: &Row, language: Language) -> String {
     let conditions = rule.conditions.join(language.pick(" かつ ", " and "));
     match (conditions.is_empty(), rule.words.is_empty(), language) {
         (true, _, _) => rule.words.clone(),
-        (false, true, Language::Ja) => format!("{conditions}のときだけ"),
+        (false, true, Language::Ja) => format!("{conditions}場合だけ"),
         (false, true, Language::En) => format!("only if {conditions}"),
-        (false, false, Language::Ja) => format!("{conditions}のとき: {}", rule.words),
+        (false, false, Language::Ja) => format!("{conditions}場合: {}", rule.words),
         (false, false, Language::En) => format!("if {conditions}: {}", rule.words),
     }
 }

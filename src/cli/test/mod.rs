@@ -124,7 +124,7 @@ fn test(
         files.iter().filter(fits).cloned().collect()
     };
     let schemas = Schemas::load(&part("schemas/", ".schema.json"), diagnostics);
-    let tables = Tables::load(&part("mappings/tables/", ".yaml"), diagnostics);
+    let tables = Tables::load(&part("mappings/tables/", ""), diagnostics);
     let mut tested = Vec::new();
     for file in wanted {
         let Some(mapping) = Mapping::compile(file, &schemas, &tables, diagnostics) else {

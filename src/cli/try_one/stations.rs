@@ -1,6 +1,7 @@
 //! The stations behind the first: what each says of the message, as a page and as text.
 
 use crate::adapter::{Destination, Route};
+use crate::cli::print;
 use crate::model::{Failure, Secret, State};
 use crate::pipeline::accept::Recognised;
 use crate::pipeline::{Context, map, validate};
@@ -92,12 +93,20 @@ fn explained(claimed: &Claimed, route: &Route, recognised: &Recognised, view: Vi
     } else {
         route.mapping.explain(&recognised.document, &meta)
     };
+    let known = route.mapping.classes();
     let one = |line: &crate::mapping::TraceLine| {
+        let rule = known.iter().find(|(target, ..)| *target == line.target);
+        let class = rule.map_or("plain", |(_, class, _)| class.name());
+        let sources: Vec<&str> = rule
+            .map(|(_, _, sources)| sources.iter().map(|source| source.path.as_str()).collect())
+            .unwrap_or_default();
         json!({
             "line": line.line,
             "target": line.target,
             "expression": line.expression,
             "outcome": line.outcome,
+            "class": class,
+            "sources": sources,
         })
     };
     Value::Array(lines.iter().map(one).collect())
@@ -152,11 +161,8 @@ pub fn text(page: &Value) -> String {
         if let Some(validate) = route.get("validate") {
             station(&mut out, "validate", validate, &of(validate, "schema"));
         }
-        for rule in route.get("explain").and_then(Value::as_array).into_iter().flatten() {
-            let line = rule.get("line").and_then(Value::as_u64).unwrap_or_default();
-            let (target, expression) = (of(rule, "target"), of(rule, "expression"));
-            let _ =
-                writeln!(out, "  {line:>4}  {target}: {expression}  ->  {}", of(rule, "outcome"));
+        if let Some(rules) = route.get("explain").and_then(Value::as_array) {
+            explanation(&mut out, rules);
         }
         if let Some(map) = route.get("map") {
             let what = format!("{} -> {}", of(map, "mapping"), of(map, "schema"));
@@ -167,6 +173,34 @@ pub fn text(page: &Value) -> String {
         }
     }
     out
+}
+
+/// What each rule did: one line per target, the class of what it read, and where it read it.
+fn explanation(out: &mut String, rules: &[Value]) {
+    let of = |rule: &Value, name: &str| match rule.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(list)) => {
+            list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let row = |rule: &Value| -> Vec<String> {
+        let class = of(rule, "class");
+        vec![
+            of(rule, "line"),
+            of(rule, "target"),
+            of(rule, "outcome"),
+            if class == "plain" { String::new() } else { class },
+            of(rule, "sources"),
+            of(rule, "expression"),
+        ]
+    };
+    let rows: Vec<Vec<String>> = rules.iter().map(row).collect();
+    let head = ["line", "target", "result", "class", "reads", "rule"];
+    for line in print::table(&head, &rows).lines() {
+        let _ = writeln!(out, "  {line}");
+    }
 }
 
 fn station(out: &mut String, name: &str, page: &Value, what: &str) {

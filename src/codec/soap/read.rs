@@ -247,6 +247,9 @@ impl Reading<'_> {
                 fault.insert(name.to_owned(), self.text(part)?);
             }
         }
+        if plan.reason && !fault.contains_key("reason") {
+            return Err(self.fail(&document::SOAP_FAULT, node, "the fault has no faultstring"));
+        }
         self.detail(plan, part("detail"), fault)
     }
 
@@ -271,8 +274,9 @@ impl Reading<'_> {
         if plan.subcode {
             self.subcodes(plan, code, fault)?;
         }
-        if let (true, Some(reason)) = (plan.reason, part("Reason")) {
-            fault.insert("reason".to_owned(), self.reason(reason)?);
+        if plan.reason {
+            let missing = || self.fail(&document::SOAP_FAULT, node, "the fault has no Reason");
+            fault.insert("reason".to_owned(), self.reason(part("Reason").ok_or_else(missing)?)?);
         }
         for (wanted, local, name) in [(plan.node, "Node", "node"), (plan.role, "Role", "role")] {
             if let (true, Some(part)) = (wanted, part(local)) {

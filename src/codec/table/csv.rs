@@ -4,7 +4,7 @@
 //! one too, ends with the declared line end, so that a file cut short is never taken for a whole.
 
 use super::{Cell, Cells, Column, Kind, Step, Table, Wrong, columns, refused};
-use crate::codec::field::{Problems, Scalar, flag, text};
+use crate::codec::field::{Problems, Scalar, flag, is_any_text, text};
 use crate::model::Code;
 use crate::model::codes::document;
 use crate::schema::{Shape, kind_of};
@@ -60,6 +60,11 @@ pub fn compile(shape: &Shape, problems: &mut Problems<'_>) -> Option<Table> {
         if header && !carried {
             let message = format!("a header cannot hold the name `{}`", name.escape_debug());
             problems.add(code, &declared.pointer, message);
+        }
+        let empty = declared.shape.bounds.min_length == 0 && is_any_text(declared.shape);
+        if quote == Quote::Never && declared.column.scalar == Scalar::Text && empty {
+            let message = "without quotes an empty text would be read back as absent";
+            problems.tight(&declared.pointer, message);
         }
         names.push(name);
         table.columns.push(declared.column);

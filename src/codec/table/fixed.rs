@@ -5,8 +5,8 @@
 //! code belong to the code. Every record, the last one too, ends with the declared line end; a
 //! layout without line ends has whole records only.
 
-use super::{Cell, Cells, Charset, Column, Kind, Step, Table, Wrong, columns, refused};
-use crate::codec::field::{Problems, Scalar, count, text};
+use super::{Cell, Cells, Charset, Column, Declared, Kind, Step, Table, Wrong, columns, refused};
+use crate::codec::field::{Problems, Scalar, count, is_any_text, text};
 use crate::model::Code;
 use crate::model::codes::document;
 use crate::schema::{Shape, kind_of};
@@ -101,6 +101,9 @@ pub fn compile(shape: &Shape, problems: &mut Problems<'_>) -> Option<Table> {
             let message = format!("a pad of {unit} bytes does not fill a width of {width}");
             problems.add(code, &declared.pointer, message);
         }
+        if declared.column.scalar == Scalar::Text && is_any_text(declared.shape) {
+            check_room(&declared, width, if bytes { longest(charset) } else { 1 }, problems);
+        }
         let right = pad == Pad::Zero || align == Some("right");
         slots.push(Slot { width, right, pad });
         known.push(declared.column);
@@ -139,6 +142,31 @@ pub fn compile(shape: &Shape, problems: &mut Problems<'_>) -> Option<Table> {
     let mut table = Table::of(layout, "x-fixed", code, problems, Kind::Fixed(fixed));
     table.columns = known;
     Some(table)
+}
+
+/// Compares the lengths of a text with the width of its field; `each`: most that one character
+/// takes.
+fn check_room(declared: &Declared<'_>, width: usize, each: usize, problems: &mut Problems<'_>) {
+    let bounds = &declared.shape.bounds;
+    match bounds.max_length {
+        Some(most) if most.saturating_mul(each) <= width => {}
+        Some(most) => {
+            let message = format!("{most} characters may be wider than the field of {width}");
+            problems.tight(&declared.pointer, message);
+        }
+        None => {
+            let message = format!("a text of any length in a field of {width}");
+            problems.tight(&declared.pointer, message);
+        }
+    }
+    if bounds.min_length == 0 {
+        problems.tight(&declared.pointer, "an empty text would be read back as absent");
+    }
+}
+
+/// Most bytes of one character.
+fn longest(charset: Charset) -> usize {
+    if charset == Charset::Cp932 { 2 } else { 4 }
 }
 
 /// Width of a text: its bytes in the charset, or its characters.
@@ -271,6 +299,10 @@ impl Fixed {
         }
         if text.chars().all(|c| slot.pad.is_blank(c)) {
             return Ok(None);
+        }
+        if slot.pad == Pad::Zero && column.scalar != Scalar::Text && text.starts_with('-') {
+            let detail = "a negative number cannot be padded with zeros".to_owned();
+            return Err((&document::FIELD_VALUE, detail));
         }
         Ok(Some(match text {
             Cow::Borrowed(text) => Cow::Borrowed(slot.unpadded(text, column.scalar)),

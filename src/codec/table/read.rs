@@ -5,39 +5,42 @@ use super::{Cells, Charset, Fault, Kind, Step, Table, Wrong};
 use crate::codec::field::Scalar;
 use crate::model::Code;
 use crate::model::codes::document;
-use crate::model::json::{DecodeError, Limits, too_large};
-use serde_json::{Map, Value};
+use crate::model::json::{self, DecodeError, Limits, Members, Node, Tree, too_large};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::io::Read;
 
 impl Table {
     /// Reads a whole file.
-    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
+    pub fn read<'a>(&'a self, bytes: &'a [u8], limits: &Limits) -> Result<Tree<'a>, DecodeError> {
         too_large(bytes, limits)?;
-        self.whole(bytes, limits).map_err(|fault| self.located(fault))
-    }
-
-    fn whole(&self, bytes: &[u8], limits: &Limits) -> Result<Value, Fault> {
         // Fixed width counts code units; CSV looks for ASCII, so it wants none of UTF-16.
-        let mut broken = false;
-        let bytes = if self.transcodes() {
+        let whole = if self.transcodes() {
             let mut utf8 = Vec::with_capacity(bytes.len());
             let mut transcoder = super::charset::Transcoder::new(self.charset);
-            broken = !(transcoder.push(bytes, &mut utf8) && transcoder.is_whole());
-            Cow::Owned(utf8)
+            let sound = transcoder.push(bytes, &mut utf8) && transcoder.is_whole();
+            self.whole(&utf8, !sound, limits).map(Tree::into_owned)
         } else {
-            Cow::Borrowed(bytes)
+            self.whole(bytes, false, limits)
         };
-        let mut rest = bytes.get(self.mark(&bytes)?..).unwrap_or_default();
+        whole.map_err(|fault| self.located(fault))
+    }
+
+    fn whole<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        broken: bool,
+        limits: &Limits,
+    ) -> Result<Tree<'a>, Fault> {
+        let mut rest = bytes.get(self.mark(bytes)?..).unwrap_or_default();
         let mut cells = Cells::default();
         let (mut row, mut fields, mut records) = (0, 0, Vec::new());
         loop {
-            let length = match self.step(rest, true, &mut cells) {
-                Ok(Step::Record(length, Ok(()))) => length,
-                Ok(Step::Record(_, Err(wrong))) => return Err(wrong.at(row + 1)),
-                Ok(Step::More | Step::End) if broken => return Err(undecodable(row + 1, 1)),
-                Ok(Step::More | Step::End) => break,
-                Err(_) if broken => return Err(undecodable(row + 1, cells.count.max(1))),
+            // Before broken bytes nothing is the last thing: what is not whole is undecodable.
+            let (length, fits) = match self.step(rest, !broken, &mut cells) {
+                Ok(Step::Record(length, fits)) => (length, fits),
+                Ok(Step::More) => return Err(undecodable(row + 1, cells.count.max(1))),
+                Ok(Step::End) => break,
                 Err(wrong) => return Err(wrong.at(row + 1)),
             };
             row += 1;
@@ -47,19 +50,20 @@ impl Table {
                 self.check_header(record, &cells)?;
                 continue;
             }
+            self.check_split(row)?;
+            fits.map_err(|wrong| wrong.at(row))?;
             fields += cells.count;
             if fields > limits.max_nodes {
                 let detail = format!("more than {} fields", limits.max_nodes);
                 return Err(Fault::new(&document::TOO_MANY_NODES, row, 0, detail));
             }
-            self.check_split(row)?;
             let record = self.record(record, &cells, limits.max_string);
-            records.push(Value::Object(record.map_err(|wrong| wrong.at(row))?));
+            records.push(record.map_err(|wrong| wrong.at(row))?);
         }
         if row < self.head() {
             return Err(self.no_header());
         }
-        Ok(Value::Array(records))
+        Ok(Tree::Array(records))
     }
 
     /// Records one by one, in memory that does not grow with the input.
@@ -70,6 +74,7 @@ impl Table {
             cells: Cells::default(),
             limits: *limits,
             row: 0,
+            passed: 0,
             state: State::Begin,
         }
     }
@@ -132,9 +137,9 @@ impl Table {
 
     /// The texts of a record, those of absent members left out.
     fn texts<'r>(
-        &'r self,
+        &self,
         record: &'r [u8],
-        cells: &'r Cells,
+        cells: &Cells,
         max_string: usize,
     ) -> impl Iterator<Item = Result<(usize, Cow<'r, str>), Wrong>> {
         let charset = self.cell_charset();
@@ -161,23 +166,23 @@ impl Table {
         )
     }
 
-    fn record(
-        &self,
-        record: &[u8],
+    fn record<'r>(
+        &'r self,
+        record: &'r [u8],
         cells: &Cells,
         max_string: usize,
-    ) -> Result<Map<String, Value>, Wrong> {
-        let mut members = Map::with_capacity(self.columns.len());
+    ) -> Result<Tree<'r>, Wrong> {
+        let mut members = Members::with_capacity(self.columns.len());
         for text in self.texts(record, cells, max_string) {
             let (index, text) = text?;
             let Some(column) = self.columns.get(index) else { continue };
-            let value = match (column.scalar, text) {
-                (Scalar::Text, text) => Value::String(text.into_owned()),
-                (scalar, text) => scalar.parse(&text).ok_or_else(|| not_a(scalar, index))?,
+            let tree = match (column.scalar, text) {
+                (Scalar::Text, text) => Tree::Text(text),
+                (scalar, text) => scalar.parse(&text).ok_or_else(|| not_a(scalar, index))?.into(),
             };
-            members.insert(column.property.clone(), value);
+            members.push(column.property.as_str(), tree);
         }
-        Ok(members)
+        Ok(Tree::Object(members))
     }
 
     /// Appends a record as a JSON object, no value made on the way.
@@ -195,14 +200,11 @@ impl Table {
             out.push(lead);
             lead = b',';
             out.extend_from_slice(column.key.as_bytes());
-            // Writing into a vector cannot fail.
-            let _ = match column.scalar {
-                Scalar::Text => serde_json::to_writer(&mut *out, &*text),
-                scalar => {
-                    let value = scalar.parse(&text).ok_or_else(|| not_a(scalar, index))?;
-                    serde_json::to_writer(&mut *out, &value)
-                }
+            let tree = match column.scalar {
+                Scalar::Text => Tree::Text(text),
+                scalar => scalar.parse(&text).ok_or_else(|| not_a(scalar, index))?.into(),
             };
+            json::write(Node::Tree(&tree), out);
         }
         if lead == b'{' {
             out.push(b'{');
@@ -233,8 +235,13 @@ pub struct Records<'c, R> {
     cells: Cells,
     limits: Limits,
     row: usize,
+    /// Length of the record that came last, with which the window still begins.
+    passed: usize,
     state: State,
 }
+
+/// Length of the record at the beginning of the window, and what is wrong with it.
+type Found = (usize, Result<(), Wrong>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -263,20 +270,22 @@ impl<R: Read> Records<'_, R> {
         Some(outcome)
     }
 
-    fn next_with<T>(
-        &mut self,
-        read: impl FnOnce(&[u8], &Cells) -> Result<T, Wrong>,
+    /// The next record as a document that borrows its texts; `None` after the last one.
+    pub fn next_tree(&mut self) -> Option<Result<Tree<'_>, DecodeError>> {
+        let max_string = self.limits.max_string;
+        let table = self.table;
+        self.next_with(|record, cells| table.record(record, cells, max_string))
+    }
+
+    fn next_with<'r, T>(
+        &'r mut self,
+        read: impl FnOnce(&'r [u8], &Cells) -> Result<T, Wrong>,
     ) -> Option<Result<T, DecodeError>> {
         let outcome = match self.advance() {
-            Ok(Some((length, Ok(())))) => {
+            Ok(Some((length, fits))) => {
+                self.passed = length;
                 let record = self.window.rest().get(..length).unwrap_or_default();
-                let read = read(record, &self.cells);
-                self.window.pass(length);
-                read.map_err(|wrong| wrong.at(self.row))
-            }
-            Ok(Some((length, Err(wrong)))) => {
-                self.window.pass(length);
-                Err(wrong.at(self.row))
+                fits.and_then(|()| read(record, &self.cells)).map_err(|wrong| wrong.at(self.row))
             }
             Ok(None) => {
                 self.state = State::Over;
@@ -291,7 +300,8 @@ impl<R: Read> Records<'_, R> {
     }
 
     /// Makes the window begin with the next record, and tells its length.
-    fn advance(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
+    fn advance(&mut self) -> Result<Option<Found>, Fault> {
+        self.window.pass(std::mem::take(&mut self.passed));
         if self.state == State::Over {
             return Ok(None);
         }
@@ -325,33 +335,28 @@ impl<R: Read> Records<'_, R> {
         Ok(())
     }
 
-    fn step(&mut self) -> Result<Option<(usize, Result<(), Wrong>)>, Fault> {
+    fn step(&mut self) -> Result<Option<Found>, Fault> {
         let row = self.row + 1;
         loop {
             let end = self.window.end();
             let rest = self.window.rest();
-            match self.table.step(rest, end != End::Open, &mut self.cells) {
+            match self.table.step(rest, end == End::Whole, &mut self.cells) {
                 Ok(Step::Record(length, fits)) => return Ok(Some((length, fits))),
-                Ok(Step::More) if end == End::Open => {
-                    if rest.len() > self.limits.max_bytes {
-                        let detail = format!("more than {} bytes", self.limits.max_bytes);
-                        return Err(Fault::new(&document::TOO_LARGE, row, 0, detail));
-                    }
-                    self.window.more();
+                Ok(Step::End) => return Ok(None),
+                Err(wrong) => return Err(wrong.at(row)),
+                Ok(Step::More) => {}
+            }
+            match end {
+                End::Open if rest.len() > self.limits.max_bytes => {
+                    let detail = format!("more than {} bytes", self.limits.max_bytes);
+                    return Err(Fault::new(&document::TOO_LARGE, row, 0, detail));
                 }
-                Err(wrong) if end == End::Open => return Err(wrong.at(row)),
-                outcome => {
-                    return match (end, outcome) {
-                        (End::Lost, _) => {
-                            let detail = "reading stopped with an error";
-                            Err(Fault::new(&document::INPUT_LOST, row, 0, detail))
-                        }
-                        (End::Broken, Ok(_)) => Err(undecodable(row, 1)),
-                        (End::Broken, Err(_)) => Err(undecodable(row, self.cells.count.max(1))),
-                        (_, Err(wrong)) => Err(wrong.at(row)),
-                        (_, Ok(_)) => Ok(None),
-                    };
+                End::Open => self.window.more(),
+                End::Lost => {
+                    let detail = "reading stopped with an error";
+                    return Err(Fault::new(&document::INPUT_LOST, row, 0, detail));
                 }
+                End::Broken | End::Whole => return Err(undecodable(row, self.cells.count.max(1))),
             }
         }
     }
@@ -361,9 +366,6 @@ impl<R: Read> Iterator for Records<'_, R> {
     type Item = Result<Value, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let max_string = self.limits.max_string;
-        let table = self.table;
-        let record = self.next_with(|record, cells| table.record(record, cells, max_string))?;
-        Some(record.map(Value::Object))
+        self.next_tree().map(|record| record.map(Tree::into_value))
     }
 }

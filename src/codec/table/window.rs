@@ -5,8 +5,9 @@ use super::Charset;
 use super::charset::Transcoder;
 use std::io::{ErrorKind, Read};
 
-/// Bytes of one read.
-const CHUNK: usize = 64 * 1024;
+/// Bytes of the first read, and of most others: each asks for twice as much up to that.
+const FIRST: usize = 4 * 1024;
+const MOST: usize = 64 * 1024;
 
 /// How the input ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl<R: Read> Window<R> {
     pub fn more(&mut self) {
         self.bytes.drain(..self.at);
         self.at = 0;
-        let wanted = self.bytes.len().max(CHUNK);
+        let wanted = (2 * self.raw.len()).clamp(FIRST, MOST).max(self.bytes.len());
         self.raw.resize(wanted, 0);
         let count = loop {
             match self.input.read(&mut self.raw) {

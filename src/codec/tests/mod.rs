@@ -1,5 +1,7 @@
 //! Every format with whole files: what each refuses, and that nothing is lost on the way.
 
+mod conformance;
+mod generated;
 mod json;
 mod records;
 mod round_trip;

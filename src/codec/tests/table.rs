@@ -275,3 +275,41 @@ fn layouts_that_are_incomplete_are_refused_at_compile_time() {
     assert!(fixed(json!({"width": 4})).contains("make 4, not 3"));
     assert!(fixed(json!({"width": 3, "pad": "0", "align": "left"})).contains("align right"));
 }
+
+#[test]
+fn a_schema_that_allows_what_the_layout_cannot_carry_is_warned_of() {
+    let told = |format, keyword: &str, root: Value, field: Value| -> Vec<String> {
+        let mut schema = json!({"type": "array", "items": {"type": "object",
+            "additionalProperties": false, "properties": {"a": field}}});
+        schema[keyword] = root;
+        let mut diagnostics = Vec::new();
+        assert!(Codec::compile(format, &super::schema(&schema), &mut diagnostics).is_some());
+        diagnostics.iter().map(|found| format!("{} {}", found.code, found.message)).collect()
+    };
+    let fixed = |root: Value, bounds: Value| {
+        let mut field = json!({"type": "string", "x-fixed": {"width": 4}});
+        field.as_object_mut().unwrap().extend(bounds.as_object().unwrap().clone());
+        told(Format::Fixed, "x-fixed", root, field)
+    };
+    let bounded = |most: usize| json!({"minLength": 1, "maxLength": most});
+    assert!(fixed(json!({}), bounded(4)).is_empty());
+    assert!(fixed(json!({}), json!({"pattern": "^[0-9]{4}$"})).is_empty());
+    assert!(fixed(json!({}), json!({"enum": ["a", "b"]})).is_empty());
+    assert_eq!(
+        fixed(json!({}), json!({})),
+        [
+            "S125 a text of any length in a field of 4",
+            "S125 an empty text would be read back as absent"
+        ]
+    );
+    let wide = ["S125 5 characters may be wider than the field of 4"];
+    assert_eq!(fixed(json!({}), bounded(5)), wide);
+    let bytes = json!({"unit": "bytes", "charset": "cp932"});
+    assert!(fixed(bytes.clone(), bounded(2)).is_empty());
+    assert_eq!(fixed(bytes, bounded(3)).len(), 1);
+    let csv =
+        |quote: &str, field: Value| told(Format::Csv, "x-csv", json!({"quote": quote}), field);
+    assert_eq!(csv("never", json!({"type": "string"})).len(), 1);
+    assert!(csv("never", json!({"type": "string", "minLength": 1})).is_empty());
+    assert!(csv("needed", json!({"type": "string"})).is_empty());
+}

@@ -7,6 +7,7 @@
 
 mod plan;
 mod read;
+mod text;
 mod tree;
 mod write;
 
@@ -16,7 +17,7 @@ pub(super) use tree::{Node, Tree, parse};
 
 use super::EncodeError;
 use super::field::{Problems, Scalar};
-use crate::model::json::{DecodeError, Limits};
+use crate::model::json::{self, DecodeError, Limits};
 use crate::schema::Shape;
 use plan::{Content, Element, Name};
 use serde_json::Value;
@@ -70,8 +71,8 @@ impl Xml {
     }
 
     /// Writes a document.
-    pub fn encode(&self, document: &Value) -> Result<Vec<u8>, EncodeError> {
-        write::document(self, document)
+    pub fn encode<'v>(&self, document: impl Into<json::Node<'v>>) -> Result<Vec<u8>, EncodeError> {
+        write::document(self, document.into())
     }
 }
 

@@ -319,7 +319,7 @@ fn same(left: &Name, right: &Name) -> bool {
 
 /// A name without colon (Namespaces in XML 1.0).
 pub fn is_ncname(name: &str) -> bool {
-    if name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z')) {
+    if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return !name.is_empty();
     }
     let start = |c: char| {

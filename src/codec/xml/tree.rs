@@ -192,17 +192,18 @@ impl Parser<'_> {
             let detail = "the XML declaration stands at the very beginning only";
             return Err(self.fail(&document::XML_SYNTAX, detail));
         }
-        if !declaration.version().is_ok_and(|version| version == "1.0") {
+        let Some((version, encoding)) = pseudo_attributes(declaration) else {
+            let detail = "the XML declaration is malformed";
+            return Err(self.fail(&document::XML_SYNTAX, detail));
+        };
+        if version != "1.0" {
             return Err(self.fail(&document::XML_REFUSED, "the version must be 1.0"));
         }
-        match declaration.encoding() {
-            None => Ok(()),
-            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case(self.encoding) => Ok(()),
-            Some(_) => {
-                let detail = format!("the encoding declared must be {}", self.encoding);
-                Err(self.fail(&document::XML_REFUSED, detail))
-            }
+        if encoding.is_some_and(|name| !name.eq_ignore_ascii_case(self.encoding)) {
+            let detail = format!("the encoding declared must be {}", self.encoding);
+            return Err(self.fail(&document::XML_REFUSED, detail));
         }
+        Ok(())
     }
 
     fn begin(&mut self, start: &BytesStart<'_>) -> Result<(), DecodeError> {
@@ -214,7 +215,7 @@ impl Parser<'_> {
             return Err(self.fail(&document::TOO_DEEP, detail));
         }
         let outside = self.bindings.len();
-        let raw = self.attributes(start)?;
+        let raw = self.attributes(start, outside)?;
         self.nodes += 1 + raw.len();
         if self.nodes > self.limits.max_nodes {
             let detail = format!("more than {} elements and attributes", self.limits.max_nodes);
@@ -242,8 +243,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The plain attributes; namespace declarations go into force.
-    fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Vec<(String, String)>, DecodeError> {
+    /// The plain attributes; namespace declarations go into force, behind the `outside` ones.
+    fn attributes(
+        &mut self,
+        start: &BytesStart<'_>,
+        outside: usize,
+    ) -> Result<Vec<(String, String)>, DecodeError> {
         if !spaced(start.attributes_raw()) {
             return Err(self.fail(&document::XML_SYNTAX, "no space between two attributes"));
         }
@@ -282,6 +287,10 @@ impl Parser<'_> {
             let nameless = key != "xmlns" && (value.is_empty() || !is_ncname(prefix));
             if reserved || nameless {
                 return Err(self.fail(&document::XML_SYNTAX, "a namespace cannot be bound so"));
+            }
+            let own = self.bindings.get(outside..).unwrap_or_default();
+            if own.iter().any(|(known, _)| known == prefix) {
+                return Err(self.fail(&document::XML_SYNTAX, "a namespace is bound twice"));
             }
             let namespace = (!value.is_empty()).then(|| Rc::from(value.as_ref()));
             self.bindings.push((prefix.to_owned(), namespace));
@@ -327,6 +336,9 @@ impl Parser<'_> {
     }
 
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), DecodeError> {
+        if self.open.is_empty() {
+            return Err(self.fail(&document::XML_SYNTAX, "a reference outside the root element"));
+        }
         if let Ok(Some(character)) = reference.resolve_char_ref() {
             return self.text(character.encode_utf8(&mut [0; 4]));
         }
@@ -386,6 +398,26 @@ impl Parser<'_> {
         let (line, column) = position(self.bytes, offset);
         DecodeError { code, line, column, path: String::new(), detail: detail.into() }
     }
+}
+
+/// Version and encoding of an XML declaration; `None` when it breaks production `XMLDecl`.
+fn pseudo_attributes(declaration: &str) -> Option<(&str, Option<&str>)> {
+    let mut rest = declaration.strip_prefix("xml")?;
+    let mut values = [None; 3];
+    for (name, value) in ["version", "encoding", "standalone"].iter().zip(&mut values) {
+        let Some(behind) = rest.trim_start_matches(is_space).strip_prefix(name) else { continue };
+        if !rest.starts_with(is_space) {
+            return None;
+        }
+        let behind = behind.trim_start_matches(is_space).strip_prefix('=')?;
+        let behind = behind.trim_start_matches(is_space);
+        let quote = behind.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        let (text, behind) = behind.strip_prefix(quote)?.split_once(quote)?;
+        (*value, rest) = (Some(text), behind);
+    }
+    let [version, encoding, standalone] = values;
+    let sound = rest.chars().all(is_space) && matches!(standalone, None | Some("yes" | "no"));
+    version.filter(|_| sound).map(|version| (version, encoding))
 }
 
 /// White space as XML knows it; the full-width space is text.

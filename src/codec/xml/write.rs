@@ -1,19 +1,16 @@
-//! A document to XML, by the plan.
+//! A document to XML, by the plan, straight to bytes.
 
 use super::plan::{Content, Element, Kind, Name, Object};
+use super::text::put_escaped;
 use super::{XSI, Xml, is_char};
 use crate::codec::EncodeError;
 use crate::codec::field::{NIL, Scalar};
 use crate::codec::json::under;
 use crate::model::Code;
 use crate::model::codes::document;
+use crate::model::json::{self, Fields, Node};
 use crate::schema::kind_of;
-use quick_xml::Writer;
-use quick_xml::events::attributes::Attribute;
-use quick_xml::events::{BytesCData, BytesDecl, BytesEnd, BytesStart, BytesText, Event};
-use quick_xml::name::QName;
-use serde_json::{Map, Value};
-use std::borrow::Cow;
+use std::io::Write;
 
 type Outcome = Result<(), Box<EncodeError>>;
 
@@ -21,7 +18,12 @@ fn fail(code: &'static Code, detail: impl Into<String>) -> Box<EncodeError> {
     Box::new(EncodeError { code, path: String::new(), detail: detail.into() })
 }
 
-fn inside<T>(name: &str, outcome: Result<T, Box<EncodeError>>) -> Result<T, Box<EncodeError>> {
+fn shape(wanted: &str, node: Node<'_>) -> Box<EncodeError> {
+    let found = kind_of(&node.to_cow());
+    fail(&document::ENCODE_SHAPE, format!("expected {wanted}, found {found}"))
+}
+
+fn inside(name: &str, outcome: Outcome) -> Outcome {
     outcome.map_err(|mut error| {
         error.path = under(name, &error.path);
         error
@@ -29,185 +31,231 @@ fn inside<T>(name: &str, outcome: Result<T, Box<EncodeError>>) -> Result<T, Box<
 }
 
 /// Writes a document.
-pub fn document(xml: &Xml, document: &Value) -> Result<Vec<u8>, EncodeError> {
-    let mut writing = Writing { xml, out: Writer::new(Vec::new()), bindings: Vec::new() };
-    writing.root(document).map_err(|error| *error)?;
-    Ok(writing.out.into_inner())
+pub fn document(xml: &Xml, document: Node<'_>) -> Result<Vec<u8>, EncodeError> {
+    let mut writing = Writing { xml, out: Vec::with_capacity(2048), bindings: Vec::new() };
+    if xml.declaration {
+        writing.raw(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    }
+    writing.start(&xml.root.name);
+    if xml.nillable {
+        writing.raw(b" xmlns:xsi=\"");
+        writing.raw(XSI.as_bytes());
+        writing.raw(b"\"");
+    }
+    writing.element(&xml.root, document).map_err(|error| *error)?;
+    Ok(writing.out)
 }
 
 struct Writing<'a> {
     xml: &'a Xml,
-    out: Writer<Vec<u8>>,
+    out: Vec<u8>,
     /// Prefix (empty: none) and namespace in force, the innermost last.
     bindings: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Writing<'a> {
-    fn root(&mut self, document: &Value) -> Outcome {
-        if self.xml.declaration {
-            self.event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-        }
-        let xml = self.xml;
-        let mut attributes = Vec::new();
-        if xml.nillable {
-            attributes.push(("xmlns:xsi".to_owned(), XSI.to_owned()));
-        }
-        self.element(&xml.root, document, attributes)
+    fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
-    fn event(&mut self, event: Event<'_>) -> Outcome {
-        self.out
-            .write_event(event)
-            .map_err(|_| fail(&document::ENCODE_SHAPE, "the document cannot be written as XML"))
+    fn name(&mut self, name: &Name) {
+        if let Some(prefix) = &name.prefix {
+            self.raw(prefix.as_bytes());
+            self.raw(b":");
+        }
+        self.raw(name.local.as_bytes());
     }
 
-    fn element(
-        &mut self,
-        element: &'a Element,
-        value: &Value,
-        mut attributes: Vec<(String, String)>,
-    ) -> Outcome {
+    fn start(&mut self, name: &Name) {
+        self.raw(b"<");
+        self.name(name);
+    }
+
+    fn end(&mut self, name: &Name) {
+        self.raw(b"</");
+        self.name(name);
+        self.raw(b">");
+    }
+
+    /// What comes after the name of an element that was started.
+    fn element(&mut self, element: &'a Element, node: Node<'_>) -> Outcome {
         let outside = self.bindings.len();
-        self.bind(&element.name, &mut attributes);
-        let name = element.name.qualified();
-        match (&element.content, value) {
-            (_, Value::Object(members)) if element.nillable && members.contains_key(NIL) => {
-                let reason = match (members.len(), members.get(NIL)) {
-                    (1, Some(Value::String(reason))) => checked(reason)?,
-                    _ => {
-                        let detail = "a nil is {\"$nil\": \"REASON\"} and nothing else";
-                        return Err(fail(&document::ENCODE_SHAPE, detail));
-                    }
-                };
-                attributes.push(("xsi:nil".to_owned(), "true".to_owned()));
-                attributes.push((self.xml.nil_reason.clone(), reason.to_owned()));
-                self.event(Event::Empty(tag(&name, &attributes)))?;
+        self.bind(&element.name);
+        match (&element.content, node.kind()) {
+            (_, json::Kind::Object(fields)) if element.nillable && fields.get(NIL).is_some() => {
+                self.nil(fields)?;
             }
-            (Content::Text { scalar, cdata }, value) => {
-                let text = scalar_text(*scalar, value)?;
-                self.leaf(&name, &attributes, &text, *cdata)?;
+            (Content::Text { scalar, cdata }, _) => {
+                self.leaf(&element.name, *scalar, node, *cdata)?;
             }
-            (Content::Object(object), Value::Object(members)) => {
-                self.object(object, &name, members, attributes)?;
+            (Content::Object(object), json::Kind::Object(fields)) => {
+                self.object(object, &element.name, fields)?;
             }
-            (Content::Object(_), other) => {
-                let detail = format!("expected an object, found {}", kind_of(other));
-                return Err(fail(&document::ENCODE_SHAPE, detail));
-            }
+            (Content::Object(_), _) => return Err(shape("an object", node)),
         }
         self.bindings.truncate(outside);
         Ok(())
     }
 
-    fn object(
-        &mut self,
-        object: &'a Object,
-        name: &str,
-        members: &Map<String, Value>,
-        mut attributes: Vec<(String, String)>,
-    ) -> Outcome {
+    fn nil(&mut self, fields: Fields<'_>) -> Outcome {
+        let Some(reason) = fields.get(NIL).and_then(Node::as_str).filter(|_| fields.len() == 1)
+        else {
+            let detail = "a nil is {\"$nil\": \"REASON\"} and nothing else";
+            return Err(fail(&document::ENCODE_SHAPE, detail));
+        };
+        self.raw(b" xsi:nil=\"true\" ");
+        self.raw(self.xml.nil_reason.as_bytes());
+        self.attribute_value(reason)?;
+        self.raw(b"/>");
+        Ok(())
+    }
+
+    fn object(&mut self, object: &'a Object, name: &Name, fields: Fields<'_>) -> Outcome {
+        let mut members = fields.in_turn();
         let mut written = 0;
         for planned in &object.attributes {
-            let Some(value) = members.get(&planned.property) else { continue };
+            let Some(node) = members.get(&planned.property) else { continue };
             written += 1;
-            self.bind(&planned.name, &mut attributes);
-            let text = inside(&planned.property, scalar_text(planned.scalar, value))?;
-            attributes.push((planned.name.qualified(), text.into_owned()));
+            self.bind(&planned.name);
+            self.raw(b" ");
+            self.name(&planned.name);
+            inside(&planned.property, self.attribute(planned.scalar, node))?;
         }
         if let Some((property, scalar, cdata)) = &object.text {
-            let text = match members.get(property) {
-                Some(value) => {
-                    written += 1;
-                    inside(property, scalar_text(*scalar, value))?
-                }
-                None => Cow::Borrowed(""),
+            let text = members.get(property);
+            if fields.len() != written + usize::from(text.is_some()) {
+                return Err(undeclared(object));
+            }
+            let Some(node) = text else {
+                self.raw(b"/>");
+                return Ok(());
             };
-            self.all_written(members, written, object)?;
-            return self.leaf(name, &attributes, &text, *cdata);
+            return inside(property, self.leaf(name, *scalar, node, *cdata));
         }
-        let present = object.children.iter().filter(|child| members.contains_key(&child.property));
-        self.all_written(members, written + present.count(), object)?;
-        self.event(Event::Start(tag(name, &attributes)))?;
+        self.raw(b">");
         for child in &object.children {
-            let Some(value) = members.get(&child.property) else { continue };
-            inside(&child.property, self.child(&child.kind, value))?;
+            let Some(node) = members.get(&child.property) else { continue };
+            written += 1;
+            inside(&child.property, self.child(&child.kind, node))?;
         }
-        self.event(Event::End(BytesEnd::new(name)))
+        if fields.len() != written {
+            return Err(undeclared(object));
+        }
+        self.end(name);
+        Ok(())
     }
 
-    fn all_written(
-        &self,
-        members: &Map<String, Value>,
-        written: usize,
-        object: &Object,
-    ) -> Outcome {
-        if members.len() == written {
-            return Ok(());
-        }
-        let mut names: Vec<&str> = object.attributes.iter().map(|a| a.property.as_str()).collect();
-        names.extend(object.text.iter().map(|(property, ..)| property.as_str()));
-        names.extend(object.children.iter().map(|child| child.property.as_str()));
-        let detail = format!("undeclared members; declared are: {}", names.join(", "));
-        Err(fail(&document::ENCODE_SHAPE, detail))
-    }
-
-    fn child(&mut self, kind: &'a Kind, value: &Value) -> Outcome {
+    fn child(&mut self, kind: &'a Kind, node: Node<'_>) -> Outcome {
         let (item, wrapper) = match kind {
-            Kind::One(element) => return self.element(element, value, Vec::new()),
+            Kind::One(element) => {
+                self.start(&element.name);
+                return self.element(element, node);
+            }
             Kind::Many { item, .. } => (item, None),
             Kind::Wrapped { wrapper, item } => (item, Some(wrapper)),
         };
-        let Value::Array(elements) = value else {
-            let detail = format!("expected an array, found {}", kind_of(value));
-            return Err(fail(&document::ENCODE_SHAPE, detail));
-        };
+        let Some(elements) = node.as_array() else { return Err(shape("an array", node)) };
         let outside = self.bindings.len();
         if let Some(wrapper) = wrapper {
-            let mut attributes = Vec::new();
-            self.bind(wrapper, &mut attributes);
-            self.event(Event::Start(tag(&wrapper.qualified(), &attributes)))?;
-        } else if let (Kind::Many { required: false, .. }, []) = (kind, elements.as_slice()) {
+            self.start(wrapper);
+            self.bind(wrapper);
+            self.raw(b">");
+        } else if elements.is_empty() && matches!(kind, Kind::Many { required: false, .. }) {
             let detail = "an empty list cannot be told from an absent one here; leave it out";
             return Err(fail(&document::ENCODE_SHAPE, detail));
         }
         for (index, element) in elements.iter().enumerate() {
-            inside(&index.to_string(), self.element(item, element, Vec::new()))?;
+            self.start(&item.name);
+            if let Err(error) = self.element(item, element) {
+                return inside(&index.to_string(), Err(error));
+            }
         }
         if let Some(wrapper) = wrapper {
-            self.event(Event::End(BytesEnd::new(wrapper.qualified())))?;
+            self.end(wrapper);
         }
         self.bindings.truncate(outside);
         Ok(())
     }
 
-    fn leaf(
-        &mut self,
-        name: &str,
-        attributes: &[(String, String)],
-        text: &str,
-        cdata: bool,
-    ) -> Outcome {
-        if text.is_empty() {
-            return self.event(Event::Empty(tag(name, attributes)));
-        }
-        self.event(Event::Start(tag(name, attributes)))?;
-        // A carriage return survives reading only as a reference, which CDATA cannot hold.
-        if cdata && !text.contains('\r') {
-            let mut parts = text.split("]]>").peekable();
-            let mut lead = "";
-            while let Some(part) = parts.next() {
-                let tail = if parts.peek().is_some() { "]]" } else { "" };
-                self.event(Event::CData(BytesCData::new(format!("{lead}{part}{tail}"))))?;
-                lead = ">";
+    /// The rest of an element that holds a scalar.
+    fn leaf(&mut self, name: &Name, scalar: Scalar, node: Node<'_>, cdata: bool) -> Outcome {
+        match (scalar, node.as_str()) {
+            (Scalar::Text, Some("")) => {
+                self.raw(b"/>");
+                return Ok(());
             }
-        } else {
-            self.event(Event::Text(BytesText::from_escaped(escaped(text, false))))?;
+            // A carriage return survives reading only as a reference, which CDATA cannot hold.
+            (Scalar::Text, Some(text)) if cdata && !text.contains('\r') => {
+                self.raw(b">");
+                self.cdata(text)?;
+            }
+            (Scalar::Text, Some(text)) => {
+                self.raw(b">");
+                put_escaped(text, false, &mut self.out).map_err(forbidden)?;
+            }
+            _ => {
+                self.raw(if cdata { b"><![CDATA[" } else { b">" });
+                self.other(scalar, node)?;
+                self.raw(if cdata { b"]]>" } else { b"" });
+            }
         }
-        self.event(Event::End(BytesEnd::new(name)))
+        self.end(name);
+        Ok(())
+    }
+
+    /// The value of an attribute whose name was written.
+    fn attribute(&mut self, scalar: Scalar, node: Node<'_>) -> Outcome {
+        if let (Scalar::Text, Some(text)) = (scalar, node.as_str()) {
+            return self.attribute_value(text);
+        }
+        self.raw(b"=\"");
+        self.other(scalar, node)?;
+        self.raw(b"\"");
+        Ok(())
+    }
+
+    fn attribute_value(&mut self, text: &str) -> Outcome {
+        self.raw(b"=\"");
+        put_escaped(text, true, &mut self.out).map_err(forbidden)?;
+        self.raw(b"\"");
+        Ok(())
+    }
+
+    /// A number, true or false: nothing in it needs a reference.
+    fn other(&mut self, scalar: Scalar, node: Node<'_>) -> Outcome {
+        match (scalar, node.kind()) {
+            (Scalar::Boolean, json::Kind::Bool(flag)) => {
+                self.raw(if flag { b"true" } else { b"false" });
+            }
+            (Scalar::Integer, json::Kind::Number(number)) if number.is_f64() => {
+                return Err(shape(scalar.name(), node));
+            }
+            (Scalar::Integer | Scalar::Number, json::Kind::Number(number)) => {
+                // Writing to memory cannot fail.
+                drop(write!(self.out, "{number}"));
+            }
+            _ => return Err(shape(scalar.name(), node)),
+        }
+        Ok(())
+    }
+
+    fn cdata(&mut self, text: &str) -> Outcome {
+        if let Some(c) = text.chars().find(|c| !is_char(*c)) {
+            return Err(forbidden(c));
+        }
+        self.raw(b"<![CDATA[");
+        for (index, part) in text.split("]]>").enumerate() {
+            if index > 0 {
+                self.raw(b"]]]]><![CDATA[>");
+            }
+            self.raw(part.as_bytes());
+        }
+        self.raw(b"]]>");
+        Ok(())
     }
 
     /// Declares the namespace of a name unless it is already in force.
-    fn bind(&mut self, name: &'a Name, attributes: &mut Vec<(String, String)>) {
+    fn bind(&mut self, name: &'a Name) {
         let Some(namespace) = name.namespace.as_deref() else { return };
         let prefix = name.prefix.as_deref().unwrap_or_default();
         let known = self.bindings.iter().rev().find(|(known, _)| *known == prefix);
@@ -215,54 +263,26 @@ impl<'a> Writing<'a> {
             return;
         }
         self.bindings.push((prefix, namespace));
-        let key = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
-        attributes.push((key, namespace.to_owned()));
-    }
-}
-
-fn tag<'t>(name: &'t str, attributes: &[(String, String)]) -> BytesStart<'t> {
-    let mut start = BytesStart::new(name);
-    for (key, value) in attributes {
-        start
-            .push_attribute(Attribute { key: QName(key), value: Cow::Owned(escaped(value, true)) });
-    }
-    start
-}
-
-fn scalar_text<'v>(scalar: Scalar, value: &'v Value) -> Result<Cow<'v, str>, Box<EncodeError>> {
-    if let (Scalar::Text, Value::String(text)) = (scalar, value) {
-        return checked(text).map(Cow::Borrowed);
-    }
-    scalar.text(value).map(Cow::Owned).ok_or_else(|| {
-        let detail = format!("expected {}, found {}", scalar.name(), kind_of(value));
-        fail(&document::ENCODE_SHAPE, detail)
-    })
-}
-
-fn checked(text: &str) -> Result<&str, Box<EncodeError>> {
-    match text.chars().find(|c| !is_char(*c)) {
-        None => Ok(text),
-        Some(c) => {
-            let detail = format!("XML 1.0 cannot carry U+{:04X}", u32::from(c));
-            Err(fail(&document::ENCODE_CHARACTER, detail))
+        self.raw(b" xmlns");
+        if !prefix.is_empty() {
+            self.raw(b":");
+            self.raw(prefix.as_bytes());
         }
+        self.raw(b"=\"");
+        // The layout's own text holds no character that XML cannot carry.
+        let _ = put_escaped(namespace, true, &mut self.out);
+        self.raw(b"\"");
     }
 }
 
-/// What a reader would change is written as a reference.
-fn escaped(text: &str, attribute: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\r' => out.push_str("&#13;"),
-            '\n' if attribute => out.push_str("&#10;"),
-            '\t' if attribute => out.push_str("&#9;"),
-            other => out.push(other),
-        }
-    }
-    out
+fn undeclared(object: &Object) -> Box<EncodeError> {
+    let mut names: Vec<&str> = object.attributes.iter().map(|a| a.property.as_str()).collect();
+    names.extend(object.text.iter().map(|(property, ..)| property.as_str()));
+    names.extend(object.children.iter().map(|child| child.property.as_str()));
+    let detail = format!("undeclared members; declared are: {}", names.join(", "));
+    fail(&document::ENCODE_SHAPE, detail)
+}
+
+fn forbidden(c: char) -> Box<EncodeError> {
+    fail(&document::ENCODE_CHARACTER, format!("XML 1.0 cannot carry U+{:04X}", u32::from(c)))
 }

@@ -6,7 +6,7 @@ use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_o
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::View;
 use crate::mapping::facts::language;
-use crate::mapping::functions::{Accepts, Call, Function};
+use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Select};
 use crate::mapping::plan::Op;
 use crate::mapping::syntax::{Expression, Kind, Root};
 use crate::mapping::tables::Table;
@@ -38,9 +38,17 @@ impl<'s> Context<'s, '_> {
                 let op = Op::Literal(json!({ "$nil": reason }));
                 self.returned(op, function, source, span)
             }
-            Call::Code => self.code(source, arguments, span),
             Call::Matching => self.matching(source, function, arguments, span),
             Call::Otherwise => self.otherwise(source, function, arguments, span),
+            Call::Try => {
+                let inner = arguments.first().map(|argument| self.lower(source, argument));
+                inner.map_or_else(
+                    || self.returned(Op::Literal(Value::Null), function, source, span),
+                    |inner| Typed { op: Op::Try(Box::new(inner.op)), ..inner },
+                )
+            }
+            Call::Select(how) => self.select(source, function, how, arguments, span),
+            Call::Code(lookup) => self.code(source, lookup, arguments, span),
         }
     }
 
@@ -67,6 +75,10 @@ impl<'s> Context<'s, '_> {
         let mut flows = Vec::new();
         let mut view = View::unknown();
         for (index, argument) in arguments.iter().enumerate() {
+            if function.parameter(index).is_some_and(|one| one.kind == Accepts::Table) {
+                ops.push(self.table_literal(source, argument));
+                continue;
+            }
             let typed = self.lower(source, argument);
             self.argument(function, index, argument, &typed);
             if index == 0 {
@@ -97,7 +109,7 @@ impl<'s> Context<'s, '_> {
     ) {
         let Some(parameter) = function.parameter(index) else { return };
         let (name, wanted) = (function.name, parameter.kind.words());
-        if parameter.kind == Accepts::Literal && !matches!(argument.kind, Kind::Literal(_)) {
+        if parameter.kind.is_literal() && !matches!(argument.kind, Kind::Literal(_)) {
             if let Some(produced) = typed.results.first() {
                 let message = format!("`{}` of `{name}` must be {wanted}", parameter.name);
                 let location = produced.location.clone();
@@ -256,16 +268,67 @@ impl<'s> Context<'s, '_> {
         Typed { op, view: View::unknown(), results: Vec::new(), flows: Vec::new() }
     }
 
+    /// `filter`, `find`, `any`, `all`: the condition is about one element.
+    fn select(
+        &mut self,
+        source: &Source,
+        function: &'static Function,
+        how: Select,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let [argument, condition] = arguments else {
+            return self.returned(Op::Literal(Value::Null), function, source, span);
+        };
+        let array = self.lower(source, argument);
+        self.argument(function, 0, argument, &array);
+        let class = strictest(&array.flows);
+        let element = array.view.element().filter(|_| !array.view.is_unknown());
+        let element = element.unwrap_or_else(|| View::unknown_of(class));
+        let outside = std::mem::replace(&mut self.here, element.clone());
+        let at = source.at(&condition.span);
+        let condition = self.lower(source, condition);
+        self.condition(&condition);
+        self.here = outside;
+        let (array_op, condition) = (Box::new(array.op), Box::new(condition.op));
+        let op = Op::Select { how, array: array_op, condition, at };
+        let mut typed = self.returned(op, function, source, span);
+        typed.view = match how {
+            Select::Any | Select::All => return typed,
+            Select::Every => array.view,
+            Select::First => element,
+        };
+        typed.flows = array.flows;
+        if !typed.view.is_unknown() {
+            let what = What::Place(typed.view.clone());
+            typed.results = vec![Produced { what, location: source.place(span) }];
+        }
+        typed
+    }
+
     fn code(
         &mut self,
         source: &Source,
+        lookup: Lookup,
         arguments: &[Expression],
         span: &Range<usize>,
     ) -> Typed<'s> {
         let key = arguments.first().map(|argument| self.lower(source, argument));
-        let default = arguments.get(2).map(|argument| self.lower(source, argument));
         let table = arguments.get(1).and_then(|argument| self.table(source, argument));
+        let (date, default) = match lookup {
+            Lookup::At => (arguments.get(2), arguments.get(3)),
+            Lookup::Forward | Lookup::Reverse => (None, arguments.get(2)),
+        };
+        let date = date.map(|argument| {
+            let typed = self.lower(source, argument);
+            if let Some(function) = functions::find("code-at") {
+                self.argument(function, 2, argument, &typed);
+            }
+            Box::new(typed.op)
+        });
+        let default = default.map(|argument| self.lower(source, argument));
         let location = source.place(span);
+        let table = table.and_then(|table| self.usable(source, lookup, table, arguments.get(1)));
         let (Some(key), Some(table)) = (key, table) else {
             let op = Op::Literal(Value::Null);
             return Typed { op, view: View::unknown(), results: Vec::new(), flows: Vec::new() };
@@ -277,9 +340,61 @@ impl<'s> Context<'s, '_> {
             flows.extend(typed.flows);
             Box::new(typed.op)
         });
-        let op = Op::Code { key: Box::new(key.op), table, default, at: source.at(span) };
+        let op = Op::Code { key: Box::new(key.op), table, date, default, at: source.at(span) };
         let view = View::unknown_of(strictest(&flows));
         Typed { op, view, results, flows }
+    }
+
+    /// The table as this lookup needs it: without validity dates unless a date is given, read
+    /// backwards for `code-of`.
+    fn usable(
+        &mut self,
+        source: &Source,
+        lookup: Lookup,
+        table: Arc<Table>,
+        argument: Option<&Expression>,
+    ) -> Option<Arc<Table>> {
+        let location = argument.map(|argument| source.place(&argument.span))?;
+        if lookup == Lookup::At {
+            return Some(table);
+        }
+        if let Some(key) = table.periods.keys().next() {
+            let message =
+                format!("entries of code table `{}` are valid for a time only", table.name);
+            self.report(
+                Diagnostic::error(&codes::TABLE_DATED, location, message)
+                    .hint(format!("`{key}` is one: ask with code-at(value, {}, date)", table.name)),
+            );
+            return None;
+        }
+        if lookup == Lookup::Forward {
+            return Some(table);
+        }
+        match table.reversed() {
+            Ok(reversed) => Some(Arc::new(reversed)),
+            Err((first, second)) => {
+                let message = format!(
+                    "code table `{}` cannot be read backwards: `{first}` and `{second}` have the \
+                     same entry, or one that is null",
+                    table.name
+                );
+                self.report(
+                    Diagnostic::error(&codes::TABLE_AMBIGUOUS, location, message)
+                        .hint("write a table of the other direction"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A table as the object that a function looks into.
+    fn table_literal(&mut self, source: &Source, argument: &Expression) -> Op {
+        let table = self.table(source, argument);
+        let table =
+            table.and_then(|table| self.usable(source, Lookup::Forward, table, Some(argument)));
+        let entries = table.iter().flat_map(|table| &table.entries);
+        let entries = entries.map(|(key, entry)| (key.clone(), entry.clone()));
+        Op::Literal(Value::Object(entries.collect()))
     }
 
     /// The table an argument names.

@@ -199,10 +199,17 @@ pub(crate) fn predicate(
     (!failed).then_some(typed.op)
 }
 
-/// Compiles any expression outside of a mapping.
+/// Compiles any expression outside of a mapping; it may name shared tables.
 #[cfg(test)]
-pub(crate) fn expression(text: &str, location: Location, diagnostics: &mut Vec<Diagnostic>) -> Op {
-    bare(None, diagnostics).compile(&Source::new(text, location)).op
+pub(crate) fn expression(
+    text: &str,
+    location: Location,
+    tables: &Tables,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Op {
+    let mut context = bare(None, diagnostics);
+    context.shared = Some(tables);
+    context.compile(&Source::new(text, location)).op
 }
 
 fn bare<'s, 'd>(shape: Option<&'s Shape>, diagnostics: &'d mut Vec<Diagnostic>) -> Context<'s, 'd> {

@@ -341,7 +341,7 @@ impl<'s> Rules<'s, '_, '_> {
             let diagnostic = match &produced.what {
                 What::Literal(value) => literal_fits(value, target, &produced.location),
                 What::Entry(table) => {
-                    let bad = table.entries.iter().find_map(|(key, value)| {
+                    let bad = table.all().find_map(|(key, value)| {
                         refusal(value, target).map(|why| (key, value, why))
                     });
                     bad.map(|(key, value, why)| {

@@ -93,8 +93,13 @@ fn row(
     let mut values: Vec<String> = Vec::new();
     for shape in &all {
         let nil = shape.property("$nil").is_some();
-        let kinds =
-            shape.types.iter().map(String::as_str).map(|name| if nil { "nil" } else { name });
+        // A date is a text, but it is read as a date.
+        let form = shape.bounds.forms.iter().find(|form| form.starts_with("date"));
+        let kinds = shape.types.iter().map(String::as_str).map(|name| match (name, form) {
+            _ if nil => "nil",
+            ("string", Some(form)) => form.as_str(),
+            _ => name,
+        });
         types.extend(kinds.filter(|name| !types.contains(name)).collect::<Vec<_>>());
         for value in shape.allowed.iter().flatten().filter(|_| !nil) {
             let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -131,9 +136,7 @@ fn length(shape: &Shape) -> Option<String> {
     if let Some(width) = width.and_then(Value::as_u64) {
         return Some(width.to_string());
     }
-    if let Some(pattern) = shape.bounds.patterns.first()
-        && let Some(counted) = counted(pattern)
-    {
+    if let Some(counted) = shape.bounds.patterns.iter().find_map(|pattern| counted(pattern)) {
         return Some(counted);
     }
     shape.max_length.map(|longest| format!("≤ {longest}"))

@@ -7,7 +7,7 @@ use crate::mapping::Mapping;
 use crate::mapping::compile::KEYWORDS;
 use crate::mapping::path::Step;
 use crate::mapping::syntax::{Expression, Kind, PathText, Root, parse, steps_text};
-use crate::mapping::words::{Language, words};
+use crate::mapping::words::{Language, condition, words};
 use crate::schema::{Class, Shape};
 use serde_json::Value;
 use std::sync::Arc;
@@ -114,10 +114,19 @@ impl<'s> Found<'s> {
             target.push_str("[]");
         }
         if let Some(when) = node.get("when").and_then(|when| self.expression(when)) {
-            let said = self.said(&when, &around);
-            around.conditions.push(said);
+            let said = condition(&when, self.language, &|path| self.called(path, &around));
             let sources = self.sources(&when, &around);
-            merge(&mut around.sources, sources);
+            match self.rules.last_mut().filter(|_| node.get("each").is_some()) {
+                // The list says which elements it keeps.
+                Some((_, list)) => {
+                    list.conditions.push(said);
+                    merge(&mut list.sources, sources);
+                }
+                None => {
+                    around.conditions.push(said);
+                    merge(&mut around.sources, sources);
+                }
+            }
         }
         match (node.get("value"), node.get("rules")) {
             (Some(value), _) => self.leaf(value, &target, &around),
@@ -127,6 +136,9 @@ impl<'s> Found<'s> {
                     let sources = around.sources.clone();
                     let ruled = Ruled { words, sources, ..self.ruled(rules, &around) };
                     self.rules.push((target.clone(), Ruled { text: String::new(), ..ruled }));
+                    // Said of the group, it need not be said of every item in it.
+                    around.conditions.clear();
+                    around.sources.clear();
                 }
                 self.members(rules, &target, &around);
             }
@@ -302,7 +314,7 @@ fn strictest(shape: &Shape) -> Class {
 
 /// A title without the remarks behind it.
 fn short(title: &str) -> &str {
-    let end = [": ", " = ", ", ", " ("].iter().filter_map(|sign| title.find(sign)).min();
+    let end = [": ", " = ", ", ", "; ", " ("].iter().filter_map(|sign| title.find(sign)).min();
     title.get(..end.unwrap_or(title.len())).unwrap_or(title)
 }
 

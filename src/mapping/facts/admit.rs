@@ -210,11 +210,17 @@ fn number(numbers: &Numbers, shape: &Shape, no: &mut impl FnMut(Why)) {
             None => no(Why::NotListed(None)),
         }
     }
-    let least = [bounds.minimum.filter(|bound| numbers.least < *bound), bounds.above.filter(|bound| numbers.least <= *bound)];
+    let least = [
+        bounds.minimum.filter(|bound| numbers.least < *bound),
+        bounds.above.filter(|bound| numbers.least <= *bound),
+    ];
     for bound in least.into_iter().flatten() {
         no(Why::TooSmall(numbers.least, bound));
     }
-    let most = [bounds.maximum.filter(|bound| numbers.most > *bound), bounds.below.filter(|bound| numbers.most >= *bound)];
+    let most = [
+        bounds.maximum.filter(|bound| numbers.most > *bound),
+        bounds.below.filter(|bound| numbers.most >= *bound),
+    ];
     for bound in most.into_iter().flatten() {
         no(Why::TooLarge(numbers.most, bound));
     }
@@ -277,7 +283,10 @@ fn object<'s>(facts: &Objects, shape: &'s Shape, path: Path<'_>, found: &mut Vec
         }
     }
     for keyword in &shape.bounds.beyond {
-        if matches!(keyword.as_str(), "propertyNames" | "dependentSchemas" | "minProperties" | "maxProperties") {
+        if matches!(
+            keyword.as_str(),
+            "propertyNames" | "dependentSchemas" | "minProperties" | "maxProperties"
+        ) {
             refuse(Why::Beyond(keyword.clone()), shape, path, found);
         }
     }
@@ -345,9 +354,11 @@ fn evaluated(piece: &Facts, shape: &Shape, name: &str) -> bool {
         || shape.named_like.iter().any(|(pattern, _)| is_like(pattern, name))
         || shape.undeclared.iter().any(|others| others.shape.is_some());
     let chosen = || {
-        shape.choices.iter().flat_map(|choice| &choice.options).any(|option| {
-            evaluated(piece, option, name) && admits(piece, option)
-        })
+        shape
+            .choices
+            .iter()
+            .flat_map(|choice| &choice.options)
+            .any(|option| evaluated(piece, option, name) && admits(piece, option))
     };
     let decided = || {
         shape.conditions.iter().any(|condition| {
@@ -379,9 +390,7 @@ fn choose<'s>(
             open.push(option);
         }
     }
-    if holds == 1 && (open.is_empty() || !choice.exactly_one)
-        || holds > 1 && !choice.exactly_one
-    {
+    if holds == 1 && (open.is_empty() || !choice.exactly_one) || holds > 1 && !choice.exactly_one {
         return;
     }
     let smaller = if split { piece.split() } else { Vec::new() };
@@ -405,9 +414,9 @@ fn choose<'s>(
                     inside
                 };
                 let kinds = |all: &Vec<Refusal<'_>>| {
-                    let kind = all.iter().any(|one| {
-                        one.path.len() == path.len() && matches!(one.why, Why::Kind(_))
-                    });
+                    let kind = all
+                        .iter()
+                        .any(|one| one.path.len() == path.len() && matches!(one.why, Why::Kind(_)));
                     (kind, all.len())
                 };
                 let nearest = options.iter().map(of).min_by_key(kinds).unwrap_or_default();
@@ -564,7 +573,9 @@ impl Facts {
                 if let Some(values) = present.values().filter(|values| values.len() <= 12) {
                     parts.extend(values.iter().map(|value| {
                         let mut one = Facts::of(value);
-                        if let ([texts], [known]) = (one.texts.as_mut_slice(), present.texts.as_slice()) {
+                        if let ([texts], [known]) =
+                            (one.texts.as_mut_slice(), present.texts.as_slice())
+                        {
                             texts.forms.clone_from(&known.forms);
                         }
                         one

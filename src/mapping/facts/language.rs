@@ -128,9 +128,7 @@ fn decide(known: &[Pattern], length: (usize, Option<usize>), wanted: &str) -> Op
         let accepts: Vec<bool> = automata
             .iter()
             .zip(&states)
-            .map(|(automaton, state)| {
-                automaton.is_match_state(automaton.next_eoi_state(*state))
-            })
+            .map(|(automaton, state)| automaton.is_match_state(automaton.next_eoi_state(*state)))
             .collect();
         let (wanted_holds, known_hold) = accepts.split_last()?;
         let long_enough = count >= least.min(count_up_to.max(least.min(COUNTED)));
@@ -139,8 +137,7 @@ fn decide(known: &[Pattern], length: (usize, Option<usize>), wanted: &str) -> Op
         }
         for byte in &bytes {
             // A character begins with any byte but those that continue one.
-            let next_count =
-                if byte & 0xC0 == 0x80 { count } else { (count + 1).min(count_up_to) };
+            let next_count = if byte & 0xC0 == 0x80 { count } else { (count + 1).min(count_up_to) };
             if most.is_some_and(|most| next_count > most) {
                 continue;
             }

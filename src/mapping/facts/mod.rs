@@ -284,12 +284,7 @@ impl Facts {
 
     /// Only its absence, null and nil.
     pub(crate) fn nothing(&self) -> Facts {
-        Facts {
-            absent: self.absent,
-            null: self.null,
-            nils: self.nils.clone(),
-            ..Facts::default()
-        }
+        Facts { absent: self.absent, null: self.null, nils: self.nils.clone(), ..Facts::default() }
     }
 
     /// This or that.

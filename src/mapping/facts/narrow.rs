@@ -89,7 +89,8 @@ impl Facts {
                 self.numbers.iter().any(|numbers| {
                     let listed = numbers.only.as_ref();
                     let among = |only: &Vec<serde_json::Number>| {
-                        only.iter().any(|one| crate::mapping::functions::numbers(one, number).is_eq())
+                        only.iter()
+                            .any(|one| crate::mapping::functions::numbers(one, number).is_eq())
                     };
                     numbers.least <= value
                         && value <= numbers.most

@@ -146,7 +146,8 @@ impl Texts {
         match &self.only {
             Some(only) => {
                 let kept: Vec<String> = only.iter().filter(|text| test(text)).cloned().collect();
-                (!kept.is_empty()).then(|| Texts { forms: self.forms.clone(), ..Texts::listed(kept) })
+                (!kept.is_empty())
+                    .then(|| Texts { forms: self.forms.clone(), ..Texts::listed(kept) })
             }
             None => Some(self.clone()),
         }

@@ -90,11 +90,8 @@ fn mapped(name: &'static str, away: &str, texts: &Texts, shrinks: bool, grows: u
     let most = texts.most.map(|most| most.saturating_mul(grows));
     let mut result = Texts::of_length(least, most).with_pattern(Arc::from(away));
     let Some(class) = texts.characters() else { return result };
-    let size: usize = class
-        .ranges()
-        .iter()
-        .map(|range| range.end() as usize - range.start() as usize + 1)
-        .sum();
+    let size: usize =
+        class.ranges().iter().map(|range| range.end() as usize - range.start() as usize + 1).sum();
     if size > MAX_MAPPED {
         return result;
     }
@@ -164,7 +161,8 @@ pub(crate) fn cut(arguments: &[Facts]) -> Given {
             return one.clone();
         }
         let class = one.characters();
-        let marks = language::characters("^[\\x{FE00}-\\x{FE0F}\\x{E0100}-\\x{E01EF}\\x{3099}\\x{309A}]*$");
+        let marks =
+            language::characters("^[\\x{FE00}-\\x{FE0F}\\x{E0100}-\\x{E01EF}\\x{3099}\\x{309A}]*$");
         let parted = match (&class, marks) {
             (Some(class), Some(marks)) => overlap(class, &marks),
             _ => true,
@@ -213,9 +211,9 @@ pub(crate) fn replace(arguments: &[Facts]) -> Given {
     texts(arguments, |one| {
         let (Some(from), Some(to)) = (&from, &to) else { return Texts::any() };
         let class = one.characters();
-        if class.as_ref().is_some_and(|class| !set(from).ranges().iter().all(|range| {
-            overlap(class, &ClassUnicode::new([*range]))
-        })) {
+        if class.as_ref().is_some_and(|class| {
+            !set(from).ranges().iter().all(|range| overlap(class, &ClassUnicode::new([*range])))
+        }) {
             return one.clone();
         }
         let (removed, put) = (from.chars().count().max(1), to.chars().count());
@@ -253,7 +251,9 @@ fn written(facts: &Facts) -> Vec<Texts> {
 pub(crate) fn number_text(numbers: &Numbers) -> Texts {
     if let Some(values) = numbers.values() {
         let texts = values.iter().filter_map(Value::as_number);
-        return Texts::listed(texts.map(|number| crate::mapping::functions::number_text(number).into_owned()));
+        return Texts::listed(
+            texts.map(|number| crate::mapping::functions::number_text(number).into_owned()),
+        );
     }
     if !numbers.is_exact() {
         return Texts::matching("^-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$");
@@ -300,10 +300,9 @@ fn both(left: &Texts, right: &Texts) -> Texts {
 pub(crate) fn join(arguments: &[Facts]) -> Given {
     let Some(array) = arguments.first() else { return Given::always(Texts::any()) };
     let element = array.element();
-    let fails = (!element.arrays.is_empty()
-        || !element.objects.is_empty()
-        || !element.nils.is_empty())
-    .then(|| "an element may be neither text nor number, true or false".to_owned());
+    let fails =
+        (!element.arrays.is_empty() || !element.objects.is_empty() || !element.nils.is_empty())
+            .then(|| "an element may be neither text nor number, true or false".to_owned());
     let parts = Facts::from(written(&element));
     let separator = arguments.get(1).cloned().unwrap_or_default();
     let class = characters(&parts).zip(characters(&separator)).map(|(mut parts, separator)| {
@@ -317,9 +316,9 @@ pub(crate) fn join(arguments: &[Facts]) -> Given {
     let many: Option<Vec<usize>> = array.arrays.iter().map(|one| one.most).collect();
     let many = many.and_then(|all| all.into_iter().max());
     let most = match (many, longest(&parts), longest(&separator)) {
-        (Some(many), Some(part), Some(separator)) => Some(
-            many.saturating_mul(part).saturating_add(many.saturating_sub(1) * separator),
-        ),
+        (Some(many), Some(part), Some(separator)) => {
+            Some(many.saturating_mul(part).saturating_add(many.saturating_sub(1) * separator))
+        }
         _ => None,
     };
     let surely = array.arrays.iter().all(|one| one.least > 0) && !element.null;
@@ -393,7 +392,8 @@ pub(crate) fn decimal(arguments: &[Facts]) -> Given {
             fails = Some(format!("it may be no decimal of at most {places} places"));
         }
         let sign = if one.has("^[^-]*$") { "" } else { "-?" };
-        let whole = whole_digits(&one).map_or_else(|| "*".to_owned(), |n| format!("{{0,{}}}", n - 1));
+        let whole =
+            whole_digits(&one).map_or_else(|| "*".to_owned(), |n| format!("{{0,{}}}", n - 1));
         let fraction = if places == 0 { String::new() } else { format!("\\.[0-9]{{{places}}}") };
         all.push(Texts::matching(&format!("^{sign}(0|[1-9][0-9]{whole}){fraction}$")));
     }
@@ -434,7 +434,10 @@ pub(crate) fn number(arguments: &[Facts]) -> Given {
     let mut fails = None;
     for one in &source.texts {
         let whole = one.has("^(0|-?[1-9][0-9]{0,14})$");
-        if !whole && !one.has("^(0|-?[1-9][0-9]{0,6})(\\.[0-9]{1,7})?$") && !one.has("^-?(0|[1-9][0-9]{0,6})(\\.[0-9]{1,7})$") {
+        if !whole
+            && !one.has("^(0|-?[1-9][0-9]{0,6})(\\.[0-9]{1,7})?$")
+            && !one.has("^-?(0|[1-9][0-9]{0,6})(\\.[0-9]{1,7})$")
+        {
             fails = Some("it may be no number that keeps its digits".to_owned());
         }
         let most = whole_digits(one).and_then(|digits| i32::try_from(digits).ok());
@@ -457,7 +460,8 @@ fn arithmetic(arguments: &[Facts], add: bool) -> Given {
     let safe = |bound: f64| bound.abs() <= EXACT;
     let fails = !(safe(a) && safe(b) && safe(c) && safe(d));
     let fails = fails.then(|| "the numbers may have more than 15 digits".to_owned());
-    let whole = if fails.is_some() { Numbers::whole(-1e19, 1e19) } else { Numbers::whole(least, most) };
+    let whole =
+        if fails.is_some() { Numbers::whole(-1e19, 1e19) } else { Numbers::whole(least, most) };
     Given { facts: whole.into(), fails }
 }
 
@@ -496,7 +500,8 @@ pub(crate) fn from_compact_date(arguments: &[Facts]) -> Given {
 
 pub(crate) fn wareki(arguments: &[Facts]) -> Given {
     let since = "^(187[3-9]|18[89][0-9]|19[0-9]{2}|[2-9][0-9]{3})-";
-    let result = "^(明治|大正|昭和|平成|令和)[1-9][0-9]{0,3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
+    let result =
+        "^(明治|大正|昭和|平成|令和)[1-9][0-9]{0,3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
     checked(
         arguments,
         |one| is_date(one) && one.has(since),

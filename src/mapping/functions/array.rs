@@ -2,8 +2,8 @@
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
-    Accepts, Arguments, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, kind_of,
-    not_convertible, parameter, plain, text, too_long, value, wrong_type,
+    Accepts, Arguments, Call, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, Select,
+    kind_of, not_convertible, parameter, plain, text, too_long, value, wrong_type,
 };
 use crate::model::codes::mapping as codes;
 use crate::model::json::{self, Limits};
@@ -13,12 +13,55 @@ use std::cmp::Ordering;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
+        name: "filter",
+        returns: Returns::Array,
+        doc: "The elements that satisfy a condition, whose paths start at the element.",
+        examples: &[
+            ("doses | filter(status == \"done\") | count", "1"),
+            ("split(\"a,,b\", \",\") | filter(_ != \"\")", "[\"a\",\"b\"]"),
+            ("filter(doses, date > $.person.birthDate) | count", "2"),
+        ],
+        ..select(Select::Every)
+    },
+    Function {
+        name: "find",
+        returns: Returns::Any,
+        doc: "The first element that satisfies a condition; absent when none does.",
+        examples: &[
+            ("find(split(\"a,bc\", \",\"), length(_) > 1)", "\"bc\""),
+            ("find(doses, status == \"none\")", "absent"),
+        ],
+        ..select(Select::First)
+    },
+    Function {
+        name: "any",
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether some element satisfies a condition.",
+        examples: &[("any(doses, status == \"done\")", "true")],
+        ..select(Select::Any)
+    },
+    Function {
+        name: "all",
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether every element satisfies a condition; true when there is none.",
+        examples: &[
+            ("all(doses, status == \"done\")", "false"),
+            ("all(parse-json(\"[]\"), _ == 1)", "true"),
+        ],
+        ..select(Select::All)
+    },
+    Function {
         name: "first",
         gives: Gives::By(transfer::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The first element; absent when there is none.",
-        examples: &[("split(\"a,b\", \",\") | first", "\"a\""), ("json(\"[]\") | first", "absent")],
+        examples: &[
+            ("split(\"a,b\", \",\") | first", "\"a\""),
+            ("parse-json(\"[]\") | first", "absent"),
+        ],
         ..plain(|a| element(a, |elements| elements.first()))
     },
     Function {
@@ -46,8 +89,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         parameters: &[parameter("array", Accepts::Array), parameter("separator", Accepts::Text)],
         doc: "The elements as one text; null elements are left out.",
         examples: &[
-            ("json('[\"a\",1,null]') | join(\"-\")", "\"a-1\""),
-            ("json(\"[[]]\") | join(\"-\")", "M303"),
+            ("parse-json('[\"a\",1,null]') | join(\"-\")", "\"a-1\""),
+            ("parse-json(\"[[]]\") | join(\"-\")", "M303"),
         ],
         ..plain(join)
     },
@@ -58,7 +101,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         returns: Returns::Array,
         doc: "The elements by a field: numbers, then texts, then those without; equal ones stay.",
         examples: &[(
-            "json('[{\"n\":2},{},{\"n\":1}]') | sort-by(\"n\")",
+            "parse-json('[{\"n\":2},{},{\"n\":1}]') | sort-by(\"n\")",
             "[{\"n\":1},{\"n\":2},{}]",
         )],
         ..plain(sort_by)
@@ -69,20 +112,20 @@ pub(super) static FUNCTIONS: &[Function] = &[
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements of the arrays inside an array, one level.",
-        examples: &[("json(\"[[1,2],[],3]\") | flatten", "[1,2,3]")],
+        examples: &[("parse-json(\"[[1,2],[],3]\") | flatten", "[1,2,3]")],
         ..plain(flatten)
     },
     Function {
-        name: "json",
+        name: "parse-json",
         gives: Gives::By(transfer::json),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Any,
         doc: "The value written as JSON in a text; numbers that would lose digits are refused.",
         examples: &[
-            ("json('{\"a\":[1,\"x\"]}')", "{\"a\":[1,\"x\"]}"),
-            ("json('{\"a\":1')", "M304"),
-            ("json('[12345678901234567890123]')", "M304"),
-            ("json('{\"a\":1,\"a\":2}')", "M304"),
+            ("parse-json('{\"a\":[1,\"x\"]}')", "{\"a\":[1,\"x\"]}"),
+            ("parse-json('{\"a\":1')", "M304"),
+            ("parse-json('[12345678901234567890123]')", "M304"),
+            ("parse-json('{\"a\":1,\"a\":2}')", "M304"),
         ],
         ..plain(parse)
     },
@@ -91,13 +134,20 @@ pub(super) static FUNCTIONS: &[Function] = &[
         gives: Gives::By(transfer::to_json),
         parameters: &[parameter("value", Accepts::Any)],
         doc: "The value as JSON in a text, without white space.",
-        examples: &[("json('{ \"a\": [1, true] }') | to-json", "\"{\\\"a\\\":[1,true]}\"")],
+        examples: &[("parse-json('{ \"a\": [1, true] }') | to-json", "\"{\\\"a\\\":[1,true]}\"")],
         ..plain(|a| {
             let written = a.get(0).to_string();
             if written.len() > super::MAX_TEXT { Err(too_long()) } else { text(written) }
         })
     },
 ];
+
+/// One of the functions that look at each element.
+const fn select(how: Select) -> Function {
+    const PARAMETERS: &[crate::mapping::functions::Parameter] =
+        &[parameter("array", Accepts::Array), parameter("condition", Accepts::PerElement)];
+    Function { parameters: PARAMETERS, call: Call::Select(how), ..plain(super::code::never) }
+}
 
 /// An array result within the limit.
 pub(super) fn limited<'v>(elements: Vec<Value>) -> Outcome<'v> {
@@ -194,7 +244,7 @@ fn parse<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
         Ok(parsed) => value(parsed),
         Err(error) => {
             let code = error.located(bytes, |_| String::new()).code;
-            Err(not_convertible(format!("json: the text is not strict JSON ({code})")))
+            Err(not_convertible(format!("parse-json: the text is not strict JSON ({code})")))
         }
     }
 }

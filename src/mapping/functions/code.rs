@@ -2,12 +2,13 @@
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
-    Accepts, Arguments, Call, Fail, Function, Outcome, Returns, kind_of, not_convertible, parameter, plain, text,
-    value,
+    Accepts, Arguments, Call, Fail, Function, Lookup, Outcome, Returns, kind_of, not_convertible,
+    parameter, plain, text, value,
 };
 use crate::model::check_digit;
+use crate::model::json::Node;
 use regex_automata::meta::Regex;
-use serde_json::{Number, Value};
+use serde_json::Number;
 use std::cmp::Ordering;
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -94,8 +95,73 @@ pub(super) static FUNCTIONS: &[Function] = &[
         optional: 1,
         returns: Returns::Any,
         doc: "The table's entry for the value; without one the default, else a failure.",
-        examples: &[],
-        call: Call::Code,
+        examples: &[
+            ("code(\"male\", sex)", "\"1\""),
+            ("code(\"x\", sex, \"9\")", "\"9\""),
+            ("code(\"x\", sex)", "M302"),
+        ],
+        call: Call::Code(Lookup::Forward),
+        ..plain(never)
+    },
+    Function {
+        name: "code-at",
+        parameters: &[
+            parameter("value", Accepts::Scalar),
+            parameter("table", Accepts::Table),
+            parameter("date", Accepts::Text),
+            parameter("default", Accepts::Any),
+        ],
+        optional: 1,
+        returns: Returns::Any,
+        doc: "The table's entry for the value that is valid on a date; without one the default, else a failure.",
+        examples: &[
+            ("code-at(\"a\", fee, \"2024-03-31\")", "\"500\""),
+            ("code-at(\"a\", fee, \"2024-04-01\")", "\"600\""),
+            ("code-at(\"b\", fee, \"2024-04-01\", \"0\")", "\"0\""),
+            ("code-at(\"a\", fee, \"2024-02-30\")", "M304"),
+        ],
+        call: Call::Code(Lookup::At),
+        ..plain(never)
+    },
+    Function {
+        name: "code-of",
+        parameters: &[
+            parameter("entry", Accepts::Scalar),
+            parameter("table", Accepts::Table),
+            parameter("default", Accepts::Any),
+        ],
+        optional: 1,
+        returns: Returns::Any,
+        doc: "The value whose entry this is: the table read backwards, where no entry stands twice.",
+        examples: &[
+            ("code-of(\"1\", sex)", "\"male\""),
+            ("code-of(\"9\", sex, \"unknown\")", "\"unknown\""),
+            ("code-of(\"9\", sex)", "M302"),
+        ],
+        call: Call::Code(Lookup::Reverse),
+        ..plain(never)
+    },
+    Function {
+        name: "has-code",
+        gives: Gives::Total,
+        parameters: &[parameter("value", Accepts::Scalar), parameter("table", Accepts::Table)],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether the table has an entry for the value.",
+        examples: &[("has-code(\"male\", sex)", "true"), ("has-code(\"x\", sex)", "false")],
+        ..plain(has_code)
+    },
+    Function {
+        name: "try",
+        parameters: &[parameter("value", Accepts::Any)],
+        returns: Returns::Any,
+        doc: "The value, or absent where a function in it fails; `reject` is not held up.",
+        examples: &[
+            ("try(date(\"2026-02-30\")) ?? \"none\"", "\"none\""),
+            ("try(date(\"2026-02-28\"))", "\"2026-02-28\""),
+            ("try(reject(\"NO_DATE\", \"the record has no date\"))", "M301"),
+        ],
+        call: Call::Try,
         ..plain(never)
     },
     Function {
@@ -125,18 +191,25 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 /// Stands where the runner evaluates by itself.
-fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
+pub(super) fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
     Ok(None)
 }
 
 /// Whether the pattern is found in a text; the failure when it is not, or this is no text.
-pub(crate) fn matches(pattern: &Regex, found: &Value) -> Result<(), Box<Fail>> {
-    let kind = kind_of(found);
+pub(crate) fn matches(pattern: &Regex, found: Node<'_>) -> Result<(), Box<Fail>> {
+    if found.as_str().is_some_and(|text| pattern.is_match(text)) {
+        return Ok(());
+    }
+    let kind = kind_of(&found.to_cow());
     match found.as_str() {
-        Some(text) if pattern.is_match(text) => Ok(()),
         Some(_) => Err(not_convertible(format!("matching: the pattern is not found in {kind}"))),
         None => Err(super::wrong_type(&format!("matching: text must be a text, found {kind}"))),
     }
+}
+
+fn has_code<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let key = crate::mapping::tables::key(arguments.get(0));
+    value(key.is_some_and(|key| arguments.get(1).get(key.as_ref()).is_some()))
 }
 
 fn municipality_5<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {

@@ -4,7 +4,7 @@
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Returns, kind_of, not_convertible, parameter,
-    plain, text, value,
+    plain, text, value, wrong_type,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -164,6 +164,14 @@ fn parse_date(text: &str) -> Result<Date, Box<Fail>> {
         if good { Date::new(year, month, day).ok() } else { None }
     };
     parse().ok_or_else(|| form("date", "a calendar date YYYY-MM-DD", text))
+}
+
+/// The day a value names, for lookups in tables.
+pub(crate) fn day(value: &serde_json::Value) -> Result<Date, Box<Fail>> {
+    match value.as_str() {
+        Some(text) => parse_date(text),
+        None => Err(wrong_type(&format!("date must be a text, found {}", kind_of(value)))),
+    }
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, Box<Fail>> {

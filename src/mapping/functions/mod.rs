@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 pub(crate) use array::too_many;
 pub(crate) use code::{matches, numbers};
-pub(crate) use date::japan;
+pub(crate) use date::{day, japan};
 
 mod array;
 mod code;
@@ -92,6 +92,12 @@ pub enum Accepts {
     Table,
     /// A literal text.
     Literal,
+    /// One of these texts, as a literal.
+    OneOf(&'static [&'static str]),
+    /// The name of a member of each element, as a literal: `"lot"`, `"person.name"`.
+    Field,
+    /// A condition about one element: its paths start there, `_` is the element itself.
+    PerElement,
 }
 
 /// What a function gives.
@@ -121,9 +127,35 @@ pub(crate) enum Call {
     Present,
     Reject,
     Nil,
-    Code,
     Otherwise,
     Matching,
+    Try,
+    Code(Lookup),
+    Select(Select),
+}
+
+/// How a code table is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// `code`: what stands for the value.
+    Forward,
+    /// `code-at`: what stands for the value on a day.
+    At,
+    /// `code-of`: the key whose entry the value is.
+    Reverse,
+}
+
+/// What becomes of the elements that satisfy a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Select {
+    /// `filter`: they are the result.
+    Every,
+    /// `find`: the first is the result.
+    First,
+    /// `any`: whether there is one.
+    Any,
+    /// `all`: whether each element is one.
+    All,
 }
 
 impl std::fmt::Debug for Call {
@@ -282,16 +314,21 @@ impl Accepts {
         match self {
             Accepts::Any | Accepts::Table => true,
             Accepts::Text | Accepts::Literal => value.is_string(),
+            Accepts::OneOf(allowed) => value.as_str().is_some_and(|text| allowed.contains(&text)),
+            Accepts::Field => {
+                value.as_str().is_some_and(|name| !name.split('.').any(str::is_empty))
+            }
             Accepts::NonEmpty => value.as_str().is_some_and(|text| !text.is_empty()),
             Accepts::Character => value.as_str().is_some_and(|text| text.chars().count() == 1),
             Accepts::TextOrNumber => value.is_string() || value.is_number(),
             Accepts::Scalar => value.is_string() || value.is_number() || value.is_boolean(),
             Accepts::Integer => {
-                let small = |number: &serde_json::Number| number.is_u64() || whole(number).is_some();
+                let small =
+                    |number: &serde_json::Number| number.is_u64() || whole(number).is_some();
                 value.as_number().is_some_and(small)
             }
             Accepts::Count => value.as_u64().is_some_and(|n| n <= MAX_PAD),
-            Accepts::Condition => value.is_boolean(),
+            Accepts::Condition | Accepts::PerElement => value.is_boolean(),
             Accepts::Array => value.is_array(),
             Accepts::ArrayOrText => value.is_array() || value.is_string(),
         }
@@ -301,21 +338,35 @@ impl Accepts {
     pub(crate) fn admits_type(self, name: &str) -> bool {
         match self {
             Accepts::Any | Accepts::Table => true,
-            Accepts::Text | Accepts::Literal | Accepts::NonEmpty | Accepts::Character => {
-                name == "string"
-            }
+            Accepts::Text
+            | Accepts::Literal
+            | Accepts::OneOf(_)
+            | Accepts::Field
+            | Accepts::NonEmpty
+            | Accepts::Character => name == "string",
             Accepts::TextOrNumber => matches!(name, "string" | "number" | "integer"),
             Accepts::Scalar => matches!(name, "string" | "number" | "integer" | "boolean"),
             Accepts::Integer | Accepts::Count => matches!(name, "number" | "integer"),
-            Accepts::Condition => name == "boolean",
+            Accepts::Condition | Accepts::PerElement => name == "boolean",
             Accepts::Array => name == "array",
             Accepts::ArrayOrText => matches!(name, "array" | "string"),
         }
     }
 
+    /// Whether the argument has to be known when the mapping is loaded.
+    pub(crate) fn is_literal(self) -> bool {
+        matches!(self, Accepts::Literal | Accepts::OneOf(_) | Accepts::Field)
+    }
+
     /// The kind in words.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
+    pub(crate) fn words(self) -> Cow<'static, str> {
+        if let Accepts::OneOf(allowed) = self {
+            return Cow::Owned(format!("one of \"{}\"", allowed.join("\", \"")));
+        }
+        Cow::Borrowed(match self {
+            Accepts::OneOf(_) | Accepts::Literal => "a literal text",
+            Accepts::Field => "the name of a member, such as \"lot\" or \"person.name\"",
+            Accepts::PerElement => "a condition about one element",
             Accepts::Any => "any value",
             Accepts::Text => "a text",
             Accepts::NonEmpty => "a text that is not empty",
@@ -328,8 +379,7 @@ impl Accepts {
             Accepts::Array => "an array",
             Accepts::ArrayOrText => "an array or a text",
             Accepts::Table => "the name of a code table",
-            Accepts::Literal => "a literal text",
-        }
+        })
     }
 }
 

@@ -32,6 +32,11 @@ impl Language {
 /// How paths are called.
 pub(crate) type Naming<'n> = &'n dyn Fn(&PathText) -> String;
 
+/// A condition in words.
+pub(crate) fn condition(expression: &Expression, language: Language, naming: Naming<'_>) -> String {
+    Speaker { language, naming }.condition(expression)
+}
+
 /// An expression in words.
 pub(crate) fn words(expression: &Expression, language: Language, naming: Naming<'_>) -> String {
     Speaker { language, naming }.say(expression)
@@ -50,12 +55,9 @@ impl Speaker<'_> {
             Kind::Path(path) => self.path(path),
             Kind::Call { name, arguments, .. } => self.call(name, arguments),
             Kind::Default(parts) => self.default(parts),
-            Kind::Or(parts) => self.joined(parts, pick(" または ", " or ")),
-            Kind::And(parts) => self.joined(parts, pick(" かつ ", " and ")),
-            Kind::Not(inner) => match self.language {
-                Language::Ja => format!("（{}）でない", self.say(inner)),
-                Language::En => format!("not ({})", self.say(inner)),
-            },
+            Kind::Or(parts) => self.conditions(parts, pick(" または ", " or ")),
+            Kind::And(parts) => self.conditions(parts, pick(" かつ ", " and ")),
+            Kind::Not(inner) => self.not(inner),
             Kind::Compare { operator, left, right } => {
                 self.compare(*operator, &self.say(left), &self.say(right))
             }
@@ -63,11 +65,34 @@ impl Speaker<'_> {
                 let list: Vec<String> = list.iter().map(|(value, _)| self.literal(value)).collect();
                 let item = self.say(item);
                 match self.language {
-                    Language::Ja => format!("{item}が{}のいずれか", list.join("、")),
+                    Language::Ja => format!("{item}が{}のいずれかである", list.join("、")),
                     Language::En => format!("{item} is one of {}", list.join(", ")),
                 }
             }
         }
+    }
+
+    /// Something that holds or not, so that 場合 or a comma may follow.
+    fn condition(&self, expression: &Expression) -> String {
+        match (&expression.kind, self.language) {
+            (Kind::Path(_), Language::Ja) => format!("{}である", self.say(expression)),
+            (Kind::Path(_), Language::En) => format!("{} holds", self.say(expression)),
+            _ => self.say(expression),
+        }
+    }
+
+    fn not(&self, inner: &Expression) -> String {
+        match (&inner.kind, self.language) {
+            (Kind::Path(_), Language::Ja) => format!("{}でない", self.say(inner)),
+            (Kind::Path(_), Language::En) => format!("not {}", self.say(inner)),
+            (_, Language::Ja) => format!("「{}」ではない", self.condition(inner)),
+            (_, Language::En) => format!("not ({})", self.condition(inner)),
+        }
+    }
+
+    fn conditions(&self, parts: &[Expression], between: &str) -> String {
+        let parts: Vec<String> = parts.iter().map(|part| self.condition(part)).collect();
+        parts.join(between)
     }
 
     fn literal(&self, value: &Value) -> String {
@@ -75,6 +100,9 @@ impl Speaker<'_> {
             Value::Null => self.language.pick("null", "null").to_owned(),
             Value::Bool(true) => self.language.pick("真", "true").to_owned(),
             Value::Bool(false) => self.language.pick("偽", "false").to_owned(),
+            Value::String(text) if text.is_empty() => {
+                self.language.pick("空文字", "an empty text").to_owned()
+            }
             Value::String(text) => match self.language {
                 Language::Ja => format!("「{text}」"),
                 Language::En => format!("\"{text}\""),
@@ -104,12 +132,12 @@ impl Speaker<'_> {
 
     fn compare(&self, operator: Operator, left: &str, right: &str) -> String {
         match (self.language, operator) {
-            (Language::Ja, Operator::Equal) => format!("{left}が{right}"),
-            (Language::Ja, Operator::NotEqual) => format!("{left}が{right}以外"),
+            (Language::Ja, Operator::Equal) => format!("{left}が{right}である"),
+            (Language::Ja, Operator::NotEqual) => format!("{left}が{right}でない"),
             (Language::Ja, Operator::Less) => format!("{left}が{right}より小さい"),
-            (Language::Ja, Operator::LessOrEqual) => format!("{left}が{right}以下"),
+            (Language::Ja, Operator::LessOrEqual) => format!("{left}が{right}以下である"),
             (Language::Ja, Operator::Greater) => format!("{left}が{right}より大きい"),
-            (Language::Ja, Operator::GreaterOrEqual) => format!("{left}が{right}以上"),
+            (Language::Ja, Operator::GreaterOrEqual) => format!("{left}が{right}以上である"),
             (Language::En, Operator::Equal) => format!("{left} is {right}"),
             (Language::En, Operator::NotEqual) => format!("{left} is not {right}"),
             (Language::En, Operator::Less) => format!("{left} is less than {right}"),
@@ -148,6 +176,12 @@ impl Speaker<'_> {
         match &argument.kind {
             Kind::Literal(Value::String(text)) if bare => text.clone(),
             Kind::Path(path) if bare => path.text(),
+            _ if function == "if" && index == 0 => self.condition(argument),
+            // What has parts of its own is kept together.
+            Kind::Default(_) => match self.language {
+                Language::Ja => format!("（{}）", self.say(argument)),
+                Language::En => format!("({})", self.say(argument)),
+            },
             _ => self.say(argument),
         }
     }
@@ -208,7 +242,7 @@ mod tests {
             ),
             (
                 r#"if(event == "removed" and not present(x), concat(a, "-", b), 1)"#,
-                "eventが「removed」 かつ （xに値がある）でないならa、「-」、bをつなげる、そうでなければ1",
+                "eventが「removed」である かつ 「xに値がある」ではない場合はa、「-」、bをつなげる、それ以外は1",
                 "if event is \"removed\" and not (x has a value) then a, \"-\", b joined, else 1",
             ),
             (
@@ -221,7 +255,7 @@ mod tests {
                 "sex → コード表 sexes で変換（表に無ければ「0」）",
                 "sex → convert by code table sexes (if it has none: \"0\")",
             ),
-            ("a in [\"x\", 2]", "aが「x」、2のいずれか", "a is one of \"x\", 2"),
+            ("a in [\"x\", 2]", "aが「x」、2のいずれかである", "a is one of \"x\", 2"),
             (
                 "$meta.acceptedDate | compact-date",
                 "受付日 → YYYYMMDDにする",

@@ -23,7 +23,7 @@ const fn phrase(name: &'static str, ja: &'static str, en: &'static str) -> Phras
 /// Every function that has a phrase, by topic.
 pub(crate) static PHRASES: &[Phrase] = &[
     // choice
-    phrase("if", "{1}なら{2}、そうでなければ{3}", "if {1} then {2}, else {3}"),
+    phrase("if", "{1}場合は{2}、それ以外は{3}", "if {1} then {2}, else {3}"),
     phrase("present", "{1}に値がある", "{1} has a value"),
     phrase("reject", "拒否する（{1}）", "refuse ({1})"),
     phrase("nil", "値なし（理由: {1}）", "nil (reason: {1})"),

@@ -62,6 +62,9 @@ codes! {
     LAYOUT_SOAP = "S124", Configuration, "schema cannot be carried as SOAP",
         "The SOAP layout is missing, incomplete or ambiguous.",
         "Add or correct x-soap at the root; its members are header, body and fault.";
+    LAYOUT_TIGHT = "S125", Configuration, "a valid document may not fit the layout",
+        "The schema allows a text that the layout cannot carry: longer than its field, or empty where empty and absent are written alike. It would be refused when it is written.",
+        "Bound the text with maxLength, minLength, enum or pattern.";
 
     WRONG_TYPE = "S201", Sender, "wrong JSON type",
         "The value is of a type that the schema does not allow there.",

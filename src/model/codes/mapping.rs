@@ -36,7 +36,7 @@ codes! {
         "`from` or `to` names a schema that is not among the definitions.",
         "Write the id as folder/name@version of a file below schemas/.";
     BAD_TABLE = "M103", Configuration, "table cannot be used",
-        "A code table maps texts to texts, numbers, true, false or null; its name is unique.",
+        "A code table maps texts to texts, numbers, true, false or null; its name is unique, and no two entries for one value are valid on the same day.",
         "Mend the entry shown.";
     SYNTAX = "M110", Configuration, "expression cannot be read",
         "The text is not an expression of the mapping language.",
@@ -215,6 +215,14 @@ codes! {
     LIMIT = "M305", Sender, "mapping limit exceeded",
         "The result would be longer, or cost more, than one message may.",
         "Send less in one message.";
+
+    // M31: tables as the functions need them, at load.
+    TABLE_DATED = "M310", Configuration, "table has validity dates",
+        "Entries of the table are valid for a time only, and this function asks for no day.",
+        "Ask with code-at(value, table, date).";
+    TABLE_AMBIGUOUS = "M311", Configuration, "table cannot be read backwards",
+        "Two source values have the same entry, so that code-of could not tell them apart.",
+        "Write a table of the other direction, or correct the entry.";
 
     // M4: cases of a mapping.
     CASE_FAILED = "M401", Configuration, "case failed",

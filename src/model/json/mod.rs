@@ -6,8 +6,13 @@
 mod limits;
 mod number;
 mod reader;
+mod scan;
 mod spans;
+mod tree;
+mod write;
 
 pub use limits::{DecodeError, Limits, Segment, position, too_large, utf8};
-pub use reader::{ReadError, read, read_with_spans};
+pub use reader::{ReadError, read, read_tree, read_with_spans};
 pub use spans::{Spans, escape};
+pub use tree::{Elements, ElementsIter, Fields, FieldsIter, InTurn, Kind, Members, Node, Tree};
+pub use write::write;

@@ -1,12 +1,20 @@
-//! The reader: one pass over the bytes, straight to a value, no deeper than the limit.
+//! The reader: one pass over the bytes, straight to a tree that borrows from them, no deeper than
+//! the limit.
 
 use super::limits::{DecodeError, Limits, Segment, position, too_large, utf8};
 use super::number::survives;
+use super::scan::plain;
 use super::spans::Spans;
+use super::tree::{Members, Tree};
 use crate::model::Code;
 use crate::model::codes::document;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
+
+/// From how many members on an object's names are looked up in a set.
+const MANY_MEMBERS: usize = 32;
 
 /// What went wrong where; `segments` still hold the sender's keys, so it must be made a
 /// `DecodeError` with [`ReadError::located`] before anyone sees it.
@@ -47,31 +55,36 @@ type Outcome<T> = Result<T, Box<ReadError>>;
 
 /// Reads one document.
 pub fn read(bytes: &[u8], limits: &Limits) -> Outcome<Value> {
+    read_tree(bytes, limits).map(Tree::into_value)
+}
+
+/// Reads one document; its texts are borrowed unless they hold escapes.
+pub fn read_tree<'a>(bytes: &'a [u8], limits: &Limits) -> Outcome<Tree<'a>> {
     too_large(bytes, limits)?;
-    Reader::new(utf8(bytes)?, limits, None).document().map(|(value, _)| value)
+    Reader::new(utf8(bytes)?, limits, None).document().map(|(tree, _)| tree)
 }
 
 /// Reads one document and notes where everything stands.
 pub fn read_with_spans(bytes: &[u8], limits: &Limits) -> Outcome<(Value, Spans)> {
     too_large(bytes, limits)?;
-    let (value, spans) = Reader::new(utf8(bytes)?, limits, Some(Spans::default())).document()?;
-    Ok((value, spans.unwrap_or_default()))
+    let (tree, spans) = Reader::new(utf8(bytes)?, limits, Some(Spans::default())).document()?;
+    Ok((tree.into_value(), spans.unwrap_or_default()))
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'l> {
     text: &'a str,
     at: usize,
     nodes: usize,
-    limits: &'a Limits,
+    limits: &'l Limits,
     spans: Option<Spans>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &'a str, limits: &'a Limits, spans: Option<Spans>) -> Self {
+impl<'a, 'l> Reader<'a, 'l> {
+    fn new(text: &'a str, limits: &'l Limits, spans: Option<Spans>) -> Self {
         Reader { text, at: 0, nodes: 0, limits, spans }
     }
 
-    fn document(mut self) -> Outcome<(Value, Option<Spans>)> {
+    fn document(mut self) -> Outcome<(Tree<'a>, Option<Spans>)> {
         self.space();
         let value = self.value(0, None)?;
         self.space();
@@ -81,7 +94,7 @@ impl<'a> Reader<'a> {
         Ok((value, self.spans))
     }
 
-    fn value(&mut self, depth: usize, key: Option<Range<usize>>) -> Outcome<Value> {
+    fn value(&mut self, depth: usize, key: Option<Range<usize>>) -> Outcome<Tree<'a>> {
         self.nodes += 1;
         if self.nodes > self.limits.max_nodes {
             let detail = format!("more than {} values", self.limits.max_nodes);
@@ -89,13 +102,13 @@ impl<'a> Reader<'a> {
         }
         let start = self.at;
         let value = match self.peek() {
-            Some(b'"') => Value::String(self.string()?),
-            Some(b'{') => Value::Object(self.object(depth)?),
-            Some(b'[') => Value::Array(self.array(depth)?),
-            Some(b'-' | b'0'..=b'9') => Value::Number(self.number()?),
-            Some(b't') => self.word("true", Value::Bool(true))?,
-            Some(b'f') => self.word("false", Value::Bool(false))?,
-            Some(b'n') => self.word("null", Value::Null)?,
+            Some(b'"') => Tree::Text(self.string()?),
+            Some(b'{') => Tree::Object(self.object(depth)?),
+            Some(b'[') => Tree::Array(self.array(depth)?),
+            Some(b'-' | b'0'..=b'9') => Tree::Number(self.number()?),
+            Some(b't') => self.word("true", Tree::Bool(true))?,
+            Some(b'f') => self.word("false", Tree::Bool(false))?,
+            Some(b'n') => self.word("null", Tree::Null)?,
             Some(_) => return Err(self.syntax("a value is expected here")),
             None => return Err(self.syntax("the input ends where a value is expected")),
         };
@@ -105,12 +118,13 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn object(&mut self, depth: usize) -> Outcome<Map<String, Value>> {
+    fn object(&mut self, depth: usize) -> Outcome<Members<'a>> {
         self.open(depth)?;
-        let mut members = Map::new();
         if self.take(b'}') {
-            return Ok(members);
+            return Ok(Members::default());
         }
+        let mut members = Members::with_capacity(8);
+        let mut names = Names::Few;
         loop {
             let place = self.at;
             if self.peek() != Some(b'"') {
@@ -126,20 +140,17 @@ impl<'a> Reader<'a> {
             let before = self.spans.as_mut().map(|spans| spans.enter(&name));
             let value = match self.value(depth + 1, Some(key)) {
                 Ok(value) => value,
-                Err(error) => return Err(error.under(Segment::Key(name))),
+                Err(error) => return Err(error.under(Segment::Key(name.into_owned()))),
             };
             if let (Some(spans), Some(before)) = (&mut self.spans, before) {
                 spans.leave(before);
             }
-            match members.entry(name) {
-                serde_json::map::Entry::Vacant(vacant) => vacant.insert(value),
-                serde_json::map::Entry::Occupied(occupied) => {
-                    let segment = Segment::Key(occupied.key().clone());
-                    let detail = "this name stands twice in one object";
-                    let error = self.error_at(place, &document::DUPLICATE_KEY, detail);
-                    return Err(error.under(segment));
-                }
-            };
+            if names.hold(&members, &name) {
+                let detail = "this name stands twice in one object";
+                let error = self.error_at(place, &document::DUPLICATE_KEY, detail);
+                return Err(error.under(Segment::Key(name.into_owned())));
+            }
+            members.push(name, value);
             self.space();
             if self.take(b',') {
                 continue;
@@ -151,7 +162,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Outcome<Vec<Value>> {
+    fn array(&mut self, depth: usize) -> Outcome<Vec<Tree<'a>>> {
         self.open(depth)?;
         let mut elements = Vec::new();
         if self.take(b']') {
@@ -188,26 +199,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn string(&mut self) -> Outcome<String> {
+    fn string(&mut self) -> Outcome<Cow<'a, str>> {
         let start = self.at;
         self.at += 1;
-        let mut text = String::new();
+        let first = self.run(start, 0)?;
+        if self.eat(b'"') {
+            return Ok(Cow::Borrowed(first));
+        }
+        let mut text = first.to_owned();
         loop {
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            let stop = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F));
-            let Some(run) = stop.and_then(|length| rest.get(..length)) else {
-                return Err(self.error_at(start, &document::JSON_SYNTAX, "the string has no end"));
-            };
-            self.at += run.len();
-            if text.len() + run.len() > self.limits.max_string {
-                let detail = format!("more than {} bytes", self.limits.max_string);
-                return Err(self.error_at(start, &document::STRING_TOO_LONG, detail));
-            }
-            text.push_str(run);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(text);
+                    return Ok(Cow::Owned(text));
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 _ => {
@@ -215,7 +219,24 @@ impl<'a> Reader<'a> {
                     return Err(self.error(&document::FORBIDDEN_CHARACTER, detail));
                 }
             }
+            text.push_str(self.run(start, text.len())?);
         }
+    }
+
+    /// What stands before the next quote, escape or control character of the string that begins
+    /// at `start` and has `length` bytes so far.
+    fn run(&mut self, start: usize, length: usize) -> Outcome<&'a str> {
+        let text: &'a str = self.text;
+        let end = self.at + plain(text.as_bytes().get(self.at..).unwrap_or_default());
+        let Some(run) = text.get(self.at..end).filter(|_| end < text.len()) else {
+            return Err(self.error_at(start, &document::JSON_SYNTAX, "the string has no end"));
+        };
+        if length + run.len() > self.limits.max_string {
+            let detail = format!("more than {} bytes", self.limits.max_string);
+            return Err(self.error_at(start, &document::STRING_TOO_LONG, detail));
+        }
+        self.at = end;
+        Ok(run)
     }
 
     fn escape(&mut self) -> Outcome<char> {
@@ -336,7 +357,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Outcome<Value> {
+    fn word(&mut self, word: &str, value: Tree<'a>) -> Outcome<Tree<'a>> {
         if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
             return Ok(value);
@@ -385,5 +406,28 @@ impl<'a> Reader<'a> {
     ) -> Box<ReadError> {
         let detail = detail.into();
         Box::new(ReadError { code, offset, detail, segments: Vec::new(), whole: None })
+    }
+}
+
+/// The names of the object being read: few are compared one by one.
+enum Names<'a> {
+    Few,
+    Many(HashSet<Cow<'a, str>>),
+}
+
+impl<'a> Names<'a> {
+    /// Whether the name is among the members; it is from now on.
+    #[expect(clippy::ptr_arg, reason = "a borrowed name is cloned without a copy")]
+    fn hold(&mut self, members: &Members<'a>, name: &Cow<'a, str>) -> bool {
+        if let Names::Few = self {
+            if members.len() < MANY_MEMBERS {
+                return members.get(name).is_some();
+            }
+            *self = Names::Many(members.names().cloned().collect());
+        }
+        match self {
+            Names::Few => false,
+            Names::Many(all) => !all.insert(name.clone()),
+        }
     }
 }

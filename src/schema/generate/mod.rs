@@ -37,7 +37,7 @@ const VALUES: usize = 3_000;
 #[derive(Debug)]
 pub struct Generator {
     root: Node,
-    validator: jsonschema::Validator,
+    validator: validator::Validator,
 }
 
 /// No valid document was found.
@@ -92,9 +92,9 @@ impl Generator {
         for _ in 0..DOCUMENTS {
             let mut maker = Maker { values: 0, mood: chance.below(6), chance };
             match maker.value(&self.root, "") {
-                Ok(value) if self.validator.is_valid(&value) => return Ok(value),
+                Ok(value) if self.validator.is_valid((&value).into()) => return Ok(value),
                 Ok(value) => {
-                    let error = self.validator.iter_errors(&value).next();
+                    let error = self.validator.iter_errors((&value).into()).next();
                     last = error.map(|error| {
                         let keyword = error.kind().keyword();
                         let detail = format!("`{keyword}` was met by none of the documents tried");
@@ -128,7 +128,7 @@ impl Maker<'_> {
         for _ in 0..PLACES {
             let place = node.decided(self.chance);
             match self.plain(&place, path) {
-                Ok(value) if place.guards.iter().all(|guard| guard.is_valid(&value)) => {
+                Ok(value) if place.guards.iter().all(|guard| guard.is_valid((&value).into())) => {
                     return Ok(value);
                 }
                 Ok(_) => {}

@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use super::pattern::Pattern;
 use crate::schema::validator;
-use jsonschema::Validator;
+use crate::schema::validator::Validator;
 use serde_json::{Map, Number, Value};
 use std::sync::Arc;
 

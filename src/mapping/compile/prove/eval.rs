@@ -4,12 +4,13 @@ use crate::diagnostic::{Diagnostic, Location};
 use crate::mapping::compile::prove::Prover;
 use crate::mapping::compile::prove::scope::Scope;
 use crate::mapping::compile::source::Source;
-use crate::mapping::facts::{Facts, Given, Texts, language};
-use crate::mapping::functions::{self, Accepts, Call, Function};
+use crate::mapping::facts::{Arrays, Facts, Given, Texts, language};
+use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Select};
 use crate::mapping::syntax::{Expression, Kind, Operator, Root};
 use crate::mapping::tables;
 use crate::model::Code;
 use crate::model::codes::mapping as codes;
+use crate::schema::has_form;
 use serde_json::{Value, json};
 use std::ops::Range;
 use std::sync::Arc;
@@ -271,8 +272,38 @@ impl Prover<'_> {
                 }
                 _ => never(),
             },
-            (Call::Code, [key, table, default @ ..]) => {
-                self.code(source, key, table, default.first(), location, scope)
+            (Call::Code(Lookup::At), [key, table, date, default @ ..]) => {
+                let mut found =
+                    self.code(source, (Lookup::At, key, table), default.first(), location, scope);
+                let day = self.eval(source, date, scope);
+                let facts = day.facts();
+                found.fails |= day.fails;
+                if facts.may_be_nothing() {
+                    found.parts.push((facts.nothing().or(Facts::absent()), source.place(span)));
+                }
+                let sure = |texts: &Texts| texts.has_form("date") || is_listed_date(texts);
+                let others = Facts { texts: Vec::new(), ..facts.clone().value() };
+                if others.may_be_value() || !facts.texts.iter().all(sure) {
+                    found.fails = true;
+                    let message = "`code-at` may fail: the date may be none".to_owned();
+                    self.may_fail(&codes::DATE_MAY_FAIL, source.place(&date.span), message);
+                }
+                found
+            }
+            (Call::Code(lookup), [key, table, default @ ..]) => {
+                self.code(source, (lookup, key, table), default.first(), location, scope)
+            }
+            (Call::Try, [value]) => {
+                self.quiet += 1;
+                let mut one = self.eval(source, value, scope);
+                self.quiet -= 1;
+                if one.fails {
+                    one.parts.push((Facts::absent(), location));
+                }
+                Evaluated { fails: false, ..one }
+            }
+            (Call::Select(how), [array, condition]) => {
+                self.select(source, how, array, condition, location, scope)
             }
             (Call::Matching, [value, pattern]) => {
                 let one = self.eval(source, value, scope);
@@ -301,11 +332,58 @@ impl Prover<'_> {
             }
             _ => {
                 let place = source.place(name_span);
-                let all: Vec<Evaluated> =
-                    arguments.iter().map(|argument| self.eval(source, argument, scope)).collect();
+                let each = arguments.iter().enumerate();
+                let each = each.map(|(index, argument)| match function.parameter(index) {
+                    // The name of a table is no expression.
+                    Some(parameter) if parameter.kind == Accepts::Table => {
+                        Evaluated::one(Facts::of(&json!({})), source.place(&argument.span))
+                    }
+                    _ => self.eval(source, argument, scope),
+                });
+                let all: Vec<Evaluated> = each.collect();
                 self.plain(function, &all, place, location)
             }
         }
+    }
+
+    fn select(
+        &mut self,
+        source: &Source,
+        how: Select,
+        array: &Expression,
+        condition: &Expression,
+        location: Location,
+        scope: &Scope,
+    ) -> Evaluated {
+        let one = self.eval(source, array, scope);
+        let facts = one.facts();
+        let mut fails = one.fails;
+        let others = Facts { arrays: Vec::new(), ..facts.clone().value() };
+        if others.may_be_value() {
+            fails = true;
+            let message = format!("an array is needed; it may be {}", others.kinds().join(" or "));
+            self.may_fail(&codes::KIND_MAY_FAIL, source.place(&array.span), message);
+        }
+        let mut found = facts.nothing();
+        for array in &facts.arrays {
+            let element = array.element.clone().unwrap_or_else(Facts::any);
+            let mut inner = scope.clone();
+            inner.element = Some(element.clone());
+            let truth = self.truth(source, condition, &inner);
+            fails |= truth.fails;
+            let chosen = inner.given(condition, true).element.unwrap_or(element);
+            found = found.or(match how {
+                Select::Every => Arrays {
+                    least: if truth.may_not_hold() { 0 } else { array.least },
+                    most: array.most,
+                    element: Some(chosen),
+                }
+                .into(),
+                Select::First => chosen.or(Facts::absent()),
+                Select::Any | Select::All => Facts::boolean(),
+            });
+        }
+        Evaluated { parts: vec![(found, location)], fails }
     }
 
     fn matching(
@@ -359,7 +437,7 @@ impl Prover<'_> {
             };
             if admitted != value {
                 fails = true;
-                let wanted = function.parameter(index).map_or("", |one| one.kind.words());
+                let wanted = function.parameter(index).map(|one| one.kind.words()).unwrap_or_default();
                 let name = function.parameter(index).map_or("", |one| one.name);
                 let kinds = value.kinds();
                 let right = function
@@ -396,8 +474,7 @@ impl Prover<'_> {
     fn code(
         &mut self,
         source: &Source,
-        key: &Expression,
-        table: &Expression,
+        (lookup, key, table): (Lookup, &Expression, &Expression),
         default: Option<&Expression>,
         location: Location,
         scope: &Scope,
@@ -409,7 +486,11 @@ impl Prover<'_> {
             Kind::Path(path) if path.root == Root::Here => path.text(),
             _ => String::new(),
         };
-        let Some(table) = self.table(&name) else {
+        let table = self.table(&name).and_then(|table| match lookup {
+            Lookup::Reverse => table.reversed().ok().map(Arc::new),
+            Lookup::Forward | Lookup::At => Some(table),
+        });
+        let Some(table) = table else {
             return Evaluated::one(Facts::never(), location);
         };
         let value = facts.clone().value();
@@ -419,14 +500,16 @@ impl Prover<'_> {
             Some(keys) => {
                 let keys: Vec<String> =
                     keys.iter().filter_map(tables::key).map(|key| key.into_owned()).collect();
-                let missing = keys.iter().filter(|key| !table.entries.contains_key(*key));
+                let missing = keys.iter().filter(|key| !table.always_has(key));
                 let missing: Vec<String> = missing.cloned().collect();
                 lacks = !missing.is_empty();
                 if default.is_none() && self.quiet == 0 {
                     self.missing(&place, &name, missing);
                 }
-                self.used(&name, Some(&keys));
-                keys.iter().filter_map(|key| table.entries.get(key)).map(Facts::of).collect()
+                // Read backwards, no key of its own is looked up.
+                self.used(&name, Some(&keys).filter(|_| lookup != Lookup::Reverse).map(Vec::as_slice));
+                let entries = table.all().filter(|(key, _)| keys.iter().any(|one| one == key));
+                entries.map(|(_, value)| Facts::of(value)).collect::<Vec<Facts>>()
             }
             None => {
                 lacks |= value.may_be_value();
@@ -437,7 +520,7 @@ impl Prover<'_> {
                     );
                     self.may_fail(&codes::TABLE_MAY_LACK, place, message);
                 }
-                table.entries.values().map(Facts::of).collect::<Vec<Facts>>()
+                table.all().map(|(_, value)| Facts::of(value)).collect()
             }
         };
         let entries = entries.into_iter().fold(Facts::never(), Facts::or);
@@ -454,6 +537,10 @@ impl Prover<'_> {
         found.parts.retain(|(facts, _)| !facts.is_never());
         found
     }
+}
+
+fn is_listed_date(texts: &Texts) -> bool {
+    texts.only.as_ref().is_some_and(|only| only.iter().all(|text| has_form("date", text)))
 }
 
 /// Runs a function when its arguments are few known values.

@@ -283,12 +283,17 @@ impl Gather {
             Kind::Call { name, arguments, .. } => {
                 for (index, argument) in arguments.iter().enumerate() {
                     let decides = match name.as_str() {
-                        "if" | "code" => index == 0,
+                        "if" | "code" | "code-at" | "code-of" | "has-code" => index == 0,
                         "present" => true,
                         _ => false,
                     };
-                    // The name of a table is no path.
-                    if !(name == "code" && index == 1) {
+                    // The name of a table is no path, and a condition about the elements of an
+                    // array starts at one of those.
+                    let apart = matches!(
+                        name.as_str(),
+                        "code" | "code-at" | "code-of" | "has-code" | "filter" | "find" | "any" | "all"
+                    );
+                    if !(apart && index == 1) {
                         self.expression(argument, decides);
                     }
                 }
