@@ -304,9 +304,9 @@ fn report(ways: &[Way], measured: &Measured, arguments: &Arguments) -> Value {
             let times: Vec<f64> = measured.parts[index].iter().map(|parts| parts[part]).collect();
             parts.insert((*name).to_owned(), json!(median(&times)));
         }
-        let instructions = way.instructions().map(|(way, floor)| {
-            json!({"way": way, "floor": floor, "ratio": way / floor})
-        });
+        let instructions = way
+            .instructions()
+            .map(|(way, floor)| json!({"way": way, "floor": floor, "ratio": way / floor}));
         all.push(json!({
             "way": way.name,
             "bytes": way.bodies[0].len(),

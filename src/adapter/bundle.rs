@@ -61,6 +61,7 @@ impl Bundle {
                 mappings.insert(mapping.name.clone(), Arc::new(mapping));
             }
         }
+        check_inverses(&of("mappings", "/mapping.yaml"), &mappings, &mut found);
         let (adapters, routes) =
             load_adapters(&of("adapters", ".yaml"), &schemas, &mappings, overrides, &mut found);
         let enabled = choose(enabled, &routes, &mut found);
@@ -109,6 +110,23 @@ impl Bundle {
     /// SHA-256 over all files, hex: what the record names as the definitions in force.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+}
+
+/// Each declared inverse must lead back.
+fn check_inverses(
+    files: &[Arc<SourceFile>],
+    mappings: &HashMap<String, Arc<Mapping>>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let name = |file: &Arc<SourceFile>| file.path.rsplit('/').nth(1).map(str::to_owned);
+    let names: Vec<String> = files.iter().filter_map(name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for mapping in names.iter().filter_map(|name| mappings.get(*name)) {
+        if let Some(inverse) = mapping.inverse() {
+            let back = mappings.get(&inverse.mapping).map(Arc::as_ref);
+            inverse.check(mapping, back, &names, found);
+        }
     }
 }
 

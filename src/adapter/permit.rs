@@ -2,7 +2,7 @@
 //! (番号法21条2項). Checked from the list before anything is sent.
 
 use crate::mapping::path::Path;
-use serde_json::Value;
+use crate::model::json::Node;
 
 /// One lawful combination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub struct Permit {
 
 impl Permit {
     /// Whether the list holds the combination that the outgoing document names.
-    pub fn allows(&self, document: &Value) -> bool {
-        let text = |path: &Path| path.find(document).and_then(Value::as_str);
+    pub fn allows(&self, document: Node<'_>) -> bool {
+        let text = |path: &Path| path.node(document).and_then(Node::as_str);
         let (Some(inquirer), Some(affair), Some(provider), Some(information)) = (
             text(&self.inquirer),
             text(&self.affair),

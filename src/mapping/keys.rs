@@ -43,6 +43,12 @@ pub(crate) static MAPPING: Keys = Keys::new(
             .required(),
         Key::new("to", SCHEMA_ID, "Schema of the documents it gives.").required(),
         Key::new(
+            "inverse",
+            Form::Either(&[Form::Text, Form::Map(&INVERSE)]),
+            "The mapping that undoes this one: generated documents must survive the way there and \
+             back.",
+        ),
+        Key::new(
             "tables",
             Form::Names(&ENTRIES),
             "Code tables of this mapping, used as code(value, name). Tables that several mappings \
@@ -65,6 +71,20 @@ pub(crate) static MAPPING: Keys = Keys::new(
             "Only beside `each`: keeps the elements for which it holds.",
         ),
         Key::new("rules", Form::Map(&TARGETS), "Target fields and what sets them.").required(),
+    ],
+);
+
+pub(crate) static INVERSE: Keys = Keys::new(
+    "inverse",
+    "`inverse`",
+    "The mapping that undoes this one, and what is lost on the way.",
+    &[
+        Key::new("mapping", Form::Text, "Its name.").required(),
+        Key::new(
+            "except",
+            Form::List(&Form::Text),
+            "Source fields that do not come back: paths such as person.name.",
+        ),
     ],
 );
 
@@ -119,7 +139,7 @@ pub(crate) static TABLE: Keys = Keys::new(
 );
 
 pub(crate) static CASE: Keys = Keys {
-    one_of: &["expected", "rejected"],
+    one_of: &["expected", "expected-text", "rejected"],
     ..Keys::new(
         "case",
         "a case",
@@ -127,8 +147,10 @@ pub(crate) static CASE: Keys = Keys {
         &[
             Key::new("case", Form::Text, "What it shows, in a sentence.").required(),
             Key::new("meta", Form::Map(&META), "What `$meta` tells; the rest has fixed values."),
-            Key::new("input", Form::Any, "A document that is valid under `from`.").required(),
+            Key::new("input", Form::Any, "A document that is valid under `from`."),
+            Key::new("input-text", Form::Map(&WRITTEN), "The same as the text that crosses."),
             Key::new("expected", Form::Any, "What must come out, valid under `to`."),
+            Key::new("expected-text", Form::Map(&WRITTEN), "The same as the text that crosses."),
             Key::new(
                 "rejected",
                 Form::Text,
@@ -137,6 +159,16 @@ pub(crate) static CASE: Keys = Keys {
         ],
     )
 };
+
+pub(crate) static WRITTEN: Keys = Keys::new(
+    "written",
+    "a document as text",
+    "A document as it crosses; the codec of its schema reads it.",
+    &[
+        Key::new("format", Form::Words(&["json", "xml", "csv", "fixed"]), "Its format.").required(),
+        Key::new("text", Form::Text, "The text, usually as a block.").required(),
+    ],
+);
 
 pub(crate) static META: Keys = Keys::new(
     "meta",

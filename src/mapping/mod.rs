@@ -36,6 +36,7 @@ mod tests;
 mod values;
 pub mod words;
 
+use cases::inverse::Inverse;
 pub use cases::{Case, CaseOutcome, Coverage};
 pub use path::Path;
 pub use tables::{Table, Tables};
@@ -123,6 +124,7 @@ pub struct Mapping {
     pub to: Arc<Schema>,
     plan: Plan,
     items: Vec<String>,
+    inverse: Option<Inverse>,
     digest: String,
     file: Arc<SourceFile>,
 }
@@ -160,6 +162,7 @@ impl Mapping {
             to: compiled.to,
             plan: compiled.plan,
             items: compiled.items,
+            inverse: compiled.inverse,
             digest,
             file: Arc::clone(file),
         }
@@ -181,21 +184,35 @@ impl Mapping {
     }
 
     /// Maps a document and tells what each rule did, without values.
-    pub fn explain(
+    pub fn explain<'v>(
         &self,
-        document: &Value,
+        document: impl Into<Node<'v>>,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
         run::explain(&self.plan, document.into(), meta, false)
     }
 
     /// The same with the values behind their kinds: for synthetic documents only.
-    pub fn explain_with_values(
+    pub fn explain_with_values<'v>(
         &self,
-        document: &Value,
+        document: impl Into<Node<'v>>,
         meta: &Meta,
     ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
         run::explain(&self.plan, document.into(), meta, true)
+    }
+
+    /// The same, and which branches it went.
+    fn watch(
+        &self,
+        document: &Value,
+        meta: &Meta,
+    ) -> (Vec<TraceLine>, Vec<plan::Taken>, Result<Value, Rejection>) {
+        run::watch(&self.plan, document.into(), meta)
+    }
+
+    /// The mapping that is declared to undo this one.
+    pub fn inverse(&self) -> Option<&Inverse> {
+        self.inverse.as_ref()
     }
 
     /// Legal item codes (`x-item`) of the target fields that some rule sets, sorted.

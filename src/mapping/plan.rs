@@ -86,6 +86,75 @@ pub(crate) enum Op {
     },
 }
 
+impl Op {
+    /// Calls `visit` with every operation directly inside.
+    pub(crate) fn parts<'p>(&'p self, visit: &mut dyn FnMut(&'p Op)) {
+        match self {
+            Op::Literal(_)
+            | Op::Document(_)
+            | Op::Here(_)
+            | Op::Variable(..)
+            | Op::Meta(_)
+            | Op::Reject { .. } => {}
+            Op::Call { first, rest, .. } => {
+                visit(first);
+                rest.iter().for_each(visit);
+            }
+            Op::Default(parts) => parts.iter().for_each(visit),
+            Op::And(parts) | Op::Or(parts) => parts.iter().for_each(|(part, _)| visit(part)),
+            Op::Not(part, _) | Op::Present(part) | Op::In { item: part, .. } | Op::Try(part) => {
+                visit(part);
+            }
+            Op::Select { array, condition, .. } => {
+                visit(array);
+                visit(condition);
+            }
+            Op::Matching { value, .. } => visit(value),
+            Op::Otherwise(left, right) | Op::Compare { left, right, .. } => {
+                visit(left);
+                visit(right);
+            }
+            Op::If { condition, then, otherwise, .. } => {
+                visit(condition);
+                visit(then);
+                visit(otherwise);
+            }
+            Op::Code { key, date, default, .. } => {
+                visit(key);
+                date.iter().for_each(|date| visit(date));
+                default.iter().for_each(|default| visit(default));
+            }
+        }
+    }
+}
+
+/// A way that an expression or a condition can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Arm {
+    /// `when` let its rule through.
+    Applies,
+    /// `when` did not.
+    Skipped,
+    /// `if` took its second argument.
+    Then,
+    /// `if` took its third.
+    Otherwise,
+    /// `??` ended at this one of its parts.
+    Part(usize),
+    /// The code table had an entry.
+    Entry,
+    /// The code table had none, and the default stood in.
+    NoEntry,
+}
+
+/// A way gone: which operation (or `when`), known by its address in the plan, and where to.
+pub(crate) type Taken = (usize, Arm);
+
+/// What an operation or a `when` is called in [`Taken`].
+pub(crate) fn address<T>(part: &T) -> usize {
+    std::ptr::from_ref(part).addr()
+}
+
 /// A field of `$meta`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MetaField {
@@ -200,37 +269,9 @@ impl Rule {
 
 impl Op {
     fn tables(&self, into: &mut Vec<Arc<Table>>) {
-        match self {
-            Op::Literal(_)
-            | Op::Document(_)
-            | Op::Here(_)
-            | Op::Variable(..)
-            | Op::Meta(_)
-            | Op::Reject { .. } => {}
-            Op::Call { first, rest, .. } => {
-                first.tables(into);
-                rest.iter().for_each(|op| op.tables(into));
-            }
-            Op::Default(parts) => parts.iter().for_each(|op| op.tables(into)),
-            Op::And(parts) | Op::Or(parts) => parts.iter().for_each(|(op, _)| op.tables(into)),
-            Op::Not(op, _) | Op::Present(op) | Op::Try(op) => op.tables(into),
-            Op::Matching { value: op, .. } | Op::In { item: op, .. } => op.tables(into),
-            Op::Otherwise(left, right) | Op::Compare { left, right, .. } => {
-                left.tables(into);
-                right.tables(into);
-            }
-            Op::If { condition, then, otherwise, .. } => {
-                [condition, then, otherwise].into_iter().for_each(|op| op.tables(into));
-            }
-            Op::Select { array, condition, .. } => {
-                array.tables(into);
-                condition.tables(into);
-            }
-            Op::Code { key, table, date, default, .. } => {
-                into.push(Arc::clone(table));
-                key.tables(into);
-                date.iter().chain(default).for_each(|op| op.tables(into));
-            }
+        if let Op::Code { table, .. } = self {
+            into.push(Arc::clone(table));
         }
+        self.parts(&mut |part| part.tables(into));
     }
 }

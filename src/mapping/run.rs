@@ -3,7 +3,7 @@
 
 use crate::mapping::functions::{self, Arguments, Call, Fail, Function, Select};
 use crate::mapping::path::{Step, walk};
-use crate::mapping::plan::{At, Leaf, MetaField, Op, Plan, Rule, Scoped};
+use crate::mapping::plan::{Arm, At, Leaf, MetaField, Op, Plan, Rule, Scoped, Taken, address};
 use crate::mapping::tables::{self, Table};
 use crate::mapping::values::{compare, equal, is_nothing, kind_of, outcome, weight};
 use crate::mapping::{Meta, Rejection, TraceLine};
@@ -35,6 +35,7 @@ struct Run {
 
 struct Trace {
     lines: Vec<TraceLine>,
+    taken: Vec<Taken>,
     values: bool,
 }
 
@@ -64,9 +65,21 @@ pub(crate) fn explain(
     meta: &Meta,
     values: bool,
 ) -> (Vec<TraceLine>, Result<Value, Rejection>) {
-    let trace = Trace { lines: Vec::new(), values };
+    let trace = Trace { lines: Vec::new(), taken: Vec::new(), values };
     let (result, trace) = run_with(plan, document, meta, Some(trace));
     (trace.map(|trace| trace.lines).unwrap_or_default(), result.map(Tree::into_value))
+}
+
+/// Maps a document and tells what every rule did and which ways were gone.
+pub(crate) fn watch(
+    plan: &Plan,
+    document: Node<'_>,
+    meta: &Meta,
+) -> (Vec<TraceLine>, Vec<Taken>, Result<Value, Rejection>) {
+    let trace = Trace { lines: Vec::new(), taken: Vec::new(), values: false };
+    let (result, trace) = run_with(plan, document, meta, Some(trace));
+    let (lines, taken) = trace.map(|trace| (trace.lines, trace.taken)).unwrap_or_default();
+    (lines, taken, result.map(Tree::into_value))
 }
 
 fn run_with<'v>(
@@ -198,6 +211,7 @@ impl Run {
         let result = self.condition(&when.op, when.at, scope);
         let passes = result.map_err(|stop| self.refuse(*stop, when))?.unwrap_or(false);
         self.note(when, || if passes { "applies" } else { "skipped" }.to_owned(), None);
+        self.took(&when.op, if passes { Arm::Applies } else { Arm::Skipped });
         Ok(passes)
     }
 
@@ -235,6 +249,12 @@ impl Run {
         });
     }
 
+    fn took(&mut self, op: &Op, arm: Arm) {
+        if let Some(trace) = &mut self.trace {
+            trace.taken.push((address(op), arm));
+        }
+    }
+
     fn spend(&mut self, units: u64, at: At) -> Result<(), Box<Stop>> {
         match self.fuel.checked_sub(units) {
             Some(left) => {
@@ -260,9 +280,14 @@ impl Run {
             }
             Op::Default(options) => {
                 let mut found = None;
-                for option in options {
+                for (index, option) in options.iter().enumerate() {
+                    let last = index + 1 == options.len();
+                    if last {
+                        self.took(op, Arm::Part(index)); // before it may reject
+                    }
                     found = self.eval(option, scope)?;
-                    if found.as_ref().is_some_and(|tree| !is_nothing(tree.node())) {
+                    if found.as_ref().is_some_and(|tree| !is_nothing(tree.node())) && !last {
+                        self.took(op, Arm::Part(index));
                         break;
                     }
                 }
@@ -286,6 +311,7 @@ impl Run {
             }),
             Op::If { condition, then, otherwise, at } => {
                 let holds = self.condition(condition, *at, scope)?.unwrap_or(false);
+                self.took(op, if holds { Arm::Then } else { Arm::Otherwise });
                 return self.eval(if holds { then } else { otherwise }, scope);
             }
             Op::Present(part) => {
@@ -330,13 +356,13 @@ impl Run {
     /// What stands in a table for a key, on a day if one is given.
     fn code<'v>(
         &mut self,
-        key: &'v Op,
+        key_op: &'v Op,
         table: &'v Table,
         (date, at): (Option<&'v Op>, At),
         default: Option<&'v Op>,
         scope: &Scope<'v>,
     ) -> Result<Found<'v>, Box<Stop>> {
-        let Some(key) = self.eval(key, scope)? else { return Ok(None) };
+        let Some(key) = self.eval(key_op, scope)? else { return Ok(None) };
         if is_nothing(key.node()) {
             return Ok(Some(key));
         }
@@ -355,6 +381,7 @@ impl Run {
             Some(text) => table.find(text, day),
             None => tables::key(&key.node().to_cow()).and_then(|key| table.find(&key, day)),
         };
+        self.took(key_op, if found.is_some() { Arm::Entry } else { Arm::NoEntry });
         match (found, default) {
             (Some(entry), _) => Ok(Some(Tree::Borrowed(Node::Value(entry)))),
             (None, Some(default)) => self.eval(default, scope),

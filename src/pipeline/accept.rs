@@ -5,6 +5,7 @@ use super::settle;
 use crate::adapter::{Adapter, Operation, Route};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
+use crate::model::json::{Node, Tree};
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage};
 use crate::record::hex;
 use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError};
@@ -61,13 +62,13 @@ pub enum Origin {
 
 /// A message that is what it should be as far as it can be told without its schema.
 #[derive(Debug)]
-pub struct Recognised {
+pub struct Recognised<'a> {
     /// Envelope.
     pub envelope: Envelope,
     /// The business document's bytes (out of the CloudEvent, if it came in one).
     pub body: Vec<u8>,
     /// The document.
-    pub document: Value,
+    pub document: Tree<'a>,
     /// Routes that apply.
     pub routes: Vec<Arc<Route>>,
 }
@@ -122,7 +123,7 @@ pub async fn accept(arrival: Arrival, cx: &Context) -> Result<Accepted, StoreErr
 ///
 /// # Errors
 /// The failure a dead letter or a problem document will carry.
-pub fn recognise(arrival: &Arrival, cx: &Context) -> Result<Recognised, Failure> {
+pub fn recognise<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Recognised<'a>, Failure> {
     if let Origin::Undeliverable { reason } = &arrival.origin {
         return Err(refuse(&codes::UNDELIVERABLE, reason));
     }
@@ -172,17 +173,17 @@ pub fn recognise(arrival: &Arrival, cx: &Context) -> Result<Recognised, Failure>
     Ok(Recognised { envelope, body, document, routes })
 }
 
-struct Unwrapped {
+struct Unwrapped<'a> {
     id: Option<String>,
     message_type: Option<String>,
     operator: Option<String>,
     municipality: Option<String>,
     correlation: Option<String>,
     body: Vec<u8>,
-    document: Value,
+    document: Tree<'a>,
 }
 
-fn plain(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
+fn plain<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, Failure> {
     let document = read_json(&arrival.body, cx)?;
     Ok(Unwrapped {
         id: arrival.message_id.clone(),
@@ -196,8 +197,8 @@ fn plain(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
 }
 
 /// CloudEvents 1.0, structured mode: attributes and `data` in one JSON object.
-fn cloud_event(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
-    let mut event = read_json(&arrival.body, cx)?;
+fn cloud_event<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, Failure> {
+    let mut event = read_json(&arrival.body, cx)?.into_value();
     let text =
         |event: &Value, name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
     if text(&event, "specversion").as_deref() != Some("1.0") {
@@ -215,14 +216,15 @@ fn cloud_event(arrival: &Arrival, cx: &Context) -> Result<Unwrapped, Failure> {
         return Err(refuse(&codes::BAD_CLOUD_EVENT, "data is not a JSON object"));
     };
     let body = serde_json::to_vec(&document).map_err(|_| refuse(&codes::INTERNAL, "data"))?;
+    let document = document.into();
     Ok(Unwrapped { id, message_type: kind, operator, municipality, correlation, body, document })
 }
 
-fn pulled(arrival: &Arrival, operation: &Operation) -> Result<Unwrapped, Failure> {
+fn pulled<'a>(arrival: &'a Arrival, operation: &'a Operation) -> Result<Unwrapped<'a>, Failure> {
     let document = match &operation.step.response {
         Some(response) => response
             .codec
-            .decode(&arrival.body, &Limits::default())
+            .read(&arrival.body, &Limits::default())
             .map_err(|error| refuse(&codes::BODY_NOT_READABLE, error.to_string()))?,
         None => return Err(refuse(&codes::BODY_NOT_READABLE, "the pull declares no response")),
     };
@@ -237,9 +239,9 @@ fn pulled(arrival: &Arrival, operation: &Operation) -> Result<Unwrapped, Failure
     })
 }
 
-fn read_json(body: &[u8], cx: &Context) -> Result<Value, Failure> {
+fn read_json<'a>(body: &'a [u8], cx: &Context) -> Result<Tree<'a>, Failure> {
     let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
-    codec::json::decode_strict(body, &limits)
+    codec::json::read_strict(body, &limits)
         .map_err(|error| refuse(&codes::BODY_NOT_READABLE, error.to_string()))
 }
 
@@ -259,11 +261,11 @@ fn candidates(origin: &Origin, message_type: &str, cx: &Context) -> Vec<Arc<Rout
 fn municipality_of(
     header: Option<&str>,
     routes: &[Arc<Route>],
-    document: &Value,
+    document: &Tree<'_>,
     cx: &Context,
 ) -> Result<Option<String>, Failure> {
     let named =
-        routes.iter().find_map(|route| route.municipality.as_ref()?.find(document)?.as_str());
+        routes.iter().find_map(|route| route.municipality.as_ref()?.node(document)?.as_str());
     if let (Some(header), Some(named)) = (header, named)
         && header != named
     {
@@ -297,7 +299,7 @@ pub(super) fn refuse(code: &'static Code, detail: impl Into<String>) -> Failure 
 }
 
 /// The message and one exchange per route.
-pub(super) fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
+pub(super) fn new_message(recognised: Recognised<'_>, cx: &Context) -> NewMessage {
     let Recognised { envelope, body, document, routes } = recognised;
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
     let exchanges =
@@ -318,9 +320,14 @@ pub(super) fn new_message(recognised: Recognised, cx: &Context) -> NewMessage {
     }
 }
 
-fn new_exchange(route: &Route, envelope: &Envelope, document: &Value, cx: &Context) -> NewExchange {
+fn new_exchange(
+    route: &Route,
+    envelope: &Envelope,
+    document: &Tree<'_>,
+    cx: &Context,
+) -> NewExchange {
     let text = |path: &Option<crate::mapping::path::Path>| {
-        path.as_ref().and_then(|path| path.find(document)).and_then(Value::as_str)
+        path.as_ref().and_then(|path| path.node(document)).and_then(Node::as_str)
     };
     let counterpart = &route.adapter.name;
     let id = envelope.message_id.as_str();

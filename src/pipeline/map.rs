@@ -3,6 +3,7 @@
 use crate::adapter::{Destination, Route};
 use crate::mapping::{Mapping, Meta, Rejection};
 use crate::model::codes::message as codes;
+use crate::model::json::{self, Node, Tree};
 use crate::model::{Class, Code, Failure, Stage};
 use crate::store::Claimed;
 use serde_json::Value;
@@ -22,28 +23,26 @@ pub struct Mapped {
 ///
 /// # Errors
 /// `G301`–`G305`; nothing has been sent.
-pub fn map(claimed: &Claimed, route: &Route, document: &Value) -> Result<Mapped, Failure> {
-    let output = shape(claimed, route, document)?;
+pub fn map<'v>(
+    claimed: &Claimed,
+    route: &Route,
+    document: impl Into<Node<'v>>,
+) -> Result<Mapped, Failure> {
+    let document = document.into();
+    let meta = meta(claimed);
+    let output = checked(&route.mapping, document, &meta)?;
     if let Some(permit) = &route.permit
-        && !permit.allows(&output)
+        && !permit.allows((&output).into())
     {
         return Err(failure(&codes::NOT_PERMITTED, format!("list `{}`", permit.list)));
     }
     let not_disclosed = route
         .record
         .as_ref()
-        .and_then(|rule| rule.not_disclosed.as_ref()?.find(document)?.as_bool())
+        .and_then(|rule| rule.not_disclosed.as_ref()?.node(document)?.as_bool())
         .unwrap_or(false);
-    let (body, content_type) = encode(route, &output)?;
+    let (body, content_type) = encode(route, (&output).into())?;
     Ok(Mapped { body, content_type, not_disclosed })
-}
-
-/// The mapped document itself, valid under the counterpart's schema.
-///
-/// # Errors
-/// `G301`, `G302`, `G303`.
-pub fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<Value, Failure> {
-    run(&route.mapping, document, &meta(claimed))
 }
 
 /// Runs a mapping and checks its result.
@@ -51,7 +50,16 @@ pub fn shape(claimed: &Claimed, route: &Route, document: &Value) -> Result<Value
 /// # Errors
 /// `G301`, `G302`, `G303`.
 pub fn run(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
-    let output = mapping.run(document, meta).map_err(|rejection| rejected(mapping, &rejection))?;
+    checked(mapping, document.into(), meta).map(Tree::into_value)
+}
+
+/// The mapped document, valid under the counterpart's schema.
+fn checked<'v>(
+    mapping: &'v Mapping,
+    document: Node<'v>,
+    meta: &'v Meta,
+) -> Result<Tree<'v>, Failure> {
+    let output = mapping.map(document, meta).map_err(|rejection| rejected(mapping, &rejection))?;
     match mapping.to.validate(&output) {
         Ok(()) => Ok(output),
         Err(violations) => {
@@ -91,7 +99,7 @@ fn rejected(mapping: &Mapping, rejection: &Rejection) -> Failure {
     }
 }
 
-fn encode(route: &Route, output: &Value) -> Result<(Vec<u8>, String), Failure> {
+fn encode(route: &Route, output: Node<'_>) -> Result<(Vec<u8>, String), Failure> {
     match &route.destination {
         Destination::Operation(operation) => match &operation.step.request.body {
             Some(plan) => {
@@ -104,8 +112,10 @@ fn encode(route: &Route, output: &Value) -> Result<(Vec<u8>, String), Failure> {
             None => Ok((Vec::new(), String::new())),
         },
         Destination::Publish(_) => {
-            let body = serde_json::to_vec(output)
-                .map_err(|_| failure(&codes::OUTPUT_NOT_ENCODABLE, "not JSON"))?;
+            let mut body = Vec::new();
+            if json::write(output, &mut body) {
+                return Err(failure(&codes::OUTPUT_NOT_ENCODABLE, "NUL in a text"));
+            }
             Ok((body, "application/json".to_owned()))
         }
     }

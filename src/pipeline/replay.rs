@@ -31,13 +31,13 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
         let state = cx.store.act(act).await?;
         return Ok(state.map_or(Replayed::NotAllowed, Replayed::Done));
     };
-    let recognised = arrival(kept, cx).and_then(|(arrival, accepted_at)| {
+    let message = arrival(kept, cx).and_then(|(arrival, accepted_at)| {
         let mut recognised = recognise(&arrival, cx)?;
         recognised.envelope.accepted_at = accepted_at;
-        Ok(recognised)
+        Ok(new_message(recognised, cx))
     });
-    let message = match recognised {
-        Ok(recognised) => new_message(recognised, cx),
+    let message = match message {
+        Ok(message) => message,
         Err(failure) => return Ok(Replayed::Refused(failure)),
     };
     Ok(match cx.store.reroute(act, message).await? {

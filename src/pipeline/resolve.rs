@@ -231,7 +231,7 @@ async fn ask_step(
 ) -> Result<Answer, Failure> {
     let body = match (&step.request.mapping, &step.request.body) {
         (Some(mapping), Some(plan)) => {
-            let document = validate::read(claimed, route, cx)?;
+            let document = validate::read(claimed, route, cx)?.into_value();
             let ticket = json!({
                 "ticket": reference,
                 "idempotencyKey": claimed.idempotency_key,

@@ -4,26 +4,30 @@ use super::context::Context;
 use crate::adapter::{Destination, Interaction, Route};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
+use crate::model::json::{Node, Tree};
 use crate::model::{Class, Code, Failure, Stage};
 use crate::store::Claimed;
-use serde_json::Value;
 
 /// Reads the sealed original again and checks it against the schema its mapping starts from.
 ///
 /// # Errors
 /// `G107` when it cannot be read, `G201` with every violation by path, `G109` for a document of
 /// another municipality.
-pub fn validate(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Failure> {
+pub fn validate<'a>(
+    claimed: &'a Claimed,
+    route: &'a Route,
+    cx: &Context,
+) -> Result<Tree<'a>, Failure> {
     let document = read(claimed, route, cx)?;
     check(&document, route, cx)?;
     Ok(document)
 }
 
-/// The document of a claimed exchange.
+/// The document of a claimed exchange; its texts are borrowed from the body.
 ///
 /// # Errors
 /// `G107` when it cannot be read.
-pub fn read(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Failure> {
+pub fn read<'a>(claimed: &'a Claimed, route: &'a Route, cx: &Context) -> Result<Tree<'a>, Failure> {
     let body = claimed.body.expose();
     let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
     let pulled = match &route.destination {
@@ -37,8 +41,8 @@ pub fn read(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Fai
         Destination::Operation(_) => None,
     };
     let decoded = match pulled.and_then(|operation| operation.step.response.as_ref()) {
-        Some(response) => response.codec.decode(body, &limits),
-        None => codec::json::decode_strict(body, &limits),
+        Some(response) => response.codec.read(body, &limits),
+        None => codec::json::read_strict(body, &limits),
     };
     decoded.map_err(|error| failure(&codes::BODY_NOT_READABLE, error.to_string()))
 }
@@ -47,7 +51,12 @@ pub fn read(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Value, Fai
 ///
 /// # Errors
 /// `G201` with every violation by path, `G109` for a document of another municipality.
-pub fn check(document: &Value, route: &Route, cx: &Context) -> Result<(), Failure> {
+pub fn check<'v>(
+    document: impl Into<Node<'v>>,
+    route: &Route,
+    cx: &Context,
+) -> Result<(), Failure> {
+    let document = document.into();
     if let Err(violations) = route.mapping.from.validate(document) {
         let shown: Vec<String> = violations.iter().take(10).map(ToString::to_string).collect();
         let more = violations.len().saturating_sub(shown.len());
@@ -55,7 +64,7 @@ pub fn check(document: &Value, route: &Route, cx: &Context) -> Result<(), Failur
         return Err(failure(&codes::SCHEMA_VIOLATION, format!("{}{tail}", shown.join("; "))));
     }
     let town =
-        route.municipality.as_ref().and_then(|path| path.find(document)).and_then(Value::as_str);
+        route.municipality.as_ref().and_then(|path| path.node(document)).and_then(Node::as_str);
     match town {
         Some(code) if !cx.settings.municipalities.iter().any(|served| served == code) => {
             Err(failure(&codes::WRONG_MUNICIPALITY, "not one of `gateway.municipalities`"))

@@ -86,6 +86,11 @@ impl Schema {
         Err(violation::collect(self.validator.iter_errors(node), &self.shape))
     }
 
+    /// Whether a document is valid, without telling why not.
+    pub fn is_valid<'v>(&self, document: impl Into<Node<'v>>) -> bool {
+        self.validator.is_valid(document.into())
+    }
+
     /// SHA-256 over this file and every file it refers to, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest

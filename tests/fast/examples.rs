@@ -41,7 +41,7 @@ fn every_case_passes() {
         if cases.is_empty() {
             failures.push(format!("{folder}: a mapping needs at least one case"));
         }
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::of(mapping);
         for file in cases {
             let mut diagnostics = Vec::new();
             match Case::load(file, &mut diagnostics) {

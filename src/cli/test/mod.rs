@@ -1,25 +1,38 @@
-//! `watashi test`: runs the cases of mappings and shows what differs.
+//! `watashi test`: runs the cases of mappings, and documents made from their source schemas.
 
+mod generated;
 mod junit;
+mod mutation;
+mod report;
 mod update;
 
 use super::trouble::{Trouble, UNAVAILABLE};
 use super::{Global, Outcome, load, print};
+use crate::codec::Format;
 use crate::config::{self, definitions};
 use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::yaml::{self, Kind, Node};
 use crate::diagnostic::{Diagnostic, Severity, SourceFile, render};
+use crate::mapping::cases::mutation::Mutation;
 use crate::mapping::{Case, CaseOutcome, Coverage, Mapping, Tables};
 use crate::schema::Schemas;
 use clap::Args;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
+Beside its cases every mapping is tried with documents made from its source schema. Each must
+become a valid document that can be written in the operation's format and reads back the same, or
+be refused by the mapping's own `reject`. One that fails is shown as small as it could be made.
+
 Examples:
-  watashi test                              every mapping
-  watashi test my-mapping --update          take the present results as expected; then look at them
-  watashi test --junit target/mappings.xml  for a build server";
+  watashi test                                    every mapping
+  watashi test my-mapping --update                take the present results as expected; then look
+  watashi test my-mapping --generate 10000 --seed 7
+  watashi test --min 100                          every rule must be reached by some case
+  watashi test my-mapping --mutate                which mistakes would no case see?
+  watashi test --junit target/mappings.xml        for a build server";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -27,6 +40,9 @@ pub(super) struct Arguments {
     /// Mappings to test; all without one
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// One more mapping to test
+    #[arg(long, value_name = "NAME")]
+    mapping: Vec<String>,
     /// Folder that holds adapters/, schemas/ and mappings/
     #[arg(long, value_name = "DIR")]
     definitions: Option<PathBuf>,
@@ -36,38 +52,97 @@ pub(super) struct Arguments {
     /// Write a report in JUnit's form
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Documents to make for each mapping; 0: none
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    generate: u64,
+    /// What the documents are made from; the same seed makes the same documents
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Least share of rules, in percent, that the cases of each mapping must reach
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min: Option<u8>,
+    /// The same for branches
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_branches: Option<u8>,
+    /// Make mistakes in the rules and tell which no case would see
+    #[arg(long)]
+    mutate: bool,
+    /// Least share of mistakes, in percent, that must be seen
+    #[arg(long, value_name = "PERCENT", requires = "mutate",
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_score: Option<u8>,
 }
 
 /// A mapping and how its cases ended.
 struct Tested {
+    file: Arc<SourceFile>,
     mapping: Mapping,
     cases: Vec<(Case, CaseOutcome)>,
     coverage: Coverage,
+    generated: Option<generated::Ended>,
+    mutation: Option<Mutation>,
+}
+
+/// What the definitions hold.
+struct Definitions {
+    files: Vec<Arc<SourceFile>>,
+    schemas: Schemas,
+    tables: Tables,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Trouble> {
     let folder = folder(global, arguments);
     let mut diagnostics = Vec::new();
     let files = definitions::read(&folder, &mut diagnostics);
-    let wanted = wanted(&files, &arguments.names)?;
-    let tested = test(&files, &wanted, &mut diagnostics);
-    let errors = diagnostics.iter().any(|problem| problem.severity == Severity::Error);
-    if !diagnostics.is_empty() {
-        print::human(render::text(&diagnostics).trim_end());
+    let names: Vec<&String> = arguments.names.iter().chain(&arguments.mapping).collect();
+    let wanted = wanted(&files, &names)?;
+    // Only what the mappings need is built: a broken adapter elsewhere does not stand in the way.
+    let schemas = Schemas::load(&part(&files, "schemas/", ".schema.json"), &mut diagnostics);
+    let tables = Tables::load(&part(&files, "mappings/tables/", ""), &mut diagnostics);
+    let definitions = Definitions { files, schemas, tables };
+    let mut tested = test(&definitions, &wanted, &mut diagnostics);
+    if arguments.update {
+        tell_problems(&diagnostics);
+        let left = update::all(&folder, &tested)?;
+        return Ok(ended(errors(&diagnostics) || left > 0));
     }
-    let failed = tested.iter().flat_map(|one| &one.cases).filter(|(_, end)| !end.passed).count();
+    if arguments.generate > 0 {
+        let (count, seed) = (arguments.generate, arguments.seed);
+        generated::all(&definitions, &mut tested, (count, seed), &mut diagnostics);
+    }
+    if arguments.mutate {
+        mutation::all(&definitions, &mut tested);
+    }
+    tell_problems(&diagnostics);
     if let Some(path) = &arguments.junit {
         write(path, &junit::report(&tested))?;
     }
-    if arguments.update {
-        return update::all(&folder, &tested).map(|left| ended(errors || left > 0));
-    }
+    let below = report::below(&tested, arguments);
     if global.json {
-        print::json(&page(&tested, failed))?
+        print::json(&report::page(&tested, &below))?;
     } else {
-        tell(&tested, failed)?
+        report::tell(&tested, &below, arguments)?;
     }
-    Ok(ended(errors || failed > 0))
+    let failed = tested.iter().any(Tested::failed);
+    Ok(ended(errors(&diagnostics) || failed || !below.is_empty()))
+}
+
+impl Tested {
+    /// Whether a case or a generated document failed.
+    fn failed(&self) -> bool {
+        let generated = self.generated.as_ref().is_some_and(|ended| !ended.passed());
+        generated || self.cases.iter().any(|(_, end)| !end.passed)
+    }
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+fn tell_problems(diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        print::human(render::text(diagnostics).trim_end());
+    }
 }
 
 fn ended(findings: bool) -> Outcome {
@@ -90,14 +165,14 @@ fn name_of(path: &str) -> Option<&str> {
 }
 
 /// The mapping files to test.
-fn wanted(files: &[Arc<SourceFile>], names: &[String]) -> Result<Vec<Arc<SourceFile>>, Trouble> {
+fn wanted(files: &[Arc<SourceFile>], names: &[&String]) -> Result<Vec<Arc<SourceFile>>, Trouble> {
     let known = || files.iter().filter_map(|file| name_of(&file.path));
     if known().next().is_none() {
         return Err(Trouble::new(1, "there are no mappings here")
             .hint("name the folder that holds mappings/ with `--definitions DIR`"));
     }
     for name in names {
-        if !known().any(|other| other == name) {
+        if !known().any(|other| other == *name) {
             let trouble = Trouble::usage(format!("there is no mapping `{name}`"));
             return Err(match nearest(name, known()) {
                 Some(near) => trouble.hint(format!("did you mean `{near}`?")),
@@ -107,103 +182,75 @@ fn wanted(files: &[Arc<SourceFile>], names: &[String]) -> Result<Vec<Arc<SourceF
     }
     let chosen = |file: &&Arc<SourceFile>| {
         name_of(&file.path)
-            .is_some_and(|name| names.is_empty() || names.iter().any(|other| other == name))
+            .is_some_and(|name| names.is_empty() || names.iter().any(|other| *other == name))
     };
     Ok(files.iter().filter(chosen).cloned().collect())
 }
 
-/// Only what the mappings need is built: a broken adapter elsewhere does not stand in the way.
+fn part(files: &[Arc<SourceFile>], start: &str, end: &str) -> Vec<Arc<SourceFile>> {
+    let fits = |file: &&Arc<SourceFile>| file.path.starts_with(start) && file.path.ends_with(end);
+    files.iter().filter(fits).cloned().collect()
+}
+
 fn test(
-    files: &[Arc<SourceFile>],
+    definitions: &Definitions,
     wanted: &[Arc<SourceFile>],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Tested> {
-    let part = |start: &str, end: &str| -> Vec<Arc<SourceFile>> {
-        let fits =
-            |file: &&Arc<SourceFile>| file.path.starts_with(start) && file.path.ends_with(end);
-        files.iter().filter(fits).cloned().collect()
-    };
-    let schemas = Schemas::load(&part("schemas/", ".schema.json"), diagnostics);
-    let tables = Tables::load(&part("mappings/tables/", ""), diagnostics);
     let mut tested = Vec::new();
     for file in wanted {
-        let Some(mapping) = Mapping::compile(file, &schemas, &tables, diagnostics) else {
-            continue;
-        };
-        let mut coverage = Coverage::default();
+        let Some(mapping) = definitions.mapping(file, diagnostics) else { continue };
+        let mut coverage = Coverage::of(&mapping);
         let folder = format!("{}cases/", file.path.trim_end_matches("mapping.yaml"));
         let mut cases = Vec::new();
-        for file in part(&folder, ".yaml") {
+        for file in part(&definitions.files, &folder, ".yaml") {
             let Some(case) = Case::load(&file, diagnostics) else { continue };
             let outcome = case.run(&mapping, &mut coverage);
             cases.push((case, outcome));
         }
-        tested.push(Tested { mapping, cases, coverage });
+        let file = Arc::clone(file);
+        tested.push(Tested { file, mapping, cases, coverage, generated: None, mutation: None });
     }
     tested
 }
 
-fn page(tested: &[Tested], failed: usize) -> Value {
-    let case = |(case, end): &(Case, CaseOutcome)| {
-        json!({
-            "case": end.name,
-            "file": case.file.path,
-            "passed": end.passed,
-            "differences": end.differences,
-        })
-    };
-    let mapping = |one: &Tested| {
-        let (covered, all) = one.coverage.covered();
-        let untouched: Vec<Value> = one
-            .coverage
-            .untouched()
-            .iter()
-            .map(|(target, line)| json!({"target": target, "line": line}))
-            .collect();
-        json!({
-            "mapping": one.mapping.name,
-            "cases": one.cases.iter().map(case).collect::<Vec<Value>>(),
-            "rules": {"covered": covered, "all": all, "untouched": untouched},
-        })
-    };
-    let all: usize = tested.iter().map(|one| one.cases.len()).sum();
-    json!({
-        "mappings": tested.iter().map(mapping).collect::<Vec<Value>>(),
-        "passed": all - failed,
-        "failed": failed,
-    })
-}
+impl Definitions {
+    fn mapping(
+        &self,
+        file: &Arc<SourceFile>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Mapping> {
+        Mapping::compile(file, &self.schemas, &self.tables, diagnostics)
+    }
 
-fn tell(tested: &[Tested], failed: usize) -> Result<(), Trouble> {
-    for one in tested {
-        for (case, end) in one.cases.iter().filter(|(_, end)| !end.passed) {
-            print::human(&format!("FAILED {}: {}", case.file.path, end.name));
-            for difference in &end.differences {
-                print::human(&format!("  {difference}"));
+    /// In which formats documents of a schema cross, by schema: wherever an adapter names both.
+    fn formats(&self) -> BTreeMap<String, Vec<Format>> {
+        let mut formats = BTreeMap::new();
+        for file in part(&self.files, "adapters/", "/adapter.yaml") {
+            // What is broken there is lint's to tell.
+            if let Ok(root) = yaml::parse(&file) {
+                formats_in(&root, &mut formats);
             }
         }
+        formats
     }
-    let mut rows = Vec::new();
-    let mut untouched = Vec::new();
-    for one in tested {
-        let (covered, all) = one.coverage.covered();
-        let good = one.cases.iter().filter(|(_, end)| end.passed).count();
-        rows.push(vec![
-            one.mapping.name.clone(),
-            format!("{good}/{}", one.cases.len()),
-            format!("{covered}/{all}"),
-        ]);
-        for (target, line) in one.coverage.untouched() {
-            untouched.push(format!("mappings/{}/mapping.yaml:{line}: {target}", one.mapping.name));
+}
+
+fn formats_in(node: &Node, into: &mut BTreeMap<String, Vec<Format>>) {
+    let text = |key: &str| node.get(key).and_then(Node::as_str);
+    if let (Some(format), Some(schema)) =
+        (text("format").and_then(Format::from_name), text("schema"))
+    {
+        let known = into.entry(schema.to_owned()).or_default();
+        if !known.contains(&format) {
+            known.push(format);
         }
     }
-    print::data(&print::table(&["mapping", "cases passed", "rules covered"], &rows))?;
-    if !untouched.is_empty() {
-        print::human(&format!("rules that no case reaches:\n  {}", untouched.join("\n  ")));
+    match &node.value {
+        Kind::Scalar(_) => {}
+        Kind::Seq(nodes) => nodes.iter().for_each(|inner| formats_in(inner, into)),
+        Kind::Map(entries) => entries.iter().for_each(|entry| formats_in(&entry.node, into)),
     }
-    let all: usize = tested.iter().map(|one| one.cases.len()).sum();
-    print::human(&format!("{} passed, {failed} failed", print::plural(all - failed, "case")));
-    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Trouble> {

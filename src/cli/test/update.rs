@@ -1,12 +1,14 @@
 //! `--update`: writes the present result into a case that fails, leaving the rest of its file as
-//! it is.
+//! it is: where only values differ, comments and layout of the expected document stay too.
 
 use super::Tested;
 use crate::cli::print;
 use crate::cli::trouble::Trouble;
-use crate::diagnostic::yaml;
-use crate::mapping::{Case, Mapping};
+use crate::diagnostic::yaml::{self, Kind, Node};
+use crate::mapping::cases::differences;
+use crate::mapping::{Case, Mapping, Rejection};
 use serde_json::Value;
+use std::ops::Range;
 use std::path::Path;
 
 /// Updates every failing case; how many could not be.
@@ -37,28 +39,77 @@ pub(super) fn all(folder: &Path, tested: &[Tested]) -> Result<usize, Trouble> {
 
 /// The file's text with the present result.
 fn text(case: &Case, mapping: &Mapping) -> Result<String, String> {
-    if mapping.from.validate(&case.input).is_err() {
+    let input = case.document(mapping)?;
+    if !mapping.from.is_valid(input.as_ref()) {
         return Err("the input is not valid under the source schema".to_owned());
     }
-    let result = match mapping.run(&case.input, &case.meta) {
-        Ok(document) if mapping.to.validate(&document).is_ok() => {
+    let result = match mapping.run(&input, &case.meta) {
+        Ok(document) if mapping.to.is_valid(&document) => Ok(document),
+        Ok(_) => return Err("the result is not valid under the target schema".to_owned()),
+        Err(rejection) => Err(rejection),
+    };
+    let root = yaml::parse(&case.file).map_err(|problem| problem.message)?;
+    let old = ["expected", "expected-text", "rejected"].iter().find_map(|key| root.entry(key));
+    let old = old.ok_or("it has neither `expected` nor `rejected`")?;
+    let source = &case.file.text;
+    let mut edits = Vec::new();
+    match &result {
+        Ok(document) if old.key == "expected" && patch(source, &old.node, document, &mut edits) => {
+        }
+        _ => edits = vec![(old.key_span.start..old.node.span.end, whole(&result))],
+    }
+    let mut text = source.clone();
+    for (span, new) in edits.into_iter().rev() {
+        let line_end = text.get(span.clone()).is_some_and(|gone| gone.ends_with('\n'));
+        text.replace_range(span, &if line_end { new + "\n" } else { new });
+    }
+    Ok(text)
+}
+
+/// The entry as a whole.
+fn whole(result: &Result<Value, Rejection>) -> String {
+    match result {
+        Ok(document) => {
             let mut out = String::from("expected:");
-            write(&document, 1, &mut out);
+            write(document, 1, &mut out);
             out
         }
-        Ok(_) => return Err("the result is not valid under the target schema".to_owned()),
         Err(rejection) => {
             let code = rejection.author_code.as_deref().unwrap_or(rejection.code.code);
             format!("rejected: {code}")
         }
-    };
-    let root = yaml::parse(&case.file).map_err(|problem| problem.message)?;
-    let old = root.entry("expected").or_else(|| root.entry("rejected"));
-    let old = old.ok_or("it has neither `expected` nor `rejected`")?;
-    let source = &case.file.text;
-    let before = source.get(..old.key_span.start).unwrap_or_default();
-    let after = source.get(old.node.span.end..).unwrap_or_default();
-    Ok(format!("{before}{result}{after}"))
+    }
+}
+
+/// The scalars to replace where a document has the same members as what is written, so that
+/// comments and layout stay; false when it has others.
+fn patch(
+    source: &str,
+    node: &Node,
+    value: &Value,
+    edits: &mut Vec<(Range<usize>, String)>,
+) -> bool {
+    match (&node.value, value) {
+        (Kind::Map(entries), Value::Object(members)) => {
+            entries.len() == members.len()
+                && entries.iter().all(|entry| {
+                    let value = members.get(&entry.key);
+                    value.is_some_and(|value| patch(source, &entry.node, value, edits))
+                })
+        }
+        (Kind::Seq(nodes), Value::Array(elements)) => {
+            nodes.len() == elements.len()
+                && nodes.iter().zip(elements).all(|(node, value)| patch(source, node, value, edits))
+        }
+        (Kind::Scalar(old), Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            if !differences(old, value).is_empty() {
+                edits.push((node.span.clone(), value.to_string()));
+            }
+            // An alias stands where it is written, and a value of nothing has no place.
+            !source.get(node.span.clone()).is_none_or(str::is_empty)
+        }
+        _ => false,
+    }
 }
 
 /// A value behind its key or dash: scalars on the line, collections below it.
@@ -92,7 +143,7 @@ fn scalar(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::write;
+    use super::{patch, write};
     use crate::diagnostic::{SourceFile, yaml};
     use serde_json::json;
 
@@ -106,5 +157,20 @@ mod tests {
         write(&document, 1, &mut text);
         let file = SourceFile::new("case.yaml", text);
         assert_eq!(yaml::parse(&file).unwrap().to_json(), json!({"expected": document}));
+    }
+
+    #[test]
+    fn where_only_values_differ_comments_stay() {
+        let text = "expected:\n  a: 1   # one\n  b: [x, {c: y}]\n  d: z\n";
+        let file = SourceFile::new("case.yaml", text);
+        let root = yaml::parse(&file).unwrap();
+        let node = root.get("expected").unwrap();
+        let mut edits = Vec::new();
+        let new = json!({"d": "z", "b": ["x", {"c": "髙"}], "a": 2});
+        assert!(patch(text, node, &new, &mut edits));
+        let edits: Vec<(&str, &str)> =
+            edits.iter().map(|(span, new)| (&text[span.clone()], new.as_str())).collect();
+        assert_eq!(edits, [("1", "2"), ("y", "\"髙\"")]);
+        assert!(!patch(text, node, &json!({"a": 1}), &mut Vec::new()));
     }
 }

@@ -31,7 +31,12 @@ pub fn failed(failure: &Failure) -> Value {
 
 /// Takes a recognised message through the stations of one route; the page, and whether it would
 /// be sent.
-pub fn through(recognised: &Recognised, route: &Route, cx: &Context, view: View) -> (Value, bool) {
+pub fn through(
+    recognised: &Recognised<'_>,
+    route: &Route,
+    cx: &Context,
+    view: View,
+) -> (Value, bool) {
     let mut page = json!({"route": route.name, "counterpart": route.adapter.name});
     let mut put = |name: &str, value: Value| {
         if let Some(members) = page.as_object_mut() {
@@ -60,7 +65,7 @@ pub fn through(recognised: &Recognised, route: &Route, cx: &Context, view: View)
     (page, true)
 }
 
-fn claimed(recognised: &Recognised, route: &Route, cx: &Context) -> Claimed {
+fn claimed(recognised: &Recognised<'_>, route: &Route, cx: &Context) -> Claimed {
     let envelope = recognised.envelope.clone();
     let id = envelope.message_id.as_str();
     Claimed {
@@ -86,7 +91,7 @@ fn claimed(recognised: &Recognised, route: &Route, cx: &Context) -> Claimed {
     }
 }
 
-fn explained(claimed: &Claimed, route: &Route, recognised: &Recognised, view: View) -> Value {
+fn explained(claimed: &Claimed, route: &Route, recognised: &Recognised<'_>, view: View) -> Value {
     let meta = map::meta(claimed);
     let (lines, _) = if view.values {
         route.mapping.explain_with_values(&recognised.document, &meta)

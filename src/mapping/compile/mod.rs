@@ -3,6 +3,7 @@
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
+use crate::mapping::cases::inverse::Inverse;
 use crate::mapping::compile::expression::Context;
 use crate::mapping::compile::rules::{Rules, Target};
 use crate::mapping::compile::source::Source;
@@ -33,9 +34,11 @@ pub(crate) struct Compiled {
     pub items: Vec<String>,
     /// The shared tables it uses, by name.
     pub tables: Vec<Arc<Table>>,
+    pub inverse: Option<Inverse>,
 }
 
-/// Compiles a mapping file; without `proof` only its form is checked. `None` only if an error was reported.
+/// Compiles a mapping file; without `proof` only its form is checked. `None` only if an error was
+/// reported.
 pub(crate) fn compile(
     file: &Arc<SourceFile>,
     schemas: &Schemas,
@@ -57,6 +60,7 @@ pub(crate) fn compile(
     let from = schema(&mut reader, &root, "from", schemas);
     let to = schema(&mut reader, &root, "to", schemas);
     let local = local_tables(&mut reader, &root, shared);
+    let inverse = root.get("inverse").and_then(|node| Inverse::read(&mut reader, node));
     reader.required(&root, "a mapping", "rules");
     let views = (view_of(from.as_ref()), view_of(to.as_ref()));
     let (plan, mut items) = rules(&root, file, views, (local.clone(), shared), diagnostics);
@@ -73,7 +77,7 @@ pub(crate) fn compile(
     }
     let mut tables = plan.tables();
     tables.retain(|table| !local.contains_key(&table.name));
-    Some(Compiled { name: name?, from: from?, to: to?, plan, items, tables })
+    Some(Compiled { name: name?, from: from?, to: to?, plan, items, tables, inverse })
 }
 
 fn view_of(schema: Option<&Arc<Schema>>) -> View<'_> {

@@ -12,6 +12,12 @@ use crate::schema::{Class, Shape};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Functions whose second argument names a code table.
+const TABLED: [&str; 5] = ["code", "code-at", "code-of", "has-code", "replace-table"];
+
+/// Functions whose second argument is a condition on the elements of the first.
+const SELECTING: [&str; 4] = ["filter", "find", "any", "all"];
+
 /// A place in the source: its path and what the schema says of it.
 #[derive(Clone)]
 struct Place<'s> {
@@ -148,7 +154,12 @@ impl<'s> Found<'s> {
 
     fn leaf(&mut self, node: &Node, target: &str, around: &Around<'s>) {
         let Some(expression) = self.expression(node) else { return };
-        let words = self.said(&expression, around);
+        let words = match (&expression.kind, self.said(&expression, around)) {
+            (Kind::Literal(_), said) => {
+                self.language.pick("固定値 ", "constant ").to_owned() + &said
+            }
+            (_, said) => said,
+        };
         let mut sources = self.sources(&expression, around);
         merge(&mut sources, around.sources.clone());
         let ruled = Ruled { words, sources, ..self.ruled(node, around) };
@@ -190,7 +201,7 @@ impl<'s> Found<'s> {
 
     fn tables(&mut self, expression: &Expression) {
         if let Kind::Call { name, arguments, .. } = &expression.kind
-            && name == "code"
+            && TABLED.contains(&name.as_str())
             && let Some(Kind::Path(table)) = arguments.get(1).map(|argument| &argument.kind)
             && !self.used_tables.contains(&table.text())
         {
@@ -282,6 +293,15 @@ impl<'s> Found<'s> {
             merge(into, vec![SourceItem { path, title, class }]);
             return;
         }
+        if let Kind::Call { name, arguments, .. } = &expression.kind
+            && SELECTING.contains(&name.as_str())
+            && let [list, condition] = arguments.as_slice()
+        {
+            self.collect(list, around, into);
+            let here = self.element(list, around);
+            self.collect(condition, &Around { here, ..around.clone() }, into);
+            return;
+        }
         for part in parts(expression) {
             self.collect(part, around, into);
         }
@@ -292,7 +312,7 @@ impl<'s> Found<'s> {
 fn parts(expression: &Expression) -> Vec<&Expression> {
     match &expression.kind {
         Kind::Literal(_) | Kind::Path(_) => Vec::new(),
-        Kind::Call { name, arguments, .. } if name == "code" => {
+        Kind::Call { name, arguments, .. } if TABLED.contains(&name.as_str()) => {
             arguments.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, one)| one).collect()
         }
         Kind::Call { arguments: many, .. }

@@ -38,7 +38,7 @@ fn every_mapping_compiles_and_its_cases_pass() {
         let Some(mapping) = Mapping::compile(file, &schemas, &tables, &mut diagnostics) else {
             continue;
         };
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::of(&mapping);
         for case in files(&format!("mappings/{}/cases", mapping.name), ".yaml") {
             let Some(loaded) = Case::load(&case, &mut diagnostics) else { continue };
             let outcome = loaded.run(&mapping, &mut coverage);

@@ -163,7 +163,7 @@ fn cases_pass_or_show_the_difference() {
         case.unwrap()
     };
     let input = "input: {event: registered, amount: 'A', person: {atenaNumber: '000000000000019'}, doses: []}\n";
-    let mut coverage = Coverage::default();
+    let mut coverage = Coverage::of(&mapping);
     let good = input.replace("'A'", "'1.5'");
     let passing = format!(
         "case: amounts\n{good}expected: {{kind: '1', subject: '000000000000019', amount: '1.50'}}\n"

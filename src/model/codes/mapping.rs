@@ -231,4 +231,16 @@ codes! {
     CASE_FORM = "M402", Configuration, "case cannot be used",
         "A case has `case`, `input` and one of `expected` and `rejected`.",
         "Mend the place shown.";
+    INVERSE = "M403", Configuration, "inverse cannot be used",
+        "The mapping named by `inverse` must lead from this one's target back to its source.",
+        "Name another mapping, or take `inverse` away.";
+    GENERATED_INVALID = "M404", Configuration, "a valid document is mapped to an invalid one",
+        "A generated document, valid under the source schema, became one the target refuses.",
+        "Look at the rule shown: cut, convert or reject what the target cannot hold.";
+    GENERATED_CROSSING = "M405", Configuration, "a mapped document is not what arrives",
+        "Written in the operation's format and read back, the document differs.",
+        "Change the target schema so that the format tells the two apart.";
+    GENERATED_INVERSE = "M406", Configuration, "the way back leads elsewhere",
+        "A generated document, mapped and mapped back by the declared inverse, differs.",
+        "Mend one of the two mappings, or list the field in `inverse: {mapping: …, except: […]}`.";
 }

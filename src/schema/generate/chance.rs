@@ -16,12 +16,12 @@ impl Chance {
     /// that one of them can be made again alone.
     pub fn nth(seed: u64, index: u64) -> Chance {
         let mut chance = Chance::new(seed ^ index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        chance.state = chance.next();
+        chance.state = chance.bits();
         chance
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -33,7 +33,7 @@ impl Chance {
     pub fn below(&mut self, count: usize) -> usize {
         let count = count as u64;
         // The bias of the remainder is far below anything a test could see.
-        self.next().checked_rem(count).unwrap_or(0) as usize
+        self.bits().checked_rem(count).unwrap_or(0) as usize
     }
 
     /// A number from `low` to `high`, both included; `low` when they are the wrong way round.
@@ -44,7 +44,7 @@ impl Chance {
     /// The same for whole numbers of any size.
     pub fn between_wide(&mut self, low: i128, high: i128) -> i128 {
         let count = high.saturating_sub(low).saturating_add(1).max(1);
-        let bits = (i128::from(self.next()) << 62) ^ i128::from(self.next());
+        let bits = (i128::from(self.bits()) << 62) ^ i128::from(self.bits());
         low.saturating_add(bits.rem_euclid(count))
     }
 
@@ -67,9 +67,9 @@ mod tests {
     fn a_seed_gives_the_same_for_ever() {
         // The first values of SplitMix64 for the seed 1234567, as its author publishes them.
         let mut chance = Chance::new(1_234_567);
-        assert_eq!(chance.next(), 6_457_827_717_110_365_317);
-        assert_eq!(chance.next(), 3_203_168_211_198_807_973);
-        assert_ne!(Chance::nth(1, 0).next(), Chance::nth(1, 1).next());
+        assert_eq!(chance.bits(), 6_457_827_717_110_365_317);
+        assert_eq!(chance.bits(), 3_203_168_211_198_807_973);
+        assert_ne!(Chance::nth(1, 0).bits(), Chance::nth(1, 1).bits());
     }
 
     #[test]

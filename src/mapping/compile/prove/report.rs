@@ -204,6 +204,10 @@ fn listed(shape: &Shape) -> String {
     format!("allowed: {}", allowed.collect::<Vec<_>>().join(", "))
 }
 
+fn bound(found: f64) -> String {
+    if found.is_finite() { found.to_string() } else { "any number".to_owned() }
+}
+
 /// Code, message and hint of a refusal.
 fn words(why: &Why, name: &str, shape: &Shape) -> (&'static Code, String, String) {
     let types = shape.types.join(" or ");
@@ -226,8 +230,8 @@ fn words(why: &Why, name: &str, shape: &Shape) -> (&'static Code, String, String
         Why::TooShort(found, least) => (&codes::MAYBE_TOO_SHORT, format!("{name} takes at least {least} characters; this may have {found}"), "give the source a minLength, or refuse shorter texts"),
         Why::Pattern(pattern) => (&codes::MAYBE_NO_MATCH, format!("{name} must match `{pattern}`, which is not certain"), "give the source the same or a narrower pattern, or convert the text"),
         Why::Form(form) => (&codes::MAYBE_NO_FORM, format!("{name} must be a {form}, which is not certain"), "give the source the same format or x-check, or convert with a function that gives it"),
-        Why::TooSmall(found, least) => (&codes::NUMBER_RANGE, format!("{name} takes numbers from {least}; this may be {found}"), "give the source the same range, or refuse others"),
-        Why::TooLarge(found, most) => (&codes::NUMBER_RANGE, format!("{name} takes numbers up to {most}; this may be {found}"), "give the source the same range, or refuse others"),
+        Why::TooSmall(found, least) => (&codes::NUMBER_RANGE, format!("{name} takes numbers from {least}; this may be {}", bound(*found)), "give the source the same range, or refuse others"),
+        Why::TooLarge(found, most) => (&codes::NUMBER_RANGE, format!("{name} takes numbers up to {most}; this may be {}", bound(*found)), "give the source the same range, or refuse others"),
         Why::NotWhole => (&codes::NUMBER_NOT_WHOLE, format!("{name} takes whole numbers; this may have a fraction"), "convert it: … | integer"),
         Why::Step(step) => (&codes::NUMBER_STEP, format!("{name} takes multiples of {step}, which is not certain"), "give the source the same multipleOf"),
         Why::TooFew(found, least) => (&codes::MAYBE_TOO_FEW, format!("{name} takes at least {least} elements; there may be {found}"), "give the source the same minItems"),

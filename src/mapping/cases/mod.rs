@@ -2,13 +2,27 @@
 //!
 //! A case holds synthetic data only, so that its values may be shown.
 
+mod coverage;
+mod difference;
+pub mod generated;
+mod given;
+pub mod inverse;
+pub mod mutation;
+mod mutator;
+mod sites;
+#[cfg(test)]
+mod tests;
+
+pub use coverage::{Coverage, Unreached};
+pub use difference::differences;
+pub use given::Given;
+
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::mapping::{Mapping, Meta, Rejection, keys};
 use crate::model::codes::mapping as codes;
-use crate::model::json::escape;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One case file.
@@ -21,7 +35,7 @@ pub struct Case {
     /// What the mapping knows of the message; what the file leaves out has a fixed value.
     pub meta: Meta,
     /// The source document.
-    pub input: Value,
+    pub input: Given,
     /// What must come out.
     pub expected: Expected,
 }
@@ -30,7 +44,7 @@ pub struct Case {
 #[derive(Clone, Debug)]
 pub enum Expected {
     /// This document.
-    Document(Value),
+    Document(Given),
     /// A rejection with this code: the author's own, or a registered one.
     Rejected(String),
 }
@@ -44,25 +58,6 @@ pub struct CaseOutcome {
     pub passed: bool,
     /// Where it is not: JSON pointers with expected and actual values (cases are synthetic).
     pub differences: Vec<String>,
-}
-
-/// Which rules the cases have set at least once.
-#[derive(Clone, Debug, Default)]
-pub struct Coverage {
-    rules: BTreeMap<(usize, usize, String), usize>,
-}
-
-impl Coverage {
-    /// Rules as (target, line), in the order of the file, that no case has given a value.
-    pub fn untouched(&self) -> Vec<(String, usize)> {
-        let none = self.rules.iter().filter(|(_, hits)| **hits == 0);
-        none.map(|((line, _, target), _)| (target.clone(), *line)).collect()
-    }
-
-    /// Rules with a value in some case, and all rules.
-    pub fn covered(&self) -> (usize, usize) {
-        (self.rules.values().filter(|hits| **hits > 0).count(), self.rules.len())
-    }
 }
 
 impl Case {
@@ -81,23 +76,21 @@ impl Case {
         let name = reader.required(&root, "a case", "case");
         let name = name.and_then(|node| reader.text(node, "`case`"));
         let meta = meta(&mut reader, root.get("meta"));
-        let input = reader.required(&root, "a case", "input").map(Node::to_json);
-        let expected = match (root.get("expected"), root.get("rejected")) {
-            (Some(document), None) => Some(Expected::Document(document.to_json())),
-            (None, Some(code)) => {
-                reader.text(code, "`rejected`").map(|code| Expected::Rejected(code.to_owned()))
+        let input = match (root.get("input"), root.get("input-text")) {
+            (None, Some(text)) => Given::written(&mut reader, text, "`input-text`"),
+            (Some(document), None) => Some(Given::Document(document.to_json())),
+            (None, None) => {
+                reader.required(&root, "a case", "input");
+                None
             }
-            _ => {
-                let message = "a case has exactly one of `expected` and `rejected`";
-                let location = match root.entry("case").or_else(|| root.entry("input")) {
-                    Some(entry) => entry.key_location(file),
-                    None => root.location(file),
-                };
-                let diagnostic = Diagnostic::error(&codes::CASE_FORM, location, message);
-                reader.diagnostics.push(diagnostic);
+            (Some(_), Some(text)) => {
+                let message = "a case has one of `input` and `input-text`";
+                let location = text.location(file);
+                reader.diagnostics.push(Diagnostic::error(&codes::CASE_FORM, location, message));
                 None
             }
         };
+        let expected = expected(&mut reader, &root);
         let failed = reader.diagnostics.len() > before;
         let case = Case {
             name: name?.to_owned(),
@@ -112,56 +105,86 @@ impl Case {
     /// Runs the case as a message goes: the input is validated, then mapped. The result must be as
     /// expected and follow the target schema; an expected rejection may come from either step.
     pub fn run(&self, mapping: &Mapping, coverage: &mut Coverage) -> CaseOutcome {
-        let mut differences = Vec::new();
-        if let Err(violations) = mapping.from.validate(&self.input) {
+        let differences = match self.input.document(&mapping.from) {
+            Ok(input) => self.differences(mapping, &input, coverage),
+            Err(problem) => vec![format!("input-text: {problem}")],
+        };
+        CaseOutcome { name: self.name.clone(), passed: differences.is_empty(), differences }
+    }
+
+    fn differences(
+        &self,
+        mapping: &Mapping,
+        input: &Value,
+        coverage: &mut Coverage,
+    ) -> Vec<String> {
+        if let Err(violations) = mapping.from.validate(input) {
             let expected = match &self.expected {
                 Expected::Rejected(code) => violations.iter().any(|one| one.code.code == code),
                 Expected::Document(_) => false,
             };
-            if !expected {
-                differences.extend(violations.iter().map(|one| format!("input {one}")));
-            }
-            let passed = differences.is_empty();
-            return CaseOutcome { name: self.name.clone(), passed, differences };
+            let told = violations.iter().map(|one| format!("input {one}"));
+            return if expected { Vec::new() } else { told.collect() };
         }
-        let result = self.traced(mapping, coverage);
+        let (lines, taken, result) = mapping.watch(input, &self.meta);
+        coverage.add(lines, taken);
         match (&self.expected, &result) {
             (Expected::Document(expected), Ok(actual)) => {
-                compare("", Some(expected), Some(actual), &mut differences);
+                let mut all = match expected.document(&mapping.to) {
+                    Ok(expected) => difference::differences(&expected, actual),
+                    Err(problem) => vec![format!("expected-text: {problem}")],
+                };
                 if let Err(violations) = mapping.to.validate(actual) {
-                    differences.extend(violations.iter().map(|one| format!("result {one}")));
+                    all.extend(violations.iter().map(|one| format!("result {one}")));
                 }
+                all
             }
             (Expected::Document(_), Err(rejection)) => {
-                differences.push(format!("rejected: {}", told(rejection)));
+                vec![format!("rejected: {}", told(rejection))]
             }
             (Expected::Rejected(code), Ok(_)) => {
-                differences.push(format!("expected the rejection {code}, but it was mapped"));
+                vec![format!("expected the rejection {code}, but it was mapped")]
             }
             (Expected::Rejected(code), Err(rejection)) => {
                 let own = rejection.author_code.as_deref();
-                if own != Some(code) && rejection.code.code != code {
-                    let told = told(rejection);
-                    differences.push(format!("expected the rejection {code}, but {told}"));
+                if own == Some(code) || rejection.code.code == code {
+                    return Vec::new();
                 }
+                vec![format!("expected the rejection {code}, but {}", told(rejection))]
             }
         }
-        CaseOutcome { name: self.name.clone(), passed: differences.is_empty(), differences }
     }
 
-    fn traced(&self, mapping: &Mapping, coverage: &mut Coverage) -> Result<Value, Rejection> {
-        for (target, at) in mapping.leaves() {
-            coverage.rules.entry((at.line, at.column, target.to_owned())).or_insert(0);
+    /// The source document as the mapping gets it.
+    ///
+    /// # Errors
+    /// Why its text is not one.
+    pub fn document(&self, mapping: &Mapping) -> Result<Cow<'_, Value>, String> {
+        self.input.document(&mapping.from)
+    }
+}
+
+/// The one thing that is expected.
+fn expected(reader: &mut Reader<'_>, root: &Node) -> Option<Expected> {
+    match (root.get("expected"), root.get("expected-text"), root.get("rejected")) {
+        (Some(document), None, None) => {
+            Some(Expected::Document(Given::Document(document.to_json())))
         }
-        let (lines, result) = mapping.explain(&self.input, &self.meta);
-        for line in lines {
-            let valued = !matches!(line.outcome.as_str(), "absent" | "skipped");
-            let key = (line.line, line.column, line.target);
-            if let Some(hits) = coverage.rules.get_mut(&key).filter(|_| valued) {
-                *hits += 1;
-            }
+        (None, Some(text), None) => {
+            Given::written(reader, text, "`expected-text`").map(Expected::Document)
         }
-        result
+        (None, None, Some(code)) => {
+            reader.text(code, "`rejected`").map(|code| Expected::Rejected(code.to_owned()))
+        }
+        _ => {
+            let message = "a case has exactly one of `expected`, `expected-text` and `rejected`";
+            let location = match root.entry("case").or_else(|| root.entry("input")) {
+                Some(entry) => entry.key_location(reader.file),
+                None => root.location(reader.file),
+            };
+            reader.diagnostics.push(Diagnostic::error(&codes::CASE_FORM, location, message));
+            None
+        }
     }
 }
 
@@ -197,27 +220,4 @@ fn meta(reader: &mut Reader<'_>, node: Option<&Node>) -> Meta {
         }
     }
     meta
-}
-
-/// Where two documents differ, as JSON pointers.
-fn compare(path: &str, expected: Option<&Value>, actual: Option<&Value>, into: &mut Vec<String>) {
-    let at = if path.is_empty() { "(root)" } else { path };
-    match (expected, actual) {
-        (Some(Value::Object(left)), Some(Value::Object(right))) => {
-            let added = right.keys().filter(|name| !left.contains_key(*name));
-            for name in left.keys().chain(added) {
-                compare(&format!("{path}/{}", escape(name)), left.get(name), right.get(name), into);
-            }
-        }
-        (Some(Value::Array(left)), Some(Value::Array(right))) => {
-            for index in 0..left.len().max(right.len()) {
-                compare(&format!("{path}/{index}"), left.get(index), right.get(index), into);
-            }
-        }
-        (Some(left), Some(right)) if left == right => {}
-        (Some(left), Some(right)) => into.push(format!("{at}: expected {left}, got {right}")),
-        (Some(left), None) => into.push(format!("{at}: expected {left}, got nothing")),
-        (None, Some(right)) => into.push(format!("{at}: expected nothing, got {right}")),
-        (None, None) => {}
-    }
 }
