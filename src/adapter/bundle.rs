@@ -1,6 +1,7 @@
 //! `Bundle`: all definitions together, checked and compiled, with one digest. Built from texts:
 //! reading the files is `config`'s work.
 
+use super::characters::Repertoires;
 use super::load::{self, Definitions};
 use super::{Adapter, Overrides, Route};
 use crate::diagnostic::nearest::nearest;
@@ -62,8 +63,16 @@ impl Bundle {
             }
         }
         check_inverses(&of("mappings", "/mapping.yaml"), &mappings, &mut found);
-        let (adapters, routes) =
-            load_adapters(&of("adapters", ".yaml"), &schemas, &mappings, overrides, &mut found);
+        let repertoires = Repertoires::load(&of("mappings", ".txt"), &mut found);
+        let definitions = Definitions {
+            schemas: &schemas,
+            mappings: &mappings,
+            tables: &tables,
+            repertoires: &repertoires,
+            lists: &HashMap::new(),
+            overrides,
+        };
+        let (adapters, routes) = load_adapters(&of("adapters", ".yaml"), &definitions, &mut found);
         let enabled = choose(enabled, &routes, &mut found);
         let failed = found.iter().any(|problem| problem.severity == Severity::Error);
         diagnostics.append(&mut found);
@@ -140,9 +149,7 @@ type Routes = BTreeMap<String, Arc<Route>>;
 
 fn load_adapters(
     files: &[Arc<SourceFile>],
-    schemas: &Schemas,
-    mappings: &HashMap<String, Arc<Mapping>>,
-    overrides: &BTreeMap<String, Overrides>,
+    definitions: &Definitions<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> (Adapters, Routes) {
     let mut adapters = Adapters::new();
@@ -157,7 +164,7 @@ fn load_adapters(
                 Some((name.to_owned(), Arc::clone(other)))
             })
             .collect();
-        let definitions = Definitions { schemas, mappings, lists: &lists, overrides };
+        let definitions = Definitions { lists: &lists, ..*definitions };
         let Some((adapter, its_routes)) = load::load(file, &definitions, found) else { continue };
         let whole = Location { file: Arc::clone(file), span: 0..0 };
         if adapters.insert(adapter.name.clone(), Arc::clone(&adapter)).is_some() {

@@ -213,6 +213,33 @@ pub(super) static REQUEST: Keys = Keys::new(
         ),
         Key::new("idempotency-header", Form::Text, "The header that carries the key."),
         Key::new("headers", Form::Names(&Form::Text), "Fixed headers."),
+        Key::new(
+            "characters",
+            Form::Map(&CHARACTERS),
+            "What the counterpart knows, for the routes that lead here.",
+        ),
+    ],
+);
+
+pub(super) static CHARACTERS: Keys = Keys::new(
+    "characters",
+    "characters",
+    "Which characters the receiver knows, and what becomes of others; nothing is silent.",
+    &[
+        Key::new(
+            "repertoire",
+            Form::Text,
+            "cp932, jisx0208, jisx0213, unicode-bmp, unicode, or a file of mappings/repertoires.",
+        )
+        .required(),
+        Key::new(
+            "on-unmappable",
+            Form::Words(&["reject", "table", "mark"]),
+            "Refuse the message, write a table's substitute, or write a mark.",
+        )
+        .default("reject"),
+        Key::new("table", Form::Text, "A shared code table of substitutes."),
+        Key::new("mark", Form::Text, "One character for those without substitute.").default("〓"),
     ],
 );
 
@@ -358,6 +385,11 @@ pub(super) static ROUTE: Keys = Keys {
             Key::new("basis", Form::Map(&BASIS), "Legal frame."),
             Key::new("permit", Form::Map(&PERMIT), "照会許可用照合リスト."),
             Key::new("reply", Form::Map(&REPLY), "What goes back to upstream."),
+            Key::new(
+                "characters",
+                Form::Map(&CHARACTERS),
+                "What the receiver knows; instead of the operation's own.",
+            ),
         ],
     )
 };

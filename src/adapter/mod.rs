@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod bundle;
+pub mod characters;
 pub mod keys;
 pub mod load;
 pub mod outcome;
 pub mod permit;
 
 pub use bundle::Bundle;
+pub use characters::CharacterPolicy;
 pub use outcome::{OutcomeTable, Then, Verdict};
 pub use permit::Permit;
 
@@ -209,6 +211,8 @@ pub struct RequestPlan {
     pub idempotency_header: Option<String>,
     /// Fixed headers.
     pub headers: Vec<(String, String)>,
+    /// The characters the counterpart knows, for the routes that lead here.
+    pub characters: Option<Arc<CharacterPolicy>>,
 }
 
 /// A body's layout.
@@ -316,6 +320,9 @@ pub struct Route {
     pub permit: Option<Permit>,
     /// The answer for upstream.
     pub reply: Option<Reply>,
+    /// What becomes of characters that the receiver does not know: the route's own rule, else
+    /// that of its operation's request.
+    pub characters: Option<Arc<CharacterPolicy>>,
 }
 
 /// Where a route leads.

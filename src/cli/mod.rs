@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod broker;
+mod characters;
 mod check;
 mod dlq;
 mod docs;
@@ -75,6 +76,8 @@ enum Command {
     Test(test::Arguments),
     /// Show every station for one message; nothing is sent or stored
     Try(try_one::Arguments),
+    /// Show which characters of a file a repertoire lacks, by row, column and code point
+    Characters(characters::Arguments),
     /// See whether everything is there that `run` needs: files, keys, store, broker, counterparts
     Check,
     /// Explain a code, or what a route discloses; offline
@@ -144,6 +147,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Lint(arguments) => lint::run(global, arguments),
         Command::Test(arguments) => test::run(global, arguments),
         Command::Try(arguments) => try_one::run(global, arguments),
+        Command::Characters(arguments) => characters::run(global, arguments),
         Command::Check => check::run(global),
         Command::Explain(arguments) => explain::run(global, arguments),
         Command::List(arguments) => list::run(global, arguments),

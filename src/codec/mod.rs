@@ -11,6 +11,7 @@ mod table;
 mod xml;
 
 pub use crate::model::json::{DecodeError, Limits};
+pub use table::Charset;
 pub use table::{Files, Records};
 
 use crate::diagnostic::Diagnostic;

@@ -52,7 +52,7 @@ fn walk(
 }
 
 fn is_definition(name: &str) -> bool {
-    const ENDINGS: [&str; 4] = [".yaml", ".json", ".csv", ".expect"];
+    const ENDINGS: [&str; 5] = [".yaml", ".json", ".csv", ".txt", ".expect"];
     !name.starts_with('.') && ENDINGS.iter().any(|end| name.ends_with(end))
 }
 

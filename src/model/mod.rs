@@ -1,5 +1,6 @@
 //! The words everything else speaks.
 
+pub mod characters;
 pub mod check_digit;
 pub mod clock;
 pub mod codes;

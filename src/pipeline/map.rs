@@ -1,11 +1,13 @@
 //! Map: into the counterpart's shape, checked against its schema, written as bytes.
 
+use crate::adapter::characters::Report;
 use crate::adapter::{Destination, Route};
 use crate::mapping::{Mapping, Meta, Rejection};
 use crate::model::codes::message as codes;
 use crate::model::json::{self, Node, Tree};
 use crate::model::{Class, Code, Failure, Stage};
 use crate::store::Claimed;
+use crate::telemetry::names;
 use serde_json::Value;
 
 /// A document in the counterpart's shape, ready to leave.
@@ -17,12 +19,14 @@ pub struct Mapped {
     pub content_type: String,
     /// 不開示, as the source document says.
     pub not_disclosed: bool,
+    /// Characters that the counterpart does not know, and what stands for them.
+    pub characters: Report,
 }
 
 /// Runs the route's mapping on a validated document.
 ///
 /// # Errors
-/// `G301`–`G305`; nothing has been sent.
+/// `G301`–`G305`, `G307`; nothing has been sent.
 pub fn map<'v>(
     claimed: &Claimed,
     route: &Route,
@@ -30,7 +34,7 @@ pub fn map<'v>(
 ) -> Result<Mapped, Failure> {
     let document = document.into();
     let meta = meta(claimed);
-    let output = checked(&route.mapping, document, &meta)?;
+    let (output, characters) = shape(route, document, &meta)?;
     if let Some(permit) = &route.permit
         && !permit.allows((&output).into())
     {
@@ -41,8 +45,42 @@ pub fn map<'v>(
         .as_ref()
         .and_then(|rule| rule.not_disclosed.as_ref()?.node(document)?.as_bool())
         .unwrap_or(false);
+    if characters.count() > 0 {
+        tracing::warn!(
+            route = route.name,
+            message_id = claimed.envelope.message_id.as_str(),
+            count = characters.count(),
+            detail = %characters,
+            "characters that the counterpart does not know were replaced as the route says"
+        );
+    }
     let (body, content_type) = encode(route, (&output).into())?;
-    Ok(Mapped { body, content_type, not_disclosed })
+    Ok(Mapped { body, content_type, not_disclosed, characters })
+}
+
+/// The mapped document itself, within the route's repertoire and valid under the counterpart's
+/// schema: a substitute may be longer than what it stands for.
+fn shape<'v>(
+    route: &'v Route,
+    document: Node<'v>,
+    meta: &'v Meta,
+) -> Result<(Tree<'v>, Report), Failure> {
+    let mapping = &route.mapping;
+    let output = apply(mapping, document, meta)?;
+    let Some(policy) = &route.characters else {
+        return Ok((valid(mapping, output)?, Report::default()));
+    };
+    let mut output = output.into_value();
+    let report = policy.apply(&mut output, mapping.to.shape());
+    let seen = report.as_ref().unwrap_or_else(|report| report);
+    for (result, count) in seen.by_result().filter(|(_, count)| *count > 0) {
+        metrics::counter!(names::CHARACTERS, "route" => route.name.clone(), "result" => result)
+            .increment(count as u64);
+    }
+    match report {
+        Ok(report) => Ok((valid(mapping, output.into())?, report)),
+        Err(report) => Err(failure(&codes::CHARACTER_REFUSED, report.to_string())),
+    }
 }
 
 /// Runs a mapping and checks its result.
@@ -50,16 +88,18 @@ pub fn map<'v>(
 /// # Errors
 /// `G301`, `G302`, `G303`.
 pub fn run(mapping: &Mapping, document: &Value, meta: &Meta) -> Result<Value, Failure> {
-    checked(mapping, document.into(), meta).map(Tree::into_value)
+    valid(mapping, apply(mapping, document.into(), meta)?).map(Tree::into_value)
 }
 
-/// The mapped document, valid under the counterpart's schema.
-fn checked<'v>(
+fn apply<'v>(
     mapping: &'v Mapping,
     document: Node<'v>,
     meta: &'v Meta,
 ) -> Result<Tree<'v>, Failure> {
-    let output = mapping.map(document, meta).map_err(|rejection| rejected(mapping, &rejection))?;
+    mapping.map(document, meta).map_err(|rejection| rejected(mapping, &rejection))
+}
+
+fn valid<'v>(mapping: &Mapping, output: Tree<'v>) -> Result<Tree<'v>, Failure> {
     match mapping.to.validate(&output) {
         Ok(()) => Ok(output),
         Err(violations) => {

@@ -128,6 +128,7 @@ const TABLE: &[(&str, Holds)] = &[
     ("x-csv-name", Holds::Value),
     ("x-fixed", Holds::Value),
     ("x-private-use", Holds::Value),
+    ("x-repertoire", Holds::Value),
 ];
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ fn value_of(file: &File, name: &str, value: &Value, pointer: &str, found: &mut V
         "x-check" => one_of(check::NAMES),
         "x-private-use" => one_of(&["allow", "refuse"]),
         "x-open" if !value.is_boolean() => refuse("`x-open` is true or false".to_owned(), None),
-        "x-item" | "x-csv-name" if value.as_str().is_none_or(str::is_empty) => {
+        "x-item" | "x-csv-name" | "x-repertoire" if value.as_str().is_none_or(str::is_empty) => {
             refuse(format!("`{name}` is a text"), None);
         }
         "x-message-types" => {

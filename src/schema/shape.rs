@@ -101,8 +101,8 @@ pub struct Shape {
     pub item: Option<String>,
     /// Title for people.
     pub title: Option<String>,
-    /// Layout keywords of the codecs by name (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`, `x-csv-name`, `x-fixed`,
-    /// `x-private-use`).
+    /// Layout keywords of the codecs by name (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`,
+    /// `x-csv-name`, `x-fixed`, `x-private-use`), and `x-repertoire`.
     pub layout: Map<String, Value>,
 }
 
@@ -318,6 +318,7 @@ fn own(members: &Map<String, Value>) -> Shape {
                         | "x-csv-name"
                         | "x-fixed"
                         | "x-private-use"
+                        | "x-repertoire"
                 )
             })
             .map(|(name, value)| (name.clone(), value.clone()))

@@ -50,6 +50,8 @@ metrics_register! {
         "1 while the store and with it the record can be written";
     BROKER_CONNECTED = "watashi_broker_connected", "gauge", [],
         "1 while the broker is connected and consumed";
+    CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
+        "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
         "Items pulled: result is new, duplicate or failed";
     CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],

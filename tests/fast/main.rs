@@ -8,6 +8,7 @@
 
 mod architecture;
 mod authors;
+mod characters;
 mod commands;
 mod examples;
 mod fixture;

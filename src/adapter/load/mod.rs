@@ -1,9 +1,10 @@
 //! Reads `adapters/<name>/adapter.yaml`: every problem at once, each with its place.
 
+use super::characters::Repertoires;
 use super::{Adapter, Auth, Breaker, Limits, Operation, Overrides, Retry, Route, keys};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Tables};
 use crate::model::Code;
 use crate::model::codes::adapter as codes;
 use crate::schema::Schemas;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod characters;
 mod field;
 mod operation;
 mod route;
@@ -24,6 +26,10 @@ pub struct Definitions<'a> {
     pub schemas: &'a Schemas,
     /// All mappings, by name.
     pub mappings: &'a HashMap<String, Arc<Mapping>>,
+    /// Code tables shared by all.
+    pub tables: &'a Tables,
+    /// Repertoires of characters.
+    pub repertoires: &'a Repertoires,
     /// Other YAML files of the adapter's folder, by file name without ending.
     pub lists: &'a HashMap<String, Arc<SourceFile>>,
     /// What the environment sets otherwise, by adapter name.

@@ -36,6 +36,7 @@ impl Loader<'_, '_> {
         let admits = self.admits(node);
         let record = node.get("record").and_then(|node| self.record_rule(node, shape));
         let basis = node.get("basis").map(|node| Arc::new(self.basis(node)));
+        let characters = self.route_characters(node, &destination, &mapping);
         let route = Route {
             name: name.clone(),
             adapter: Arc::clone(adapter),
@@ -49,6 +50,7 @@ impl Loader<'_, '_> {
             }),
             permit: node.get("permit").and_then(|node| self.permit(node, mapping.to.shape())),
             reply: node.get("reply").and_then(|node| self.reply(node, response.as_deref())),
+            characters,
             on,
             destination,
             admits,

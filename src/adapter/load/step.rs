@@ -85,7 +85,9 @@ impl Loader<'_, '_> {
         {
             headers.push((SOAP_ACTION.to_owned(), action));
         }
-        Some(RequestPlan { method, path: path?, body, mapping, idempotency_header, headers })
+        let characters = node.get("characters").and_then(|node| self.characters(node));
+        let path = path?;
+        Some(RequestPlan { method, path, body, mapping, idempotency_header, headers, characters })
     }
 
     fn request_body(

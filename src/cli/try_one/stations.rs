@@ -61,6 +61,11 @@ pub fn through(
     };
     let mapping = &route.mapping;
     put("map", json!({"ok": true, "mapping": mapping.name, "schema": mapping.to.id()}));
+    if mapped.characters.count() > 0 {
+        let told: Vec<String> =
+            mapped.characters.findings.iter().map(ToString::to_string).collect();
+        put("characters", json!({"count": mapped.characters.count(), "findings": told}));
+    }
     put("request", request(route, &mapped, view));
     (page, true)
 }
@@ -172,6 +177,14 @@ pub fn text(page: &Value) -> String {
         if let Some(map) = route.get("map") {
             let what = format!("{} -> {}", of(map, "mapping"), of(map, "schema"));
             station(&mut out, "map", map, &what);
+        }
+        if let Some(characters) = route.get("characters") {
+            let count = characters.get("count").and_then(Value::as_u64).unwrap_or_default();
+            let _ = writeln!(out, "characters        {count} replaced as the route says:");
+            let findings = characters.get("findings").and_then(Value::as_array);
+            for finding in findings.into_iter().flatten().filter_map(Value::as_str) {
+                let _ = writeln!(out, "          {finding}");
+            }
         }
         if let Some(request) = route.get("request") {
             would_send(&mut out, request, &of(route, "baseUrl"));

@@ -4,7 +4,7 @@ use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::Diagnostic;
 use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_of, strictest};
 use crate::mapping::compile::source::Source;
-use crate::mapping::compile::view::View;
+use crate::mapping::compile::view::{Member, View};
 use crate::mapping::facts::language;
 use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Select};
 use crate::mapping::plan::Op;
@@ -74,6 +74,7 @@ impl<'s> Context<'s, '_> {
         let mut ops = Vec::new();
         let mut flows = Vec::new();
         let mut view = View::unknown();
+        let mut whole = View::unknown();
         for (index, argument) in arguments.iter().enumerate() {
             if function.parameter(index).is_some_and(|one| one.kind == Accepts::Table) {
                 ops.push(self.table_literal(source, argument));
@@ -82,7 +83,10 @@ impl<'s> Context<'s, '_> {
             let typed = self.lower(source, argument);
             self.argument(function, index, argument, &typed);
             if index == 0 {
+                whole = typed.view.clone();
                 view = kept(function, typed.view);
+            } else if function.parameter(index).is_some_and(|one| one.kind == Accepts::Field) {
+                self.field(source, argument, &whole);
             }
             ops.push(typed.op);
             flows.extend(typed.flows);
@@ -97,6 +101,28 @@ impl<'s> Context<'s, '_> {
             typed.flows = flows;
         }
         typed
+    }
+
+    /// A field that an argument names must be one of the array's elements.
+    fn field(&mut self, source: &Source, argument: &Expression, array: &View<'s>) {
+        let Kind::Literal(Value::String(field)) = &argument.kind else { return };
+        let Some(mut view) = array.element().filter(|_| !array.is_unknown()) else { return };
+        for name in field.split('.') {
+            view = match view.member(name) {
+                Member::Declared(next) => next,
+                Member::Free => return,
+                Member::Unknown => {
+                    let names = view.names();
+                    let place = source.place(&argument.span);
+                    let message = format!("the elements have no `{field}`");
+                    let mut diagnostic = Diagnostic::error(&codes::UNKNOWN_SOURCE, place, message);
+                    diagnostic.hint = nearest(name, names.iter().copied())
+                        .map(|near| format!("did you mean `{near}`?"))
+                        .or_else(|| list_of("there are", &names));
+                    return self.report(diagnostic);
+                }
+            };
+        }
     }
 
     /// Checks one argument against its parameter.
@@ -434,8 +460,8 @@ impl<'s> Context<'s, '_> {
 /// The place a function's result is, for those that pick or reorder elements.
 fn kept<'s>(function: &Function, view: View<'s>) -> View<'s> {
     match function.name {
-        "sort-by" => view,
-        "first" | "last" => view.element().unwrap_or_default(),
+        "sort" | "sort-by" | "reverse" | "distinct" | "distinct-by" | "take" | "drop" => view,
+        "first" | "last" | "pick" => view.element().unwrap_or_default(),
         _ => View::unknown(),
     }
 }

@@ -499,14 +499,14 @@ pub(crate) fn from_compact_date(arguments: &[Facts]) -> Given {
 }
 
 pub(crate) fn wareki(arguments: &[Facts]) -> Given {
-    let since = "^(187[3-9]|18[89][0-9]|19[0-9]{2}|[2-9][0-9]{3})-";
+    let since = "^(187[3-9]|18[89][0-9]|19[0-9]{2}|[2-8][0-9]{3})-";
     let result =
         "^(明治|大正|昭和|平成|令和)[1-9][0-9]{0,3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
     checked(
         arguments,
         |one| is_date(one) && one.has(since),
         |_| Texts::matching(result),
-        "it may be no calendar date from 1873-01-01 on",
+        "it may be no calendar date from 1873-01-01 to 8999-12-31",
     )
 }
 

@@ -1,15 +1,13 @@
-//! Functions over arrays, and JSON in texts.
+//! Functions that take arrays apart and put them together.
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Call, Fail, Function, Growing, MAX_ELEMENTS, Outcome, Returns, Select,
-    kind_of, not_convertible, parameter, plain, text, too_long, value, wrong_type,
+    kind_of, not_convertible, parameter, plain, text, value, wrong_type,
 };
 use crate::model::codes::mapping as codes;
-use crate::model::json::{self, Limits};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
@@ -95,16 +93,76 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ..plain(join)
     },
     Function {
-        name: "sort-by",
-        gives: Gives::By(transfer::same_array),
-        parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Literal)],
+        name: "pick",
+        parameters: &[parameter("array", Accepts::Array), parameter("index", Accepts::Integer)],
+        returns: Returns::Any,
+        doc: "The element of an index, from 0, or from the end when negative; absent when there is none.",
+        examples: &[
+            ("split(\"a,b,c\", \",\") | pick(1)", "\"b\""),
+            ("split(\"a,b,c\", \",\") | pick(-1)", "\"c\""),
+            ("split(\"a\", \",\") | pick(1)", "absent"),
+        ],
+        ..plain(pick)
+    },
+    Function {
+        name: "take",
+        parameters: &[parameter("array", Accepts::Array), parameter("count", Accepts::Count)],
         returns: Returns::Array,
-        doc: "The elements by a field: numbers, then texts, then those without; equal ones stay.",
-        examples: &[(
-            "parse-json('[{\"n\":2},{},{\"n\":1}]') | sort-by(\"n\")",
-            "[{\"n\":1},{\"n\":2},{}]",
-        )],
-        ..plain(sort_by)
+        doc: "The first elements.",
+        examples: &[("split(\"a,b,c\", \",\") | take(2)", "[\"a\",\"b\"]")],
+        ..plain(|a| some(&a, |elements, count| elements.get(..count.min(elements.len()))))
+    },
+    Function {
+        name: "drop",
+        parameters: &[parameter("array", Accepts::Array), parameter("count", Accepts::Count)],
+        returns: Returns::Array,
+        doc: "The elements behind the first ones.",
+        examples: &[
+            ("split(\"a,b,c\", \",\") | drop(2)", "[\"c\"]"),
+            ("split(\"a\", \",\") | drop(2)", "[]"),
+        ],
+        ..plain(|a| some(&a, |elements, count| elements.get(count..)))
+    },
+    Function {
+        name: "values-of",
+        parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Field)],
+        returns: Returns::Array,
+        doc: "The values of a field of each element; those without are left out.",
+        examples: &[("values-of(doses, \"lot\")", "[\"ab１\"]")],
+        ..plain(values_of)
+    },
+    Function {
+        name: "append",
+        parameters: &[parameter("array", Accepts::Array)],
+        variadic: true,
+        returns: Returns::Array,
+        doc: "The elements of several arrays one after another.",
+        examples: &[("append(split(\"a\", \",\"), split(\"b,c\", \",\"))", "[\"a\",\"b\",\"c\"]")],
+        ..plain(append)
+    },
+    Function {
+        name: "list",
+        parameters: &[parameter("value", Accepts::Any)],
+        variadic: true,
+        returns: Returns::Array,
+        doc: "An array of the values.",
+        examples: &[("list(\"a\", 1)", "[\"a\",1]"), ("list(\"a\", missing)", "absent")],
+        ..plain(|a| {
+            let values = std::iter::once(a.get(0)).chain(a.rest.iter().map(AsRef::as_ref));
+            value(values.cloned().collect::<Vec<Value>>())
+        })
+    },
+    Function {
+        name: "sum",
+        parameters: &[parameter("array", Accepts::Array)],
+        returns: Returns::Integer,
+        doc: "The sum of whole numbers; 0 when there is none.",
+        examples: &[
+            ("sum(parse-json(\"[1,2,3]\"))", "6"),
+            ("sum(parse-json(\"[0.5]\"))", "M303"),
+            ("sum(parse-json(\"[9223372036854775807,1]\"))", "M304"),
+        ],
+        ..plain(sum)
     },
     Function {
         name: "flatten",
@@ -114,31 +172,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "The elements of the arrays inside an array, one level.",
         examples: &[("parse-json(\"[[1,2],[],3]\") | flatten", "[1,2,3]")],
         ..plain(flatten)
-    },
-    Function {
-        name: "parse-json",
-        gives: Gives::By(transfer::json),
-        parameters: &[parameter("text", Accepts::Text)],
-        returns: Returns::Any,
-        doc: "The value written as JSON in a text; numbers that would lose digits are refused.",
-        examples: &[
-            ("parse-json('{\"a\":[1,\"x\"]}')", "{\"a\":[1,\"x\"]}"),
-            ("parse-json('{\"a\":1')", "M304"),
-            ("parse-json('[12345678901234567890123]')", "M304"),
-            ("parse-json('{\"a\":1,\"a\":2}')", "M304"),
-        ],
-        ..plain(parse)
-    },
-    Function {
-        name: "to-json",
-        gives: Gives::By(transfer::to_json),
-        parameters: &[parameter("value", Accepts::Any)],
-        doc: "The value as JSON in a text, without white space.",
-        examples: &[("parse-json('{ \"a\": [1, true] }') | to-json", "\"{\\\"a\\\":[1,true]}\"")],
-        ..plain(|a| {
-            let written = a.get(0).to_string();
-            if written.len() > super::MAX_TEXT { Err(too_long()) } else { text(written) }
-        })
     },
 ];
 
@@ -197,27 +230,57 @@ fn join<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     text(out.0)
 }
 
-fn sort_by<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+fn pick<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let (index, length) = (arguments.integer(1)?, arguments.array(0).len());
+    let back = |index: i64| length.checked_sub(usize::try_from(index.unsigned_abs()).ok()?);
+    let place = if index < 0 { back(index) } else { usize::try_from(index).ok() };
+    let Some(place) = place else { return Ok(None) };
+    Ok(match arguments.first {
+        Cow::Borrowed(array) => array.get(place).map(Cow::Borrowed),
+        Cow::Owned(array) => array.get(place).cloned().map(Cow::Owned),
+    })
+}
+
+fn some<'v>(
+    arguments: &Arguments<'v, '_>,
+    choose: for<'t> fn(&'t [Value], usize) -> Option<&'t [Value]>,
+) -> Outcome<'v> {
+    value(choose(arguments.array(0), arguments.count(1)).unwrap_or_default().to_vec())
+}
+
+/// The member of an element that a name with dots leads to.
+pub(super) fn member<'e>(element: &'e Value, field: &str) -> Option<&'e Value> {
+    field.split('.').try_fold(element, |value, name| value.as_object()?.get(name))
+}
+
+fn values_of<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let field = arguments.text(1);
-    let mut order: Vec<&Value> = arguments.array(0).iter().collect();
-    order.sort_by(|left, right| compare(left.get(field), right.get(field)));
-    limited(order.into_iter().cloned().collect())
+    let found = arguments.array(0).iter().filter_map(|element| member(element, field));
+    value(found.cloned().collect::<Vec<Value>>())
 }
 
-fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
-    match (left, right) {
-        (Some(Value::Number(a)), Some(Value::Number(b))) => super::code::numbers(a, b),
-        (Some(Value::String(a)), Some(Value::String(b))) => a.cmp(b),
-        _ => rank(left).cmp(&rank(right)),
+fn append<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let mut out = arguments.array(0).to_vec();
+    for array in arguments.rest {
+        out.extend(array.as_array().into_iter().flatten().cloned());
+        if out.len() > MAX_ELEMENTS {
+            return Err(too_many());
+        }
     }
+    value(out)
 }
 
-fn rank(value: Option<&Value>) -> u8 {
-    match value {
-        Some(Value::Number(_)) => 0,
-        Some(Value::String(_)) => 1,
-        _ => 2,
+fn sum<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let mut total = 0_i64;
+    for element in arguments.array(0) {
+        let Some(number) = element.as_i64() else {
+            let kind = kind_of(element);
+            return Err(wrong_type(&format!("sum: an element is {kind}, not a whole number")));
+        };
+        let next = total.checked_add(number);
+        total = next.ok_or_else(|| not_convertible("sum: more than 64 bits"))?;
     }
+    value(total)
 }
 
 fn flatten<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
@@ -232,19 +295,4 @@ fn flatten<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
         }
     }
     value(out)
-}
-
-/// What JSON inside a text may be: the text is part of a document that is bounded itself.
-const LIMITS: Limits =
-    Limits { max_bytes: 1 << 20, max_depth: 64, max_nodes: 200_000, max_string: 1 << 20 };
-
-fn parse<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
-    let bytes = arguments.text(0).as_bytes();
-    match json::read(bytes, &LIMITS) {
-        Ok(parsed) => value(parsed),
-        Err(error) => {
-            let code = error.located(bytes, |_| String::new()).code;
-            Err(not_convertible(format!("parse-json: the text is not strict JSON ({code})")))
-        }
-    }
 }

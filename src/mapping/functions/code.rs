@@ -1,11 +1,10 @@
-//! Choice, code tables, refusal, numbers of people and municipalities.
+//! Choice, code tables, refusal.
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
     Accepts, Arguments, Call, Fail, Function, Lookup, Outcome, Returns, kind_of, not_convertible,
-    parameter, plain, text, value,
+    parameter, plain, value,
 };
-use crate::model::check_digit;
 use crate::model::json::Node;
 use regex_automata::meta::Regex;
 use serde_json::Number;
@@ -143,7 +142,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "has-code",
-        gives: Gives::Total,
+        gives: Gives::By(transfer::boolean),
         parameters: &[parameter("value", Accepts::Scalar), parameter("table", Accepts::Table)],
         returns: Returns::Boolean,
         carries: false,
@@ -163,30 +162,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ],
         call: Call::Try,
         ..plain(never)
-    },
-    Function {
-        name: "my-number-valid",
-        gives: Gives::By(transfer::boolean),
-        parameters: &[parameter("text", Accepts::Text)],
-        returns: Returns::Boolean,
-        carries: false,
-        doc: "Whether the text is a 個人番号 with a right check digit; all zeros is none.",
-        examples: &[
-            ("my-number-valid(\"123456789018\")", "true"),
-            ("my-number-valid(\"000000000000\")", "false"),
-        ],
-        ..plain(|a| value(check_digit::my_number(a.text(0))))
-    },
-    Function {
-        name: "municipality-5",
-        gives: Gives::By(transfer::municipality_5),
-        parameters: &[parameter("code", Accepts::Text)],
-        doc: "The first five digits of a 団体コード of six, whose check digit must be right.",
-        examples: &[
-            ("municipality-5(\"131237\")", "\"13123\""),
-            ("municipality-5(\"131230\")", "M304"),
-        ],
-        ..plain(municipality_5)
     },
 ];
 
@@ -210,16 +185,6 @@ pub(crate) fn matches(pattern: &Regex, found: Node<'_>) -> Result<(), Box<Fail>>
 fn has_code<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let key = crate::mapping::tables::key(arguments.get(0));
     value(key.is_some_and(|key| arguments.get(1).get(key.as_ref()).is_some()))
-}
-
-fn municipality_5<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
-    let code = arguments.text(0);
-    match code.get(..5).filter(|_| check_digit::municipality_code(code)) {
-        Some(five) => text(five),
-        None => {
-            Err(not_convertible("municipality-5: not a code of 6 digits whose last one checks"))
-        }
-    }
 }
 
 /// Order of two numbers, exact for whole ones.

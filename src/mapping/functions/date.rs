@@ -55,6 +55,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ("wareki(\"2019-04-30\")", "\"平成31-04-30\""),
             ("wareki(\"2019-05-01\")", "\"令和1-05-01\""),
             ("wareki(\"1872-12-31\")", "M304"),
+            ("wareki(\"9999-12-31\")", "M304"),
         ],
         ..plain(wareki)
     },
@@ -62,13 +63,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "from-wareki",
         gives: Gives::By(transfer::from_wareki),
         parameters: &[parameter("text", Accepts::Text)],
-        doc: "A date from 令和8-06-01, 令和8年6月1日 (元年 too) or era code 5080601 (GYYMMDD).",
+        doc: "A date from 令和8-06-01, 令和8年6月1日 (元年 too), R8.6.1 or era code 5080601 (GYYMMDD).",
         examples: &[
             ("from-wareki(\"昭和64-01-07\")", "\"1989-01-07\""),
             ("from-wareki(\"令和元年5月1日\")", "\"2019-05-01\""),
             ("from-wareki(\"4010108\")", "\"1989-01-08\""),
             ("from-wareki(\"昭和64-01-08\")", "M304"),
+            ("from-wareki(\"S64.1.7\")", "\"1989-01-07\""),
             ("from-wareki(\"令和1-04-30\")", "M304"),
+            ("from-wareki(\"平成31年5月1日\")", "M304"),
         ],
         ..plain(from_wareki)
     },
@@ -120,43 +123,121 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// An era: name, code, first and last day, and what to add to its year for the western one.
-struct Era {
-    name: &'static str,
-    code: char,
+/// An era: name, letter, code, first and last day, and what to add to its year for the western one.
+pub(super) struct Era {
+    pub name: &'static str,
+    pub letter: char,
+    pub code: char,
     first: (i16, i8, i8),
     last: (i16, i8, i8),
-    offset: i16,
+    pub offset: i16,
 }
 
 /// 明治 begins where the Gregorian calendar was taken over (明治6年1月1日): before that day its
 /// dates are of the lunisolar calendar and this arithmetic would be wrong.
-const ERAS: [Era; 5] = [
-    Era { name: "明治", code: '1', first: (1873, 1, 1), last: (1912, 7, 29), offset: 1867 },
-    Era { name: "大正", code: '2', first: (1912, 7, 30), last: (1926, 12, 24), offset: 1911 },
-    Era { name: "昭和", code: '3', first: (1926, 12, 25), last: (1989, 1, 7), offset: 1925 },
-    Era { name: "平成", code: '4', first: (1989, 1, 8), last: (2019, 4, 30), offset: 1988 },
-    Era { name: "令和", code: '5', first: (2019, 5, 1), last: (9999, 12, 31), offset: 2018 },
+pub(super) const ERAS: [Era; 5] = [
+    Era {
+        name: "明治",
+        letter: 'M',
+        code: '1',
+        first: (1873, 1, 1),
+        last: (1912, 7, 29),
+        offset: 1867,
+    },
+    Era {
+        name: "大正",
+        letter: 'T',
+        code: '2',
+        first: (1912, 7, 30),
+        last: (1926, 12, 24),
+        offset: 1911,
+    },
+    Era {
+        name: "昭和",
+        letter: 'S',
+        code: '3',
+        first: (1926, 12, 25),
+        last: (1989, 1, 7),
+        offset: 1925,
+    },
+    Era {
+        name: "平成",
+        letter: 'H',
+        code: '4',
+        first: (1989, 1, 8),
+        last: (2019, 4, 30),
+        offset: 1988,
+    },
+    Era {
+        name: "令和",
+        letter: 'R',
+        code: '5',
+        first: (2019, 5, 1),
+        last: (9999, 12, 31),
+        offset: 2018,
+    },
 ];
 
 impl Era {
-    fn holds(&self, date: Date) -> bool {
+    /// The era of a day; none before the Gregorian calendar, none for an open end.
+    pub(super) fn of(date: Date) -> Option<&'static Era> {
+        ERAS.iter().find(|era| era.holds(date)).filter(|_| date != OPEN_END)
+    }
+
+    /// The era whose name, its first character, letter or code a text begins with; and the rest.
+    pub(super) fn at_start(text: &str) -> Option<(&'static Era, &str)> {
+        ERAS.iter().find_map(|era| {
+            let short = era.name.chars().next()?;
+            let rest = text.strip_prefix(era.name).or_else(|| text.strip_prefix(short));
+            Some((era, rest.or_else(|| text.strip_prefix(era.letter))?))
+        })
+    }
+
+    pub(super) fn by(mark: impl Fn(&Era) -> bool) -> Option<&'static Era> {
+        ERAS.iter().find(|era| mark(era))
+    }
+
+    /// Whether some day of the era lies in a western year.
+    pub(super) fn has_year(&self, year: i16) -> bool {
+        self.first.0 <= year && year <= self.last.0
+    }
+
+    /// The day of an era's year, if that day is in the era.
+    pub(super) fn day(&self, year: i16, month: i8, day: i8) -> Option<Date> {
+        let date = Date::new(year.checked_add(self.offset)?, month, day).ok();
+        date.filter(|date| year >= 1 && self.holds(*date))
+    }
+
+    pub(super) fn holds(&self, date: Date) -> bool {
         let day = (date.year(), date.month(), date.day());
         self.first <= day && day <= self.last
     }
 }
 
-fn form(name: &str, form: &str, found: &str) -> Box<Fail> {
+/// 9999-12-31 stands for an open end: it is a date to write, not one to compute with.
+const OPEN_END: Date = Date::constant(9999, 12, 31);
+/// 0000-01-01 stands for an open start.
+const OPEN_START: Date = Date::constant(0, 1, 1);
+
+/// A date to compute with: open ends are refused.
+pub(super) fn real_date(text: &str) -> Result<Date, Box<Fail>> {
+    match parse_date(text)? {
+        OPEN_END | OPEN_START => Err(not_convertible("an open end is no date to compute with")),
+        date => Ok(date),
+    }
+}
+
+pub(super) fn form(name: &str, form: &str, found: &str) -> Box<Fail> {
     let kind = kind_of(&found.into());
     not_convertible(format!("{name}: needs {form}, found another form in {kind}"))
 }
 
-fn part<T: std::str::FromStr>(text: &str, start: usize, end: usize) -> Option<T> {
+pub(super) fn part<T: std::str::FromStr>(text: &str, start: usize, end: usize) -> Option<T> {
     let digits = text.get(start..end)?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-fn parse_date(text: &str) -> Result<Date, Box<Fail>> {
+pub(super) fn parse_date(text: &str) -> Result<Date, Box<Fail>> {
     let parse = || {
         let bytes = text.as_bytes();
         let good = bytes.len() == 10 && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
@@ -174,7 +255,7 @@ pub(crate) fn day(value: &serde_json::Value) -> Result<Date, Box<Fail>> {
     }
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, Box<Fail>> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, Box<Fail>> {
     text.parse().map_err(|_| form("time", "an RFC 3339 time with its offset", text))
 }
 
@@ -193,14 +274,14 @@ fn from_compact_date<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     text(written(date))
 }
 
-fn written(date: Date) -> String {
+pub(super) fn written(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
 }
 
 fn wareki<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let date = parse_date(arguments.text(0))?;
-    let Some(era) = ERAS.iter().find(|era| era.holds(date)) else {
-        return Err(not_convertible("wareki: the date is before 明治6-01-01"));
+    let Some(era) = Era::of(date) else {
+        return Err(not_convertible("wareki: the date is before 明治6-01-01, or an open end"));
     };
     let year = date.year() - era.offset;
     text(format!("{}{year}-{:02}-{:02}", era.name, date.month(), date.day()))
@@ -211,8 +292,7 @@ fn from_wareki<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let wanted = "an era date such as 令和8-06-01, 令和8年6月1日 or 5080601";
     let (era, year, month, day) =
         parse_wareki(source).ok_or_else(|| form("from-wareki", wanted, source))?;
-    let date = Date::new(year.saturating_add(era.offset), month, day).ok();
-    match date.filter(|date| year >= 1 && era.holds(*date)) {
+    match era.day(year, month, day) {
         Some(date) => text(written(date)),
         None => Err(not_convertible(format!("from-wareki: no such day in {}", era.name))),
     }
@@ -224,17 +304,23 @@ fn parse_wareki(source: &str) -> Option<(&'static Era, i16, i8, i8)> {
         let era = ERAS.iter().find(|era| source.starts_with(era.code))?;
         return Some((era, part(source, 1, 3)?, part(source, 3, 5)?, part(source, 5, 7)?));
     }
-    let era = ERAS.iter().find(|era| source.starts_with(era.name))?;
-    let rest = source.strip_prefix(era.name)?;
-    let (year, rest) = rest.split_once('年').or_else(|| rest.split_once('-'))?;
-    let rest = rest.strip_suffix('日').unwrap_or(rest);
-    let (month, day) = rest.split_once('月').or_else(|| rest.split_once('-'))?;
+    let (era, rest) = Era::at_start(source)?;
+    let (year, month, day) = if let Some(rest) = rest.strip_suffix('日') {
+        let (year, rest) = rest.split_once('年')?;
+        let (month, day) = rest.split_once('月')?;
+        (year, month, day)
+    } else {
+        let mark = rest.chars().find(|c| matches!(c, '-' | '.' | '/'))?;
+        let (year, rest) = rest.split_once(mark)?;
+        let (month, day) = rest.split_once(mark)?;
+        (year, month, day)
+    };
     let year = if year == "元" { 1 } else { part(year, 0, year.len())? };
     Some((era, year, part(month, 0, month.len())?, part(day, 0, day.len())?))
 }
 
 fn date_add_days<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
-    let date = parse_date(arguments.text(0))?;
+    let date = real_date(arguments.text(0))?;
     let days = arguments.integer(1)?;
     let beyond = || not_convertible("date-add-days: the result is not a date of four-digit years");
     let span = jiff::Span::new().try_days(days).map_err(|_| beyond())?;
@@ -243,9 +329,14 @@ fn date_add_days<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
 }
 
 fn age<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
-    let (birth, at) = (parse_date(arguments.text(0))?, parse_date(arguments.text(1))?);
+    let (birth, at) = (real_date(arguments.text(0))?, real_date(arguments.text(1))?);
+    years(birth, at)
+}
+
+/// Full years: a birthday on 29 February is on 1 March where there is none.
+pub(super) fn years<'v>(birth: Date, at: Date) -> Outcome<'v> {
     if at < birth {
-        return Err(not_convertible("age: the second date is before the first"));
+        return Err(not_convertible("the second date is before the first"));
     }
     let before_birthday = (at.month(), at.day()) < (birth.month(), birth.day());
     value(i64::from(at.year() - birth.year()) - i64::from(before_birthday))
@@ -301,6 +392,11 @@ mod tests {
             "令和1-04-30",
             "令和0-05-01",
             "令和-1-05-01",
+            "平成31年5月1日",
+            "H31.5.1",
+            "R1/4.30",
+            "令和1年5月1",
+            "令和8-6-1日",
             "令和8-02-30",
             "慶応3-01-01",
             "令和",
@@ -309,6 +405,22 @@ mod tests {
             "令和+1-05-01",
         ] {
             assert_eq!(call(from_wareki, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_written_form_of_a_day_is_the_same_day() {
+        for form in [
+            "令和1-05-01",
+            "令和元年5月1日",
+            "令和1年05月01日",
+            "令1.5.1",
+            "R1.5.1",
+            "R01/05/01",
+            "R元.5.1",
+            "5010501",
+        ] {
+            assert_eq!(call(from_wareki, form).as_deref(), Some("2019-05-01"), "{form}");
         }
     }
 

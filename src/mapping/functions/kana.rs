@@ -140,9 +140,100 @@ pub(super) fn hiragana(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(one).collect())
 }
 
+/// Half-width kana as full-width katakana.
+pub(super) fn fullwidth_kana(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| full_kana(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(widen(text, |c| c))
+}
+
+/// Katakana as half-width kana; letters without one stay.
+pub(super) fn halfwidth_kana(text: &str) -> Cow<'_, str> {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match decompose(c).and_then(|(base, mark)| Some((half_kana(base)?, mark))) {
+            Some((base, mark)) => out.extend([base, mark]),
+            None => out.push(half_kana(c).unwrap_or(c)),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// ASCII as its full-width forms.
+pub(super) fn fullwidth_ascii(text: &str) -> Cow<'_, str> {
+    let one = |c: char| match c {
+        ' ' => '\u{3000}',
+        '!'..='~' => shift(c, 0xFEE0),
+        _ => c,
+    };
+    Cow::Owned(text.chars().map(one).collect())
+}
+
+/// Full-width forms as ASCII.
+pub(super) fn halfwidth_ascii(text: &str) -> Cow<'_, str> {
+    let one = |c: char| match c {
+        '\u{3000}' => ' ',
+        '！'..='～' => shift(c, -0xFEE0),
+        _ => c,
+    };
+    Cow::Owned(text.chars().map(one).collect())
+}
+
+/// Kana with a combining voice mark as the letter that has it.
+pub(super) fn compose_kana(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\u{3099}', '\u{309A}']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let mark = match c {
+            '\u{3099}' => DAKUTEN,
+            '\u{309A}' => HANDAKUTEN,
+            _ => {
+                out.push(c);
+                continue;
+            }
+        };
+        let composed = out.chars().next_back().and_then(|base| match base {
+            'ゝ' | 'ヽ' if mark == DAKUTEN => Some(shift(base, 1)),
+            // わ and を have voiced forms in katakana only.
+            'ぁ'..='ゖ' => compose(shift(base, 0x60), mark)
+                .map(|letter| shift(letter, -0x60))
+                .filter(|letter| matches!(letter, 'ぁ'..='ゖ')),
+            _ => compose(base, mark),
+        });
+        match composed {
+            Some(letter) => {
+                out.pop();
+                out.push(letter);
+            }
+            None => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Small kana as large ones.
+pub(super) fn large_kana(text: &str) -> Cow<'_, str> {
+    let one = |c: char| match c {
+        'ぁ' | 'ぃ' | 'ぅ' | 'ぇ' | 'ぉ' | 'っ' | 'ゃ' | 'ゅ' | 'ょ' | 'ゎ' | 'ァ' | 'ィ'
+        | 'ゥ' | 'ェ' | 'ォ' | 'ッ' | 'ャ' | 'ュ' | 'ョ' | 'ヮ' => shift(c, 1),
+        'ヵ' => 'カ',
+        'ヶ' => 'ケ',
+        'ゕ' => 'か',
+        'ゖ' => 'け',
+        'ｧ'..='ｫ' => shift(c, 0x0A),
+        'ｬ'..='ｮ' => shift(c, 0x28),
+        'ｯ' => 'ﾂ',
+        _ => c,
+    };
+    Cow::Owned(text.chars().map(one).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FULL, fullwidth, halfwidth, hiragana, katakana};
+    use super::*;
     use proptest::prelude::{any, proptest};
 
     #[test]
@@ -186,7 +277,36 @@ mod tests {
         assert_eq!(hiragana("ァヴヶヽヾー渡Aヷ"), "ぁゔゖゝゞー渡Aヷ");
     }
 
+    #[test]
+    fn every_small_letter_grows() {
+        let small = "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶｧｨｩｪｫｬｭｮｯ";
+        let large = "あいうえおつやゆよわかけアイウエオツヤユヨワカケｱｲｳｴｵﾔﾕﾖﾂ";
+        assert_eq!(large_kana(small), large);
+        assert_eq!(large_kana(large), large);
+    }
+
+    #[test]
+    fn combining_marks_are_composed_and_nothing_else() {
+        for (apart, whole) in [
+            ("か\u{3099}は\u{309A}ハ\u{3099}", "がぱバ"),
+            ("う\u{3099}ゝ\u{3099}ヽ\u{3099}ワ\u{3099}", "ゔゞヾヷ"),
+            ("わ\u{3099}か\u{309A}渡\u{3099}\u{3099}", "わ\u{3099}か\u{309A}渡\u{3099}\u{3099}"),
+        ] {
+            assert_eq!(compose_kana(apart), whole);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn kana_alone_survive_both_ways(text in "[ァ-ヴー。「」、・]{0,40}") {
+            assert_eq!(fullwidth_kana(&halfwidth_kana(&text)), text);
+        }
+
+        #[test]
+        fn ascii_alone_survives_both_ways(text in "[ -~]{0,40}") {
+            assert_eq!(halfwidth_ascii(&fullwidth_ascii(&text)), text);
+        }
+
         #[test]
         fn halving_what_was_widened_gives_it_back(text in "[ -~｡-ﾟ]{0,40}") {
             assert_eq!(halfwidth(&fullwidth(&text)), text);

@@ -15,11 +15,21 @@ pub(crate) use code::{matches, numbers};
 pub(crate) use date::{day, japan};
 
 mod array;
+mod calendar;
 mod code;
 mod date;
+mod decimal;
+mod fit;
+mod identifier;
+mod instant;
+mod json_text;
 mod kana;
 mod number;
+mod order;
+mod partial;
+mod pattern;
 mod text;
+mod width;
 
 /// Longest text a function may give, in bytes.
 pub(crate) const MAX_TEXT: usize = 1 << 20;
@@ -96,6 +106,8 @@ pub enum Accepts {
     OneOf(&'static [&'static str]),
     /// The name of a member of each element, as a literal: `"lot"`, `"person.name"`.
     Field,
+    /// A literal pattern of a date: `yyyy/MM/dd`, `GGGGE年M月d日`.
+    DatePattern,
     /// A condition about one element: its paths start there, `_` is the element itself.
     PerElement,
 }
@@ -315,6 +327,7 @@ impl Accepts {
             Accepts::Any | Accepts::Table => true,
             Accepts::Text | Accepts::Literal => value.is_string(),
             Accepts::OneOf(allowed) => value.as_str().is_some_and(|text| allowed.contains(&text)),
+            Accepts::DatePattern => value.as_str().is_some_and(pattern::is_pattern),
             Accepts::Field => {
                 value.as_str().is_some_and(|name| !name.split('.').any(str::is_empty))
             }
@@ -342,6 +355,7 @@ impl Accepts {
             | Accepts::Literal
             | Accepts::OneOf(_)
             | Accepts::Field
+            | Accepts::DatePattern
             | Accepts::NonEmpty
             | Accepts::Character => name == "string",
             Accepts::TextOrNumber => matches!(name, "string" | "number" | "integer"),
@@ -355,7 +369,7 @@ impl Accepts {
 
     /// Whether the argument has to be known when the mapping is loaded.
     pub(crate) fn is_literal(self) -> bool {
-        matches!(self, Accepts::Literal | Accepts::OneOf(_) | Accepts::Field)
+        matches!(self, Accepts::Literal | Accepts::OneOf(_) | Accepts::Field | Accepts::DatePattern)
     }
 
     /// The kind in words.
@@ -366,6 +380,9 @@ impl Accepts {
         Cow::Borrowed(match self {
             Accepts::OneOf(_) | Accepts::Literal => "a literal text",
             Accepts::Field => "the name of a member, such as \"lot\" or \"person.name\"",
+            Accepts::DatePattern => {
+                "a pattern of yyyy MM M dd d GGGG GG G N ee e E and other signs"
+            }
             Accepts::PerElement => "a condition about one element",
             Accepts::Any => "any value",
             Accepts::Text => "a text",
@@ -441,9 +458,25 @@ impl Function {
 
 /// Every function, by topic.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    [code::FUNCTIONS, text::FUNCTIONS, number::FUNCTIONS, date::FUNCTIONS, array::FUNCTIONS]
-        .into_iter()
-        .flatten()
+    [
+        code::FUNCTIONS,
+        text::FUNCTIONS,
+        width::FUNCTIONS,
+        fit::FUNCTIONS,
+        number::FUNCTIONS,
+        decimal::FUNCTIONS,
+        identifier::FUNCTIONS,
+        date::FUNCTIONS,
+        calendar::FUNCTIONS,
+        pattern::FUNCTIONS,
+        partial::FUNCTIONS,
+        instant::FUNCTIONS,
+        array::FUNCTIONS,
+        order::FUNCTIONS,
+        json_text::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The function of a name.

@@ -75,16 +75,40 @@ pub(super) static FUNCTIONS: &[Function] = &[
         examples: &[("subtract(1, 2)", "-1")],
         ..plain(|a| arithmetic(&a, i64::checked_sub))
     },
+    Function {
+        name: "multiply",
+        parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
+        returns: Returns::Integer,
+        doc: "The product of two whole numbers.",
+        examples: &[("multiply(-3, 4)", "-12"), ("multiply(9223372036854775807, 2)", "M304")],
+        ..plain(|a| arithmetic(&a, i64::checked_mul))
+    },
+    Function {
+        name: "quotient",
+        parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
+        returns: Returns::Integer,
+        doc: "How many whole times the second number goes into the first.",
+        examples: &[("quotient(7, 2)", "3"), ("quotient(-7, 2)", "-4"), ("quotient(7, 0)", "M304")],
+        ..plain(|a| arithmetic(&a, i64::checked_div_euclid))
+    },
+    Function {
+        name: "remainder",
+        parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
+        returns: Returns::Integer,
+        doc: "What is left of the first number after `quotient`; never negative.",
+        examples: &[("remainder(7, 2)", "1"), ("remainder(-7, 2)", "1")],
+        ..plain(|a| arithmetic(&a, i64::checked_rem_euclid))
+    },
 ];
 
 /// A decimal taken apart: sign, whole digits without leading zeros, places without trailing ones.
-struct Decimal<'t> {
-    negative: bool,
-    whole: &'t str,
-    fraction: &'t str,
+pub(super) struct Decimal<'t> {
+    pub negative: bool,
+    pub whole: &'t str,
+    pub fraction: &'t str,
 }
 
-fn parse(text: &str) -> Option<Decimal<'_>> {
+pub(super) fn parse(text: &str) -> Option<Decimal<'_>> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),
@@ -159,7 +183,7 @@ fn arithmetic<'v>(
     arguments: &Arguments<'v, '_>,
     operation: fn(i64, i64) -> Option<i64>,
 ) -> Outcome<'v> {
-    let overflow = || -> Box<Fail> { not_convertible("the result has more than 64 bits") };
+    let overflow = || -> Box<Fail> { not_convertible("a division by zero, or more than 64 bits") };
     let result = operation(arguments.integer(0)?, arguments.integer(1)?).ok_or_else(overflow)?;
     value(result)
 }

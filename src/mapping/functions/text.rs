@@ -2,9 +2,10 @@
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
-    Accepts, Arguments, Function, Growing, Outcome, Returns, kana, kind_of, not_convertible,
-    parameter, plain, text, value,
+    Accepts, Arguments, Function, Growing, Outcome, Returns, kind_of, not_convertible, parameter,
+    plain, text, value,
 };
+use crate::model::characters::{BUILT_IN, Repertoire};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -42,41 +43,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ..plain(|a| a.map(|text| Ok(Cow::Owned(text.to_lowercase()))))
     },
     Function {
-        name: "fullwidth",
-        gives: Gives::By(transfer::fullwidth),
-        parameters: &[parameter("text", Accepts::Text)],
-        doc: "ASCII and half-width kana in their full-width forms (半角→全角); kanji untouched.",
-        examples: &[
-            ("fullwidth(\"ｶﾞｯｺｳ 1-2\")", "\"ガッコウ　１－２\""),
-            ("fullwidth(\"渡邉\")", "\"渡邉\""),
-        ],
-        ..plain(|a| a.map(|text| Ok(kana::fullwidth(text))))
-    },
-    Function {
-        name: "halfwidth",
-        gives: Gives::By(transfer::halfwidth),
-        parameters: &[parameter("text", Accepts::Text)],
-        doc: "Full-width ASCII and katakana in their half-width forms (全角→半角).",
-        examples: &[("halfwidth(\"ガッコウ　１\")", "\"ｶﾞｯｺｳ 1\"")],
-        ..plain(|a| a.map(|text| Ok(kana::halfwidth(text))))
-    },
-    Function {
-        name: "katakana",
-        gives: Gives::By(transfer::katakana),
-        parameters: &[parameter("text", Accepts::Text)],
-        doc: "Hiragana and half-width kana as full-width katakana; the rest untouched.",
-        examples: &[("katakana(\"わたしｶﾞ渡\")", "\"ワタシガ渡\"")],
-        ..plain(|a| a.map(|text| Ok(kana::katakana(text))))
-    },
-    Function {
-        name: "hiragana",
-        gives: Gives::By(transfer::hiragana),
-        parameters: &[parameter("text", Accepts::Text)],
-        doc: "Katakana as hiragana; the rest untouched.",
-        examples: &[("hiragana(\"ワタシー\")", "\"わたしー\"")],
-        ..plain(|a| a.map(|text| Ok(kana::hiragana(text))))
-    },
-    Function {
         name: "replace",
         gives: Gives::By(transfer::replace),
         parameters: &[
@@ -89,39 +55,57 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ..plain(replace)
     },
     Function {
-        name: "cut",
-        gives: Gives::By(transfer::cut),
-        parameters: &[parameter("text", Accepts::Text), parameter("length", Accepts::Count)],
-        doc: "The first characters; a character is never parted from its variation or voice mark.",
-        examples: &[("cut(\"渡し船\", 2)", "\"渡し\""), ("cut(\"a\", 5)", "\"a\"")],
-        ..plain(cut)
+        name: "trim-start",
+        parameters: &[parameter("text", Accepts::Text)],
+        doc: "Without white space (also full-width) at its beginning.",
+        examples: &[("trim-start(\" 　a \")", "\"a \"")],
+        ..plain(|a| a.map(|text| Ok(Cow::Borrowed(text.trim_start()))))
     },
     Function {
-        name: "pad-left",
-        gives: Gives::By(transfer::pad_left),
-        parameters: &[
-            parameter("text", Accepts::Text),
-            parameter("length", Accepts::Count),
-            parameter("character", Accepts::Character),
-        ],
-        doc: "Filled on the left up to that many characters; a longer text stays as it is.",
+        name: "trim-end",
+        parameters: &[parameter("text", Accepts::Text)],
+        doc: "Without white space (also full-width) at its end.",
+        examples: &[("trim-end(\" a　 \")", "\" a\"")],
+        ..plain(|a| a.map(|text| Ok(Cow::Borrowed(text.trim_end()))))
+    },
+    Function {
+        name: "collapse-spaces",
+        parameters: &[parameter("text", Accepts::Text), parameter("space", Accepts::Text)],
+        doc: "Every run of white space (also full-width) inside as one `space`, none at the ends.",
+        examples: &[("collapse-spaces(\" 試験 　 太郎 \", \"　\")", "\"試験　太郎\"")],
+        ..plain(collapse_spaces)
+    },
+    Function {
+        name: "non-blank",
+        parameters: &[parameter("text", Accepts::Text)],
+        doc: "The text; absent when it is empty or only white space.",
         examples: &[
-            ("pad-left(\"7\", 3, \"0\")", "\"007\""),
-            ("\"1234\" | pad-left(3, \"0\")", "\"1234\""),
+            ("non-blank(\"　 \") ?? \"none\"", "\"none\""),
+            ("non-blank(\" a\")", "\" a\""),
         ],
-        ..plain(|a| pad(a, true))
+        ..plain(|a| if a.text(0).trim().is_empty() { Ok(None) } else { a.unchanged() })
     },
     Function {
-        name: "pad-right",
-        gives: Gives::By(transfer::pad_right),
-        parameters: &[
-            parameter("text", Accepts::Text),
-            parameter("length", Accepts::Count),
-            parameter("character", Accepts::Character),
+        name: "absent-if",
+        parameters: &[parameter("value", Accepts::Scalar), parameter("other", Accepts::Scalar)],
+        returns: Returns::Any,
+        doc: "The value; absent when it is the other one.",
+        examples: &[
+            ("absent-if(\"9999-12-31\", \"9999-12-31\")", "absent"),
+            ("absent-if(\"1\", \"0\")", "\"1\""),
         ],
-        doc: "Filled on the right up to that many characters; a longer text stays as it is.",
-        examples: &[("pad-right(\"ab\", 4, \" \")", "\"ab  \"")],
-        ..plain(|a| pad(a, false))
+        ..plain(|a| if a.get(0) == a.get(1) { Ok(None) } else { a.unchanged() })
+    },
+    Function {
+        name: "replace-table",
+        parameters: &[parameter("text", Accepts::Text), parameter("table", Accepts::Table)],
+        doc: "Every part that a code table lists as its entry, the longest one first.",
+        examples: &[
+            ("replace-table(\"髙﨑㈱\", old-forms)", "\"高崎（株）\""),
+            ("replace-table(\"渡邉\u{E0101}\", old-forms)", "\"渡邊\""),
+            ("replace-table(\"渡\", old-forms)", "\"渡\""),
+        ],
+        ..plain(replace_table)
     },
     Function {
         name: "concat",
@@ -145,16 +129,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ..plain(split)
     },
     Function {
-        name: "length",
-        gives: Gives::By(transfer::length),
-        parameters: &[parameter("text", Accepts::Text)],
-        returns: Returns::Integer,
-        carries: false,
-        doc: "How many characters.",
-        examples: &[("length(\"渡し\")", "2")],
-        ..plain(|a| value(a.text(0).chars().count()))
-    },
-    Function {
         name: "contains",
         gives: Gives::By(transfer::contains),
         parameters: &[parameter("value", Accepts::ArrayOrText), parameter("part", Accepts::Scalar)],
@@ -176,6 +150,50 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "Whether a text begins so.",
         examples: &[("starts-with(\"TM0084\", \"TM\")", "true")],
         ..plain(|a| value(a.text(0).starts_with(a.text(1))))
+    },
+    Function {
+        name: "ends-with",
+        gives: Gives::By(transfer::boolean),
+        parameters: &[parameter("text", Accepts::Text), parameter("end", Accepts::Text)],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether a text ends so.",
+        examples: &[("ends-with(\"TM0084\", \"84\")", "true")],
+        ..plain(|a| value(a.text(0).ends_with(a.text(1))))
+    },
+    Function {
+        name: "in-repertoire",
+        gives: Gives::By(transfer::boolean),
+        parameters: &[
+            parameter("text", Accepts::Text),
+            parameter("repertoire", Accepts::OneOf(BUILT_IN)),
+        ],
+        returns: Returns::Boolean,
+        carries: false,
+        doc: "Whether a system of that repertoire knows every character of a text.",
+        examples: &[
+            ("in-repertoire(\"渡邉\", \"jisx0208\")", "true"),
+            ("in-repertoire(\"髙橋\", \"jisx0208\")", "false"),
+            ("in-repertoire(\"髙橋\", \"cp932\")", "true"),
+        ],
+        ..plain(|a| {
+            let repertoire = Repertoire::built_in(a.text(1));
+            value(repertoire.is_some_and(|repertoire| repertoire.has_all(a.text(0))))
+        })
+    },
+    Function {
+        name: "keep-digits",
+        parameters: &[parameter("text", Accepts::Text)],
+        doc: "Only the digits 0 to 9 of a text.",
+        examples: &[("keep-digits(\"03-1234-5678\")", "\"0312345678\"")],
+        ..plain(|a| {
+            a.map(|text| {
+                if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Ok(Cow::Borrowed(text));
+                }
+                Ok(Cow::Owned(text.chars().filter(char::is_ascii_digit).collect()))
+            })
+        })
     },
     Function {
         name: "digits",
@@ -202,7 +220,6 @@ fn string<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
 pub(super) fn scalar_text(scalar: &Value) -> Cow<'_, str> {
     match scalar {
         Value::String(text) => Cow::Borrowed(text),
-        Value::Number(number) => super::number_text(number),
         other => Cow::Owned(other.to_string()),
     }
 }
@@ -222,37 +239,41 @@ fn replace<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     text(out.0)
 }
 
-/// Marks that belong to the character before them.
-fn joins(c: char) -> bool {
-    matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' | '\u{3099}' | '\u{309A}')
-}
-
-fn cut<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
-    let length = arguments.count(1);
-    arguments.map(|text| {
-        let Some((end, next)) = text.char_indices().nth(length) else {
-            return Ok(Cow::Borrowed(text));
-        };
-        let kept = text.get(..end).unwrap_or("");
-        let kept = match next {
-            c if joins(c) => {
-                let whole = kept.trim_end_matches(joins);
-                whole.char_indices().next_back().and_then(|(at, _)| kept.get(..at)).unwrap_or("")
-            }
-            _ => kept,
-        };
-        Ok(Cow::Borrowed(kept))
-    })
-}
-
-fn pad<'v>(arguments: Arguments<'v, '_>, left: bool) -> Outcome<'v> {
-    let missing = arguments.count(1).saturating_sub(arguments.text(0).chars().count());
-    if missing == 0 {
-        return arguments.unchanged();
+fn collapse_spaces<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let mut out = Growing::default();
+    for (index, word) in arguments.text(0).split_whitespace().enumerate() {
+        if index > 0 {
+            out.push(arguments.text(1))?;
+        }
+        out.push(word)?;
     }
-    let filling = arguments.text(2).repeat(missing);
-    let kept = arguments.text(0);
-    text(if left { filling + kept } else { format!("{kept}{filling}") })
+    text(out.0)
+}
+
+fn replace_table<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
+    let (source, table) = (arguments.text(0), arguments.get(1).as_object());
+    let longest = table.into_iter().flatten().map(|(key, _)| key.len()).max().unwrap_or(0);
+    let mut out = Growing::default();
+    let (mut rest, mut changed) = (source, false);
+    while !rest.is_empty() {
+        let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8());
+        let ends: Vec<usize> = ends.take_while(|end| *end <= longest).collect();
+        let listed = ends.iter().rev().find_map(|end| {
+            let (part, behind) = rest.split_at_checked(*end)?;
+            Some((table?.get(part)?, behind))
+        });
+        if let Some((entry, behind)) = listed {
+            let entry = if entry.is_null() { Cow::Borrowed("") } else { scalar_text(entry) };
+            out.push(&entry)?;
+            (rest, changed) = (behind, true);
+        } else {
+            let end = rest.chars().next().map_or(rest.len(), char::len_utf8);
+            let (part, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            out.push(part)?;
+            rest = behind;
+        }
+    }
+    if changed { text(out.0) } else { arguments.unchanged() }
 }
 
 fn concat<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
@@ -290,27 +311,4 @@ fn digits<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     }
     let kind = kind_of(arguments.get(0));
     Err(not_convertible(format!("digits: needs only 0 to 9, found other characters in {kind}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cut;
-    use crate::mapping::functions::Arguments;
-    use serde_json::json;
-    use std::borrow::Cow;
-
-    #[test]
-    fn cut_keeps_a_character_and_its_marks_together() {
-        // 邉 with variation selector 18, then は with a combining voice mark.
-        for (text, length, kept) in [
-            ("渡邉\u{E0101}x", 3, "渡邉\u{E0101}"),
-            ("渡邉\u{E0101}x", 2, "渡"),
-            ("は\u{3099}x", 1, ""),
-            ("は\u{3099}x", 2, "は\u{3099}"),
-        ] {
-            let rest = [Cow::Owned(json!(length))];
-            let arguments = Arguments { first: Cow::Owned(json!(text)), rest: &rest };
-            assert_eq!(cut(arguments).unwrap().unwrap().as_str(), Some(kept), "{text} {length}");
-        }
-    }
 }

@@ -4,7 +4,7 @@
 //! its argument is. A phrase that names neither `{1}` nor `{*}` is a step: it stands behind an
 //! arrow after its first argument.
 
-use super::Language;
+use super::{Language, more_phrases};
 
 /// One function in words.
 pub(crate) struct Phrase {
@@ -16,7 +16,7 @@ pub(crate) struct Phrase {
     pub en: &'static str,
 }
 
-const fn phrase(name: &'static str, ja: &'static str, en: &'static str) -> Phrase {
+pub(super) const fn phrase(name: &'static str, ja: &'static str, en: &'static str) -> Phrase {
     Phrase { name, ja, en }
 }
 
@@ -87,9 +87,7 @@ pub(crate) static PHRASES: &[Phrase] = &[
     phrase("sort-by", "{2}の順に並べる", "sort by {2}"),
     phrase("flatten", "入れ子の配列を一列にする", "flatten nested arrays"),
     // others
-    phrase("my-number-valid", "{1}の検査用数字が正しい", "{1} has a valid check digit"),
     phrase("municipality-5", "団体コードの先頭5桁にする", "municipality code without check digit"),
-    phrase("json", "JSONとして読む", "read as JSON"),
     phrase("to-json", "JSONの文字列にする", "as JSON text"),
     phrase("has-code", "{1}がコード表 {2} にある", "{1} is in code table {2}"),
     phrase(
@@ -254,9 +252,14 @@ pub(crate) static PHRASES: &[Phrase] = &[
     phrase("parse-json", "JSONとして読む", "read as JSON"),
 ];
 
+/// Every phrase.
+pub(super) fn all() -> impl Iterator<Item = &'static Phrase> {
+    PHRASES.iter().chain(more_phrases::PHRASES)
+}
+
 /// The phrase of a function; one without is named as it is.
 pub(super) fn of(name: &str, language: Language) -> Option<&'static str> {
-    let phrase = PHRASES.iter().find(|phrase| phrase.name == name)?;
+    let phrase = all().find(|phrase| phrase.name == name)?;
     Some(match language {
         Language::Ja => phrase.ja,
         Language::En => phrase.en,

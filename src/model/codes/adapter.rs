@@ -81,4 +81,16 @@ codes! {
     UNKNOWN_ROUTE = "A407", Configuration, "unknown route enabled",
         "`routes.enabled` in `watashi.toml` names a route that no adapter has.",
         "Check the spelling against `watashi list routes`.";
+    UNKNOWN_REPERTOIRE = "A411", Configuration, "unknown repertoire",
+        "`repertoire:` names neither a built-in repertoire nor a file `mappings/repertoires/<name>.txt`.",
+        "Check the spelling; add the file.";
+    BAD_REPERTOIRE = "A412", Configuration, "repertoire cannot be read",
+        "A repertoire file has one code point, range or sequence a line: U+6E21, U+4E00..U+9FFF, U+9089 U+E0101.",
+        "Mend the line shown.";
+    BAD_SUBSTITUTE = "A413", Configuration, "substitute cannot be used",
+        "What stands for a missing character must itself be within the repertoire.",
+        "Use a table of texts, and a mark, that the counterpart knows.";
+    NARROWER = "A414", Configuration, "target knows fewer characters than the source",
+        "The source schema declares a repertoire (x-repertoire) with characters that the target lacks. Messages with them are refused.",
+        "Decide with `characters:` what shall stand for them, or leave it at refusal.";
 }

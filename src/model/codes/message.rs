@@ -69,6 +69,9 @@ codes! {
     CLASS_NOT_ADMITTED = "G306", Configuration, "data class not admitted",
         "The outgoing document would carry a class of personal data that the route does not admit. Nothing was sent.",
         "Correct the mapping, or let the route admit the class after a legal check.";
+    CHARACTER_REFUSED = "G307", Sender, "character that the counterpart does not know",
+        "The document has characters outside the repertoire that the route declares, and no substitute is declared for them. Nothing was sent.",
+        "See the detail for place and code point; mend the data, or declare a substitute or a mark with `characters:`, then replay.";
     REFUSED = "G401", Counterpart, "refused by the counterpart",
         "The counterpart refused the message for good; the detail holds its declared error code.",
         "Look the code up in the adapter's README, mend the data, replay or send anew.";
