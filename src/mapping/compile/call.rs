@@ -1,12 +1,12 @@
 //! Calls of functions: arguments checked, special forms lowered.
 
-use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest::nearest;
 use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_of, strictest};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::{Member, View};
 use crate::mapping::facts::language;
-use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Select};
+use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Returns, Select};
 use crate::mapping::plan::Op;
 use crate::mapping::syntax::{Expression, Kind, Root};
 use crate::mapping::tables::Table;
@@ -99,6 +99,8 @@ impl<'s> Context<'s, '_> {
             let class = strictest(&flows);
             typed.view = if view.is_unknown() { View::unknown_of(class) } else { view };
             typed.flows = flows;
+        } else if function.returns == Returns::Boolean {
+            self.ask(&flows);
         }
         typed
     }
@@ -188,8 +190,10 @@ impl<'s> Context<'s, '_> {
             return self.returned(Op::Literal(Value::Null), function, source, span);
         };
         let at = source.at(&condition.span);
+        let before = self.asked.len();
         let condition = self.lower(source, condition);
         self.condition(&condition);
+        let asked = self.asked.split_off(before);
         let (then, otherwise) = (self.lower(source, then), self.lower(source, otherwise));
         let op = Op::If {
             condition: Box::new(condition.op),
@@ -198,7 +202,7 @@ impl<'s> Context<'s, '_> {
             at,
         };
         let results = then.results.into_iter().chain(otherwise.results).collect();
-        let flows = then.flows.into_iter().chain(otherwise.flows).collect();
+        let flows = then.flows.into_iter().chain(otherwise.flows).chain(asked).collect();
         Typed { op, view: View::unknown(), results, flows }.with_view()
     }
 

@@ -100,8 +100,9 @@ fn rules<'s>(
         local,
         shared: Some(shared),
         meta: true,
+        asked: Vec::new(),
     };
-    let mut rules = Rules { context, file, items: Vec::new(), depth: 0 };
+    let mut rules = Rules { context, file, items: Vec::new(), depth: 0, deciding: Vec::new() };
     let lets = root.get("let").map(|lets| rules.lets(lets)).unwrap_or_default();
     let target = Target { view: target, path: String::new() };
     let body = body(&mut rules, root, &target);
@@ -227,5 +228,6 @@ fn bare<'s, 'd>(shape: Option<&'s Shape>, diagnostics: &'d mut Vec<Diagnostic>) 
         local: BTreeMap::new(),
         shared: None,
         meta: false,
+        asked: Vec::new(),
     }
 }

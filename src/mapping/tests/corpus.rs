@@ -45,8 +45,7 @@ fn outcome(yaml: &str, input: &str, wanted: &str) -> String {
         file(yaml)
     };
     let proof = matches!(wanted, "text diagnostics" | "json proved");
-    let (mapping, diagnostics) =
-        if proof { compile(&file) } else { unproved(&file) };
+    let (mapping, diagnostics) = if proof { compile(&file) } else { unproved(&file) };
     if wanted == "text diagnostics" {
         assert!(!diagnostics.is_empty(), "nothing is wrong with\n{yaml}");
         return format!("{}\n", render::text(&diagnostics).trim_end());

@@ -31,7 +31,14 @@ macro_rules! schema {
 }
 
 fn schemas() -> Schemas {
-    let files = [schema!("record"), schema!("order"), schema!("rows"), schema!("choice"), schema!("source"), schema!("strict")];
+    let files = [
+        schema!("record"),
+        schema!("order"),
+        schema!("rows"),
+        schema!("choice"),
+        schema!("source"),
+        schema!("strict"),
+    ];
     let files: Vec<Arc<SourceFile>> =
         files.into_iter().map(|(path, text)| SourceFile::new(path, text)).collect();
     let mut diagnostics = Vec::new();

@@ -38,7 +38,9 @@ fn leaf(chance: &mut Chance) -> Value {
         5 => json!({"type": "string", "format": "date"}),
         6 => json!({"type": "string", "enum": ["u", "v", "ww"]}),
         7 => json!({"type": "string", "enum": ["1", "2", "30"]}),
-        8 => json!({"type": "integer", "minimum": chance.below(3), "maximum": 3 + chance.below(2000)}),
+        8 => {
+            json!({"type": "integer", "minimum": chance.below(3), "maximum": 3 + chance.below(2000)})
+        }
         9 => json!({"type": "integer"}),
         10 => json!({"type": "number", "minimum": -5, "maximum": 5}),
         11 => json!({"type": "boolean"}),
@@ -151,13 +153,43 @@ fn expression(names: &[String], chance: &mut Chance, depth: usize) -> String {
         7 => format!("({} | otherwise({}))", inner(chance), inner(chance)),
         8 | 9 => {
             let functions = [
-                "string", "trim", "upper", "lower", "fullwidth", "halfwidth", "katakana",
-                "hiragana", "cut(3)", "pad-left(6, \"0\")", "pad-right(4, \" \")", "digits",
-                "decimal(2)", "decimal(0)", "integer", "number", "date", "compact-date", "wareki",
-                "from-compact-date", "date-add-days(1)", "replace(\"-\", \"\")", "replace(\"1\", \"xx\")",
-                "length", "municipality-5", "first", "last", "count", "join(\"-\")", "to-json",
-                "split(\"1\")", "flatten", "matching(\"^[0-9A-Z]{1,5}$\")", "add(1)",
-                "matching(\"^[0-9]{4}-\")", "age(\"2030-01-01\")", "starts-with(\"1\")",
+                "string",
+                "trim",
+                "upper",
+                "lower",
+                "fullwidth",
+                "halfwidth",
+                "katakana",
+                "hiragana",
+                "cut(3)",
+                "pad-left(6, \"0\")",
+                "pad-right(4, \" \")",
+                "digits",
+                "decimal(2)",
+                "decimal(0)",
+                "integer",
+                "number",
+                "date",
+                "compact-date",
+                "wareki",
+                "from-compact-date",
+                "date-add-days(1)",
+                "replace(\"-\", \"\")",
+                "replace(\"1\", \"xx\")",
+                "length",
+                "municipality-5",
+                "first",
+                "last",
+                "count",
+                "join(\"-\")",
+                "to-json",
+                "split(\"1\")",
+                "flatten",
+                "matching(\"^[0-9A-Z]{1,5}$\")",
+                "add(1)",
+                "matching(\"^[0-9]{4}-\")",
+                "age(\"2030-01-01\")",
+                "starts-with(\"1\")",
             ];
             let function = functions[chance.below(functions.len())];
             let guard = match chance.below(3) {
@@ -201,7 +233,8 @@ fn rules(source: &Value, to: &Value, chance: &mut Chance, indent: usize) -> Stri
         }
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let from = &source["properties"][name.as_str()];
-        let each = schema["items"]["properties"].is_object() && from["items"]["properties"].is_object();
+        let each =
+            schema["items"]["properties"].is_object() && from["items"]["properties"].is_object();
         let when = match chance.below(6) {
             0 => format!("{pad}  when: {}\n", quoted(&condition(&names, chance))),
             1 => format!("{pad}  when: present({name})\n"),

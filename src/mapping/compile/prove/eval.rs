@@ -437,7 +437,8 @@ impl Prover<'_> {
             };
             if admitted != value {
                 fails = true;
-                let wanted = function.parameter(index).map(|one| one.kind.words()).unwrap_or_default();
+                let wanted =
+                    function.parameter(index).map(|one| one.kind.words()).unwrap_or_default();
                 let name = function.parameter(index).map_or("", |one| one.name);
                 let kinds = value.kinds();
                 let right = function
@@ -494,7 +495,8 @@ impl Prover<'_> {
             return Evaluated::one(Facts::never(), location);
         };
         let value = facts.clone().value();
-        let mut found = Evaluated { parts: vec![(facts.nothing(), location.clone())], fails: one.fails };
+        let mut found =
+            Evaluated { parts: vec![(facts.nothing(), location.clone())], fails: one.fails };
         let mut lacks = false;
         let entries = match value.values() {
             Some(keys) => {
@@ -507,7 +509,10 @@ impl Prover<'_> {
                     self.missing(&place, &name, missing);
                 }
                 // Read backwards, no key of its own is looked up.
-                self.used(&name, Some(&keys).filter(|_| lookup != Lookup::Reverse).map(Vec::as_slice));
+                self.used(
+                    &name,
+                    Some(&keys).filter(|_| lookup != Lookup::Reverse).map(Vec::as_slice),
+                );
                 let entries = table.all().filter(|(key, _)| keys.iter().any(|one| one == key));
                 entries.map(|(_, value)| Facts::of(value)).collect::<Vec<Facts>>()
             }
@@ -584,7 +589,9 @@ fn equality(a: &Facts, b: &Facts) -> (bool, bool) {
     let equal = listed(a, b).or_else(|| listed(b, a)).unwrap_or_else(|| {
         let kinds = b.kinds();
         let number = |kind: &&str| matches!(*kind, "integer" | "number");
-        a.kinds().iter().any(|kind| kinds.contains(kind) || (number(kind) && kinds.iter().any(|k| number(k))))
+        a.kinds()
+            .iter()
+            .any(|kind| kinds.contains(kind) || (number(kind) && kinds.iter().any(|k| number(k))))
     });
     (equal, true)
 }
@@ -643,9 +650,9 @@ impl Accepts {
                 part.texts = part.texts.iter().filter_map(one).collect();
             }
             Accepts::Integer => part.numbers.retain(crate::mapping::facts::Numbers::is_exact),
-            Accepts::Count => part.numbers.retain(|one| {
-                one.is_exact() && one.least >= 0.0 && one.most <= 10_000.0
-            }),
+            Accepts::Count => part
+                .numbers
+                .retain(|one| one.is_exact() && one.least >= 0.0 && one.most <= 10_000.0),
             _ => {}
         }
         part

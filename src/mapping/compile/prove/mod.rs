@@ -108,8 +108,9 @@ pub(super) fn prove(
     prover.gather_tree(&tree);
     let places = std::mem::take(&mut prover.gather.places);
     for combination in combinations(&document, &places.document, MAX_CASES.0) {
-        let narrowed =
-            combination.iter().fold(document.clone(), |all, (steps, case)| all.narrowed(steps, case));
+        let narrowed = combination
+            .iter()
+            .fold(document.clone(), |all, (steps, case)| all.narrowed(steps, case));
         if narrowed.is_never() {
             continue;
         }
@@ -121,7 +122,11 @@ pub(super) fn prove(
         };
         prover.given.clear();
         let result = prover.tree(&tree, &scope, true);
-        let result = if result.absent { result.present().or(Facts::of(&serde_json::Value::Null)) } else { result };
+        let result = if result.absent {
+            result.present().or(Facts::of(&serde_json::Value::Null))
+        } else {
+            result
+        };
         for refusal in admit::refusals(&result, to.shape()) {
             prover.refused(&tree, &refusal);
         }
@@ -191,9 +196,8 @@ impl Prover<'_> {
                 if !self.broken && members.iter().any(|(_, facts)| facts.is_never()) {
                     return Facts::never();
                 }
-                let empty = !keep
-                    && !members.is_empty()
-                    && members.iter().all(|(_, facts)| facts.absent);
+                let empty =
+                    !keep && !members.is_empty() && members.iter().all(|(_, facts)| facts.absent);
                 let some = members.is_empty()
                     || keep
                     || members.iter().any(|(_, facts)| facts.may_be_present() || facts.is_never());
@@ -233,7 +237,8 @@ impl Prover<'_> {
         let array = self.facts_of(each, scope);
         let kinds = Facts { arrays: Vec::new(), ..array.clone().value() };
         if kinds.may_be_value() {
-            let message = format!("`each` needs an array; it may be {}", kinds.kinds().join(" or "));
+            let message =
+                format!("`each` needs an array; it may be {}", kinds.kinds().join(" or "));
             self.report(
                 Diagnostic::error(&codes::KIND_MAY_FAIL, each.location.clone(), message).warning(),
             );
@@ -282,9 +287,7 @@ impl Prover<'_> {
                 let yes = value == &serde_json::Value::Bool(true);
                 (Truth { yes, no: !yes, ..Truth::default() }, scope.clone())
             }
-            Written::Broken => {
-                (Truth { yes: true, no: true, ..Truth::default() }, scope.clone())
-            }
+            Written::Broken => (Truth { yes: true, no: true, ..Truth::default() }, scope.clone()),
         };
         self.note(when.location.clone(), truth, Asked::When);
         let mut facts = Facts::never();

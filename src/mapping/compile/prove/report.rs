@@ -33,9 +33,16 @@ impl Prover<'_> {
             Place::Broken => {}
             Place::Unset(head) => {
                 if refusal.why == Why::Absent {
-                    let message = format!("{} requires `{}`, which no rule sets", parent(&refusal.path), last(&refusal.path));
-                    let diagnostic = Diagnostic::error(&codes::TARGET_NOT_SET, head.clone(), message);
-                    self.report(diagnostic.hint("in every case the conditions allow; add a rule for it"));
+                    let message = format!(
+                        "{} requires `{}`, which no rule sets",
+                        parent(&refusal.path),
+                        last(&refusal.path)
+                    );
+                    let diagnostic =
+                        Diagnostic::error(&codes::TARGET_NOT_SET, head.clone(), message);
+                    self.report(
+                        diagnostic.hint("in every case the conditions allow; add a rule for it"),
+                    );
                 }
             }
             Place::Object(head) => {
@@ -63,11 +70,15 @@ impl Prover<'_> {
                 };
                 let deep = parts.len() == 1;
                 let place = parts.iter().find(|(facts, _)| deep || guilty(facts));
-                let location = place.map_or_else(|| whole.clone(), |(_, location)| location.clone());
+                let location =
+                    place.map_or_else(|| whole.clone(), |(_, location)| location.clone());
                 if place.is_some_and(|(facts, _)| facts.clone().present() == Facts::any()) {
-                    let message = format!("{name} may get anything: nothing is known of this value");
+                    let message =
+                        format!("{name} may get anything: nothing is known of this value");
                     let hint = "describe it in the source schema, or convert it with a function";
-                    self.report(Diagnostic::error(&codes::TARGET_KIND, location, message).hint(hint));
+                    self.report(
+                        Diagnostic::error(&codes::TARGET_KIND, location, message).hint(hint),
+                    );
                     return;
                 }
                 let (code, message, hint) = words(&refusal.why, &name, refusal.shape);
@@ -89,19 +100,36 @@ impl Prover<'_> {
         }
         for (_, seen) in std::mem::take(&mut self.conditions) {
             let (code, message) = match (seen.asked, seen.holds, seen.fails) {
-                (Asked::When, false, _) => (&codes::DEAD_RULE, "no message makes this true: the rule never applies"),
-                (Asked::If, false, _) => (&codes::DEAD_RULE, "no message makes this true: the second argument is never given"),
-                (Asked::When, true, false) => (&codes::ALWAYS_HOLDS, "every message makes this true: the condition says nothing"),
-                (Asked::If, true, false) => (&codes::ALWAYS_HOLDS, "every message makes this true: the third argument is never given"),
+                (Asked::When, false, _) => {
+                    (&codes::DEAD_RULE, "no message makes this true: the rule never applies")
+                }
+                (Asked::If, false, _) => (
+                    &codes::DEAD_RULE,
+                    "no message makes this true: the second argument is never given",
+                ),
+                (Asked::When, true, false) => (
+                    &codes::ALWAYS_HOLDS,
+                    "every message makes this true: the condition says nothing",
+                ),
+                (Asked::If, true, false) => (
+                    &codes::ALWAYS_HOLDS,
+                    "every message makes this true: the third argument is never given",
+                ),
                 _ => continue,
             };
-            self.report(Diagnostic::error(code, seen.location, message).hint("remove what never happens").warning());
+            self.report(
+                Diagnostic::error(code, seen.location, message)
+                    .hint("remove what never happens")
+                    .warning(),
+            );
         }
         for (_, (location, reached)) in std::mem::take(&mut self.defaults) {
             if !reached {
                 let message = "what stands before `??` is never absent, null or nil";
                 self.report(
-                    Diagnostic::error(&codes::DEAD_DEFAULT, location, message).hint("remove it").warning(),
+                    Diagnostic::error(&codes::DEAD_DEFAULT, location, message)
+                        .hint("remove it")
+                        .warning(),
                 );
             }
         }
@@ -131,12 +159,15 @@ impl Prover<'_> {
             let known: Vec<String> = used.keys.iter().cloned().collect();
             for (location, key) in dead {
                 let message = format!("`{key}` is never looked up in code table `{}`", table.key);
-                let near = crate::diagnostic::nearest::nearest(&key, known.iter().map(String::as_str));
+                let near =
+                    crate::diagnostic::nearest::nearest(&key, known.iter().map(String::as_str));
                 let hint = near.map_or_else(
                     || "the source's values are listed, and this is none of them".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
-                self.report(Diagnostic::error(&codes::KEY_NEVER, location, message).hint(hint).warning());
+                self.report(
+                    Diagnostic::error(&codes::KEY_NEVER, location, message).hint(hint).warning(),
+                );
             }
         }
     }
@@ -170,7 +201,9 @@ fn place<'t>(tree: &'t Tree, path: &[Option<Arc<str>>], why: &Why) -> Place<'t> 
 fn leaf_of(tree: &Tree) -> Option<usize> {
     match tree {
         Tree::Value(leaf) => Some(leaf.location.span.start),
-        Tree::Scoped(scoped) if scoped.each.is_none() && scoped.when.is_none() => leaf_of(&scoped.body),
+        Tree::Scoped(scoped) if scoped.each.is_none() && scoped.when.is_none() => {
+            leaf_of(&scoped.body)
+        }
         _ => None,
     }
 }
@@ -212,10 +245,26 @@ fn bound(found: f64) -> String {
 fn words(why: &Why, name: &str, shape: &Shape) -> (&'static Code, String, String) {
     let types = shape.types.join(" or ");
     let (code, message, hint): (_, _, &str) = match why {
-        Why::Absent => (&codes::TARGET_MAYBE_ABSENT, format!("{name} is required, but may be absent"), "give a default with `??`, refuse with `?? reject(\"CODE\", \"text\")`, or require it in the source schema"),
-        Why::Null => (&codes::TARGET_MAYBE_NULL, format!("{name} takes {types}, but may get null"), "give a default with `??`, or leave it out with `when: present(…)`"),
-        Why::Nil => (&codes::TARGET_MAYBE_NIL, format!("{name} may get a nil that it does not take"), "give a default with `??`, or a reason the target lists"),
-        Why::Kind(kind) => (&codes::TARGET_KIND, format!("{name} takes {types}, but may get {kind}"), "convert it, or refuse what does not fit with `if` or `otherwise`"),
+        Why::Absent => (
+            &codes::TARGET_MAYBE_ABSENT,
+            format!("{name} is required, but may be absent"),
+            "give a default with `??`, refuse with `?? reject(\"CODE\", \"text\")`, or require it in the source schema",
+        ),
+        Why::Null => (
+            &codes::TARGET_MAYBE_NULL,
+            format!("{name} takes {types}, but may get null"),
+            "give a default with `??`, or leave it out with `when: present(…)`",
+        ),
+        Why::Nil => (
+            &codes::TARGET_MAYBE_NIL,
+            format!("{name} may get a nil that it does not take"),
+            "give a default with `??`, or a reason the target lists",
+        ),
+        Why::Kind(kind) => (
+            &codes::TARGET_KIND,
+            format!("{name} takes {types}, but may get {kind}"),
+            "convert it, or refuse what does not fit with `if` or `otherwise`",
+        ),
         Why::NotListed(found) => {
             let message = match found {
                 Some(value) => format!("{name} has no value {value}, which may come"),
@@ -225,25 +274,85 @@ fn words(why: &Why, name: &str, shape: &Shape) -> (&'static Code, String, String
         }
         Why::TooLong(found, most) => {
             let found = found.map_or("any number of".to_owned(), |found| format!("up to {found}"));
-            (&codes::MAYBE_TOO_LONG, format!("{name} takes at most {most} characters; this may have {found}"), "give the source a maxLength, or shorten with `cut(n)` where that is allowed")
+            (
+                &codes::MAYBE_TOO_LONG,
+                format!("{name} takes at most {most} characters; this may have {found}"),
+                "give the source a maxLength, or shorten with `cut(n)` where that is allowed",
+            )
         }
-        Why::TooShort(found, least) => (&codes::MAYBE_TOO_SHORT, format!("{name} takes at least {least} characters; this may have {found}"), "give the source a minLength, or refuse shorter texts"),
-        Why::Pattern(pattern) => (&codes::MAYBE_NO_MATCH, format!("{name} must match `{pattern}`, which is not certain"), "give the source the same or a narrower pattern, or convert the text"),
-        Why::Form(form) => (&codes::MAYBE_NO_FORM, format!("{name} must be a {form}, which is not certain"), "give the source the same format or x-check, or convert with a function that gives it"),
-        Why::TooSmall(found, least) => (&codes::NUMBER_RANGE, format!("{name} takes numbers from {least}; this may be {}", bound(*found)), "give the source the same range, or refuse others"),
-        Why::TooLarge(found, most) => (&codes::NUMBER_RANGE, format!("{name} takes numbers up to {most}; this may be {}", bound(*found)), "give the source the same range, or refuse others"),
-        Why::NotWhole => (&codes::NUMBER_NOT_WHOLE, format!("{name} takes whole numbers; this may have a fraction"), "convert it: … | integer"),
-        Why::Step(step) => (&codes::NUMBER_STEP, format!("{name} takes multiples of {step}, which is not certain"), "give the source the same multipleOf"),
-        Why::TooFew(found, least) => (&codes::MAYBE_TOO_FEW, format!("{name} takes at least {least} elements; there may be {found}"), "give the source the same minItems"),
+        Why::TooShort(found, least) => (
+            &codes::MAYBE_TOO_SHORT,
+            format!("{name} takes at least {least} characters; this may have {found}"),
+            "give the source a minLength, or refuse shorter texts",
+        ),
+        Why::Pattern(pattern) => (
+            &codes::MAYBE_NO_MATCH,
+            format!("{name} must match `{pattern}`, which is not certain"),
+            "give the source the same or a narrower pattern, or convert the text",
+        ),
+        Why::Form(form) => (
+            &codes::MAYBE_NO_FORM,
+            format!("{name} must be a {form}, which is not certain"),
+            "give the source the same format or x-check, or convert with a function that gives it",
+        ),
+        Why::TooSmall(found, least) => (
+            &codes::NUMBER_RANGE,
+            format!("{name} takes numbers from {least}; this may be {}", bound(*found)),
+            "give the source the same range, or refuse others",
+        ),
+        Why::TooLarge(found, most) => (
+            &codes::NUMBER_RANGE,
+            format!("{name} takes numbers up to {most}; this may be {}", bound(*found)),
+            "give the source the same range, or refuse others",
+        ),
+        Why::NotWhole => (
+            &codes::NUMBER_NOT_WHOLE,
+            format!("{name} takes whole numbers; this may have a fraction"),
+            "convert it: … | integer",
+        ),
+        Why::Step(step) => (
+            &codes::NUMBER_STEP,
+            format!("{name} takes multiples of {step}, which is not certain"),
+            "give the source the same multipleOf",
+        ),
+        Why::TooFew(found, least) => (
+            &codes::MAYBE_TOO_FEW,
+            format!("{name} takes at least {least} elements; there may be {found}"),
+            "give the source the same minItems",
+        ),
         Why::TooMany(found, most) => {
             let found = found.map_or("any number".to_owned(), |found| format!("up to {found}"));
-            (&codes::MAYBE_TOO_MANY, format!("{name} takes at most {most} elements; there may be {found}"), "give the source a maxItems, or filter")
+            (
+                &codes::MAYBE_TOO_MANY,
+                format!("{name} takes at most {most} elements; there may be {found}"),
+                "give the source a maxItems, or filter",
+            )
         }
-        Why::Undeclared => (&codes::MAYBE_UNDECLARED, format!("{name} is not a member the target has in every case"), "leave it out with `when`, or write a rule for each member"),
-        Why::NoOption => (&codes::NO_ALTERNATIVE, format!("none of the alternatives of {name} is certain to fit"), "set the member that tells them apart under the same conditions as the others"),
-        Why::TwoOptions => (&codes::NO_ALTERNATIVE, format!("more than one alternative of {name} may fit"), "set the member that tells them apart"),
-        Why::Beyond(keyword) => (&codes::BEYOND_PROOF, format!("{name} has `{keyword}`, which cannot be proved"), "say the same with keywords that can be followed"),
-        Why::Nothing => (&codes::TARGET_NEVER, format!("{name} must not be set here"), "leave it out with `when`"),
+        Why::Undeclared => (
+            &codes::MAYBE_UNDECLARED,
+            format!("{name} is not a member the target has in every case"),
+            "leave it out with `when`, or write a rule for each member",
+        ),
+        Why::NoOption => (
+            &codes::NO_ALTERNATIVE,
+            format!("none of the alternatives of {name} is certain to fit"),
+            "set the member that tells them apart under the same conditions as the others",
+        ),
+        Why::TwoOptions => (
+            &codes::NO_ALTERNATIVE,
+            format!("more than one alternative of {name} may fit"),
+            "set the member that tells them apart",
+        ),
+        Why::Beyond(keyword) => (
+            &codes::BEYOND_PROOF,
+            format!("{name} has `{keyword}`, which cannot be proved"),
+            "say the same with keywords that can be followed",
+        ),
+        Why::Nothing => (
+            &codes::TARGET_NEVER,
+            format!("{name} must not be set here"),
+            "leave it out with `when`",
+        ),
     };
     (code, message, hint.to_owned())
 }

@@ -1,6 +1,6 @@
 //! What an expression sees while it is proved, and what conditions tell of it.
 
-use crate::mapping::facts::{Case, Facts, Texts};
+use crate::mapping::facts::{Case, Facts, Texts, pattern_of};
 use crate::mapping::path::Step;
 use crate::mapping::plan::MetaField;
 use crate::mapping::syntax::{Expression, Kind, Operator, PathText, Root};
@@ -125,9 +125,12 @@ impl Scope {
         match (name, holds) {
             ("present", true) => self.assume(path, &Case::Something),
             ("present", false) => self.assume(path, &Case::Nothing),
-            ("my-number-valid", true) => {
-                let texts = Texts::matching("^[0-9]{12}$").with_form("my-number");
-                self.assume(path, &Case::Also(texts));
+            (_, true) if name.starts_with("valid-") => {
+                let form = name.trim_start_matches("valid-");
+                if let Some(pattern) = pattern_of(form) {
+                    let texts = Texts::matching(pattern).with_form(form);
+                    self.assume(path, &Case::Also(texts));
+                }
             }
             ("starts-with", true) => {
                 if let Some(Kind::Literal(Value::String(start))) =
@@ -291,7 +294,14 @@ impl Gather {
                     // array starts at one of those.
                     let apart = matches!(
                         name.as_str(),
-                        "code" | "code-at" | "code-of" | "has-code" | "filter" | "find" | "any" | "all"
+                        "code"
+                            | "code-at"
+                            | "code-of"
+                            | "has-code"
+                            | "filter"
+                            | "find"
+                            | "any"
+                            | "all"
                     );
                     if !(apart && index == 1) {
                         self.expression(argument, decides);
@@ -299,9 +309,7 @@ impl Gather {
                 }
             }
             Kind::Default(parts) => {
-                let refuses = |part: &Expression| {
-                    matches!(&part.kind, Kind::Call { name, .. } if name == "reject")
-                };
+                let refuses = |part: &Expression| matches!(&part.kind, Kind::Call { name, .. } if name == "reject");
                 for part in parts {
                     match &part.kind {
                         Kind::Path(path) if !deciding && parts.iter().any(refuses) => {
