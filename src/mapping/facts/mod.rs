@@ -18,7 +18,7 @@ pub(crate) mod transfer;
 
 pub(crate) use narrow::Case;
 pub(crate) use number::{EXACT, Numbers, is_whole};
-pub(crate) use shape::{DATE, pattern_of};
+pub(crate) use shape::DATE;
 pub(crate) use text::{MAX_LISTED, Texts};
 
 /// Most variants of one kind; more are taken together.

@@ -16,7 +16,7 @@ const DATE_TIME: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt][
                          [0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
 
 /// What a format or check digit says of the text, as a pattern.
-pub(crate) fn pattern_of(form: &str) -> Option<&'static str> {
+fn pattern_of(form: &str) -> Option<&'static str> {
     match form {
         "date" => Some(DATE),
         "date-time" => Some(DATE_TIME),
