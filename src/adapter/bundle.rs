@@ -3,7 +3,7 @@
 
 use super::characters::Repertoires;
 use super::load::{self, Definitions};
-use super::{Adapter, Overrides, Route};
+use super::{Adapter, Operation, Overrides, Route};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
 use crate::mapping::{Mapping, Tables};
@@ -23,8 +23,18 @@ pub struct Bundle {
     pub adapters: BTreeMap<String, Arc<Adapter>>,
     routes: BTreeMap<String, Arc<Route>>,
     by_type: HashMap<String, Vec<Arc<Route>>>,
+    pulls: HashMap<String, Pulled>,
     enabled: Vec<String>,
     digest: String,
+}
+
+/// An operation that fetches, and the adapter it belongs to.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// The adapter.
+    pub adapter: Arc<Adapter>,
+    /// The pull.
+    pub operation: Arc<Operation>,
 }
 
 /// Which routes are on, and where that is written.
@@ -73,6 +83,7 @@ impl Bundle {
             overrides,
         };
         let (adapters, routes) = load_adapters(&of("adapters", ".yaml"), &definitions, &mut found);
+        let pulls = pulls(&adapters, &of("adapters", ".yaml"), &mut found);
         let enabled = choose(enabled, &routes, &mut found);
         let failed = found.iter().any(|problem| problem.severity == Severity::Error);
         diagnostics.append(&mut found);
@@ -87,7 +98,7 @@ impl Bundle {
         }
         let digest = digest(files);
         let mappings = mappings.into_iter().collect();
-        Some(Bundle { schemas, mappings, adapters, routes, by_type, enabled, digest })
+        Some(Bundle { schemas, mappings, adapters, routes, by_type, pulls, enabled, digest })
     }
 
     /// The route of that name, enabled or not: an exchange accepted before its route was
@@ -109,6 +120,11 @@ impl Bundle {
     /// Enabled routes of a message type.
     pub fn routes_for(&self, message_type: &str) -> &[Arc<Route>] {
         self.by_type.get(message_type).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The pull that gives messages of a type. Such a type is never posted.
+    pub fn pull_of(&self, message_type: &str) -> Option<&Pulled> {
+        self.pulls.get(message_type)
     }
 
     /// Message types that enabled routes take.
@@ -185,6 +201,37 @@ fn load_adapters(
         }
     }
     (adapters, routes)
+}
+
+/// The pulls by what they give: one for each type, so that a message tells where it comes from.
+fn pulls(
+    adapters: &Adapters,
+    files: &[Arc<SourceFile>],
+    found: &mut Vec<Diagnostic>,
+) -> HashMap<String, Pulled> {
+    let mut pulls: HashMap<String, Pulled> = HashMap::new();
+    for adapter in adapters.values() {
+        for operation in adapter.operations.values() {
+            let Some(pull) = &operation.pull else { continue };
+            let one = Pulled { adapter: Arc::clone(adapter), operation: Arc::clone(operation) };
+            let Some(earlier) = pulls.insert(pull.message_type.clone(), one) else { continue };
+            let end = format!("{}/adapter.yaml", adapter.name);
+            let Some(file) = files.iter().find(|file| file.path.ends_with(&end)) else { continue };
+            let message = format!(
+                "`{}` is given by `{}` of `{}` and by `{}` of `{}`",
+                pull.message_type,
+                earlier.operation.name,
+                earlier.adapter.name,
+                operation.name,
+                adapter.name
+            );
+            let start = file.text.find(&pull.message_type).unwrap_or(0);
+            let span = start..start + pull.message_type.len().min(file.text.len() - start);
+            let place = Location { file: Arc::clone(file), span };
+            found.push(Diagnostic::error(&codes::PULL_TYPE_TWICE, place, message));
+        }
+    }
+    pulls
 }
 
 fn choose(enabled: &Enabled, routes: &Routes, found: &mut Vec<Diagnostic>) -> Vec<String> {

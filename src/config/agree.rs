@@ -41,8 +41,10 @@ pub fn check(config: &Config, bundle: &Bundle) -> Vec<Diagnostic> {
 pub fn needed(bundle: &Bundle) -> Vec<Arc<Adapter>> {
     let mut names = BTreeSet::new();
     for route in bundle.routes().filter(|route| bundle.is_enabled(&route.name)) {
-        // Inbound routes count too: a pull of their own adapter feeds them.
+        // Inbound routes count too: a pull of their own adapter feeds them, or of another one.
         names.insert(route.adapter.name.as_str());
+        let pulls = route.on.iter().filter_map(|message_type| bundle.pull_of(message_type));
+        names.extend(pulls.map(|pulled| pulled.adapter.name.as_str()));
     }
     names.into_iter().filter_map(|name| bundle.adapters.get(name).cloned()).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::settle;
-use crate::adapter::{Adapter, Operation, Route};
+use crate::adapter::{Adapter, Destination, Operation, Route};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
@@ -245,12 +245,18 @@ fn read_json<'a>(body: &'a [u8], cx: &Context) -> Result<Tree<'a>, Failure> {
         .map_err(|error| refuse(&codes::BODY_NOT_READABLE, error.to_string()))
 }
 
-/// Upstream messages go to operations, pulled ones to upstream: neither can take the other's way.
+/// Posted messages go to operations, fetched ones to upstream or, where a route names the very
+/// type that the pull gives, to an operation: a message of one kind never takes the other's way.
 fn candidates(origin: &Origin, message_type: &str, cx: &Context) -> Vec<Arc<Route>> {
     let routes = cx.bundle.routes_for(message_type);
     let fits = |route: &&Arc<Route>| match (origin, &route.destination) {
-        (Origin::Upstream, crate::adapter::Destination::Operation(_)) => true,
-        (Origin::Pulled { adapter, .. }, crate::adapter::Destination::Publish(_)) => {
+        (Origin::Upstream, Destination::Operation(_)) => cx.bundle.pull_of(message_type).is_none(),
+        (Origin::Pulled { adapter, operation }, Destination::Operation(_)) => {
+            cx.bundle.pull_of(message_type).is_some_and(|pulled| {
+                pulled.adapter.name == adapter.name && pulled.operation.name == operation.name
+            })
+        }
+        (Origin::Pulled { adapter, .. }, Destination::Publish(_)) => {
             adapter.name == route.adapter.name
         }
         _ => false,

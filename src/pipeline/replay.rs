@@ -80,7 +80,7 @@ fn arrival(kept: Kept, cx: &Context) -> Result<(Arrival, jiff::Timestamp), Failu
     Ok((arrival, envelope.accepted_at))
 }
 
-/// What was fetched stays what was fetched: it may only go to upstream.
+/// What was fetched stays what was fetched: it goes where routes of its type lead.
 fn origin(source: &str, operation: &str, cx: &Context) -> Result<Origin, Failure> {
     if operation.is_empty() {
         return Ok(Origin::Upstream);

@@ -21,20 +21,11 @@ pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: 
     let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
     let reference =
         first.ticket.as_deref().map(|text| Ticket::parse(text).reference).unwrap_or_default();
-    let answer = match ask_step(
-        first,
-        route,
-        &operation.name,
-        &poll.step,
-        &reference,
-        counterpart,
-        cx,
-    )
-    .await
-    {
-        Ok(answer) => answer,
-        Err(failure) => return settle_all(group, cx, |_| person(failure.clone())).await,
-    };
+    let answer =
+        match ask_step(first, &operation.name, &poll.step, &reference, counterpart, cx).await {
+            Ok(answer) => answer,
+            Err(failure) => return settle_all(group, cx, |_| person(failure.clone())).await,
+        };
     let mut decided = Vec::with_capacity(group.len());
     for (claimed, route) in &group {
         let next =
@@ -141,11 +132,10 @@ async fn fetch(
     counterpart: &Counterpart,
     cx: &Arc<Context>,
 ) -> Decided {
-    let answer =
-        match ask_step(claimed, route, &operation.name, step, reference, counterpart, cx).await {
-            Ok(answer) => answer,
-            Err(failure) => return person(failure),
-        };
+    let answer = match ask_step(claimed, &operation.name, step, reference, counterpart, cx).await {
+        Ok(answer) => answer,
+        Err(failure) => return person(failure),
+    };
     match answer.verdict.then {
         Then::Applied => {
             let mut decided = settle::applied(claimed, route, answer.document.as_ref());
@@ -183,7 +173,7 @@ pub async fn ask(
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }
     let slot = counterpart.slots.acquire().await;
-    let answered = ask_step(&claimed, route, &operation.name, &ask.step, "", counterpart, cx).await;
+    let answered = ask_step(&claimed, &operation.name, &ask.step, "", counterpart, cx).await;
     drop(slot);
     let decided = match answered {
         Err(failure) => person(failure),
@@ -222,7 +212,6 @@ fn ask_again(
 /// `watashi/ticket` document.
 async fn ask_step(
     claimed: &Claimed,
-    route: &Route,
     operation: &str,
     step: &Step,
     reference: &str,
@@ -231,7 +220,7 @@ async fn ask_step(
 ) -> Result<Answer, Failure> {
     let body = match (&step.request.mapping, &step.request.body) {
         (Some(mapping), Some(plan)) => {
-            let document = validate::read(claimed, route, cx)?.into_value();
+            let document = validate::read(claimed, cx)?.into_value();
             let ticket = json!({
                 "ticket": reference,
                 "idempotencyKey": claimed.idempotency_key,

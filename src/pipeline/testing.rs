@@ -67,6 +67,18 @@ const MAPPING: &str = "mapping: order-to-parcel\nfrom: shop/order@1\nto: post/pa
 
 const REPLY_MAPPING: &str = "mapping: answer-to-reply\nfrom: post/answer@1\nto: shop/reply@1\nrules:\n  outcome: 'result ?? \"none\"'\n";
 
+const LINES: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "orders as lines",
+  "x-message-types": ["order.fetched"],
+  "type": "array", "minItems": 1, "x-csv": {"header": true},
+  "items": {
+    "type": "object", "additionalProperties": false, "required": ["person", "amount"],
+    "properties": {"person": {"type": "string", "minLength": 1, "maxLength": 20}, "amount": {"type": "integer"}}
+  }
+}"#;
+
+const LINES_MAPPING: &str = "mapping: lines-to-parcel\nfrom: shop/lines@1\nto: post/parcel@1\nrules:\n  who: '$[0].person'\n  sum: '$[0].amount'\n";
+
 /// Adapter with one operation per way of resolving a lost answer.
 const ADAPTER: &str = r#"adapter: post
 limits: {concurrency: 4, timeout: 1s}
@@ -130,7 +142,23 @@ operations:
       item-outcomes:
         - {when: 'state == "done"', then: applied}
         - {when: 'state == "bad"', then: refused, detail: code}
+  drawer:
+    interaction: pull
+    every: 1h
+    list:
+      request: {method: GET, path: /drawer, format: none}
+      response: RESPONSE
+      outcomes:
+        - {status: [200], when: present(results), then: applied}
+      items: results
+      id: state
+    request: {method: GET, path: "/drawer/{id}", format: none}
+    response: {format: csv, schema: shop/lines@1}
+    outcomes:
+      - {status: [200], when: count($) > 0, then: applied}
+    type: order.fetched
 routes:
+  fetched: {on: order.fetched, operation: place, mapping: lines-to-parcel, record: {kind: 送付}}
   placing: {on: order.placed, operation: place, mapping: order-to-parcel, ordering-key: person, subject: person, record: {kind: 送付}, reply: {type: order.answered, mapping: answer-to-reply}}
   by-hand: {on: order.manual, operation: manual, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   asking: {on: order.asked, operation: asked, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
@@ -349,11 +377,13 @@ fn bundle(enabled: &Enabled) -> Bundle {
         SHARED.iter().fold(ADAPTER.to_owned(), |text, (name, value)| text.replace(name, value));
     let files = [
         ("schemas/shop/order/1.schema.json", SOURCE),
+        ("schemas/shop/lines/1.schema.json", LINES),
         ("schemas/shop/reply/1.schema.json", REPLY),
         ("schemas/post/parcel/1.schema.json", TARGET),
         ("schemas/post/answer/1.schema.json", ANSWER),
         ("mappings/order-to-parcel/mapping.yaml", MAPPING),
         ("mappings/answer-to-reply/mapping.yaml", REPLY_MAPPING),
+        ("mappings/lines-to-parcel/mapping.yaml", LINES_MAPPING),
         ("adapters/post/adapter.yaml", &adapter),
     ];
     let files: Vec<Arc<SourceFile>> = files.map(|(path, text)| SourceFile::new(path, text)).into();

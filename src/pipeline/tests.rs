@@ -473,6 +473,32 @@ async fn what_may_not_be_sent_stays_dead_after_a_replay() {
 }
 
 #[tokio::test]
+async fn what_was_fetched_goes_where_a_route_of_its_type_leads() {
+    let harness = Harness::new();
+    harness.target.always_json(200, OK);
+    let lines = "person,amount\r\nann,7\r\n";
+    let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);
+    let operation = std::sync::Arc::clone(&adapter.operations["drawer"]);
+    let mut fetched = arrival("order.fetched", "f1", lines);
+    fetched.source = "post".to_owned();
+    fetched.content_type = Some("text/csv".to_owned());
+    fetched.origin = Origin::Pulled { adapter, operation };
+    accept(fetched, &harness.cx).await.unwrap();
+    harness.settle().await;
+    let exchange = harness.exchange("f1").await;
+    assert_eq!(
+        (exchange.state.as_str(), exchange.code, exchange.detail),
+        ("delivered", None, None)
+    );
+    let sent = harness.target.requests();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].body.as_ref(), br#"{"who":"ann","sum":7}"#.as_slice());
+    // The type is the pull's alone: nobody can post it.
+    harness.post("order.fetched", "f2", r#"[{"person":"ann","amount":7}]"#).await;
+    assert_eq!(harness.exchange("f2").await.code.as_deref(), Some("G104"));
+}
+
+#[tokio::test]
 async fn what_was_fetched_is_never_sent_to_a_counterpart() {
     let harness = Harness::new();
     let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);

@@ -1,7 +1,7 @@
 //! Validate: is the document what its schema says, and does it belong here?
 
 use super::context::Context;
-use crate::adapter::{Destination, Interaction, Route};
+use crate::adapter::Route;
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
@@ -15,10 +15,10 @@ use crate::store::Claimed;
 /// another municipality.
 pub fn validate<'a>(
     claimed: &'a Claimed,
-    route: &'a Route,
-    cx: &Context,
+    route: &Route,
+    cx: &'a Context,
 ) -> Result<Tree<'a>, Failure> {
-    let document = read(claimed, route, cx)?;
+    let document = read(claimed, cx)?;
     check(&document, route, cx)?;
     Ok(document)
 }
@@ -27,20 +27,11 @@ pub fn validate<'a>(
 ///
 /// # Errors
 /// `G107` when it cannot be read.
-pub fn read<'a>(claimed: &'a Claimed, route: &'a Route, cx: &Context) -> Result<Tree<'a>, Failure> {
+pub fn read<'a>(claimed: &'a Claimed, cx: &'a Context) -> Result<Tree<'a>, Failure> {
     let body = claimed.body.expose();
     let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
-    let pulled = match &route.destination {
-        Destination::Publish(_) => route.adapter.operations.values().find(|operation| {
-            operation.interaction == Interaction::Pull
-                && operation
-                    .pull
-                    .as_ref()
-                    .is_some_and(|pull| pull.message_type == claimed.envelope.message_type)
-        }),
-        Destination::Operation(_) => None,
-    };
-    let decoded = match pulled.and_then(|operation| operation.step.response.as_ref()) {
+    let pulled = cx.bundle.pull_of(&claimed.envelope.message_type);
+    let decoded = match pulled.and_then(|pulled| pulled.operation.step.response.as_ref()) {
         Some(response) => response.codec.read(body, &limits),
         None => codec::json::read_strict(body, &limits),
     };

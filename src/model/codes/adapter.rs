@@ -81,6 +81,9 @@ codes! {
     UNKNOWN_ROUTE = "A407", Configuration, "unknown route enabled",
         "`routes.enabled` in `watashi.toml` names a route that no adapter has.",
         "Check the spelling against `watashi list routes`.";
+    PULL_TYPE_TWICE = "A408", Configuration, "two pulls give one message type",
+        "A fetched message tells by its type which pull it comes from, and so how its body is read.",
+        "Give one of them another `type`.";
     UNKNOWN_REPERTOIRE = "A411", Configuration, "unknown repertoire",
         "`repertoire:` names neither a built-in repertoire nor a file `mappings/repertoires/<name>.txt`.",
         "Check the spelling; add the file.";
