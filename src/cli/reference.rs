@@ -67,8 +67,14 @@ fn all_metrics() -> String {
     page
 }
 
+const EXAMPLES: &str = "
+Every example is run by the tests. Where one names a table, `sex` is `{male: \"1\", female: \"2\", unknown: \"0\"}`; `fee` gives for `a` \
+`500` until 2024-03-31 and `600` from then on; `old-forms` gives 高 for 髙, 崎 for 﨑, （株） for ㈱, 邊 for 邉 with U+E0101. `doses` are two \
+elements: 2026-05-01, lot `ab１`, done; 2026-06-01, planned.
+";
+
 fn all_functions() -> String {
-    let mut page = format!("# Functions of the mapping language\n\n{NOTE}");
+    let mut page = format!("# Functions of the mapping language\n\n{NOTE}{EXAMPLES}");
     for function in functions::all() {
         let _written = write!(page, "\n## `{}`\n\n{}\n\n", function.signature(), function.doc);
         for (expression, result) in function.examples {

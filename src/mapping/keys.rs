@@ -124,7 +124,25 @@ pub(crate) static RULE_KEYS: Keys = Keys {
     )
 };
 
-static ENTRIES: Form = Form::Names(&Form::Scalar);
+static ENTRIES: Form = Form::Names(&Form::Either(&[
+    Form::Scalar,
+    Form::Map(&PERIOD),
+    Form::List(&Form::Map(&PERIOD)),
+]));
+
+/// A date in a table.
+const DAY: Form = Form::Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
+
+pub(crate) static PERIOD: Keys = Keys::new(
+    "period",
+    "an entry with validity dates",
+    "A target value that is valid for a time only; asked for with code-at(value, table, date).",
+    &[
+        Key::new("to", Form::Scalar, "The target value.").required(),
+        Key::new("valid-from", DAY, "First day; without it: always before."),
+        Key::new("valid-to", DAY, "Last day, itself included; without it: ever after."),
+    ],
+);
 
 pub(crate) static TABLE: Keys = Keys::new(
     "table",

@@ -586,7 +586,7 @@ fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
             let format = if time.subsec_nanosecond() == 0 { "%FT%T%:z" } else { "%FT%T%.3f%:z" };
             Some(time.strftime(format).to_string().into())
         }
-        MetaField::AcceptedDate => Some(japan().strftime("%F").to_string().into()),
+        MetaField::AcceptedDate => Some(japan().date().to_string().into()),
         MetaField::IdempotencyKey => Some(meta.idempotency_key.as_str().into()),
         MetaField::CorrelationId => meta.correlation_id.as_deref().map(Cow::from),
         MetaField::Ticket => meta.ticket.as_deref().map(Cow::from),

@@ -160,3 +160,166 @@ impl<'a> Array<'a, Nodes> for Elements<'a> {
         self.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Over a tree, over a value and by the library's own representation: one verdict, one report.
+
+    use super::compile;
+    use crate::model::json::{Limits, Node, read_tree};
+    use crate::schema::Shape;
+    use crate::schema::violation::collect;
+    use jsonschema::{Draft, PatternOptions};
+    use proptest::prelude::{BoxedStrategy, Just, ProptestConfig, Strategy, prop, prop_oneof};
+    use serde_json::{Map, Value, json};
+
+    /// Values that schemas of [`schemas`] often accept and often refuse.
+    fn instances() -> BoxedStrategy<Value> {
+        let scalars = [
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(1),
+            json!(1.0),
+            json!(1.5),
+            json!(-3),
+            json!(u64::MAX),
+            json!(""),
+            json!("a"),
+            json!("ab"),
+            json!("12"),
+            json!("渡し"),
+            json!("𠮷野屋"),
+            json!("2026-06-01"),
+            json!("2026-02-30"),
+        ];
+        let leaf = prop::sample::select(scalars.to_vec());
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-d]|名", inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+        .boxed()
+    }
+
+    /// One keyword that looks at the place itself.
+    fn keyword() -> BoxedStrategy<(String, Value)> {
+        let fixed = [
+            ("type", json!("string")),
+            ("type", json!("integer")),
+            ("type", json!("object")),
+            ("type", json!(["number", "null", "array"])),
+            ("enum", json!([1, "a", null, [1], {"a": 1}])),
+            ("enum", json!(["a", "ab", "12"])),
+            ("minLength", json!(1)),
+            ("maxLength", json!(2)),
+            ("pattern", json!("^[0-9]{2}$")),
+            ("pattern", json!("渡")),
+            ("format", json!("date")),
+            ("minimum", json!(1)),
+            ("exclusiveMaximum", json!(1.5)),
+            ("multipleOf", json!(0.5)),
+            ("minItems", json!(1)),
+            ("maxItems", json!(2)),
+            ("uniqueItems", json!(true)),
+            ("minProperties", json!(1)),
+            ("maxProperties", json!(2)),
+            ("required", json!(["a"])),
+            ("required", json!(["a", "b", "名"])),
+            ("dependentRequired", json!({"a": ["b"]})),
+            ("propertyNames", json!({"pattern": "^[ab]$"})),
+            ("additionalProperties", json!(false)),
+            ("unevaluatedProperties", json!(false)),
+            ("unevaluatedItems", json!(false)),
+        ];
+        let constant = instances().prop_map(|value| ("const".to_owned(), value));
+        let fixed = prop::sample::select(fixed.to_vec());
+        prop_oneof![8 => fixed.prop_map(|(name, value)| (name.to_owned(), value)), 1 => constant]
+            .boxed()
+    }
+
+    fn schemas() -> BoxedStrategy<Value> {
+        let object = |members: Vec<(String, Value)>| -> Value {
+            Value::Object(members.into_iter().collect::<Map<_, _>>())
+        };
+        let leaf = prop_oneof![
+            12 => prop::collection::vec(keyword(), 1..4).prop_map(object),
+            1 => Just(json!(true)),
+            1 => Just(json!(false)),
+        ];
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            let named = |keyword: &'static str| {
+                prop::collection::btree_map("[a-d]|名", inner.clone(), 1..4)
+                    .prop_map(move |map| (keyword.to_owned(), json!(map)))
+            };
+            let single = |keyword: &'static str| {
+                inner.clone().prop_map(move |schema| (keyword.to_owned(), schema))
+            };
+            let list = |keyword: &'static str| {
+                prop::collection::vec(inner.clone(), 1..4)
+                    .prop_map(move |list| (keyword.to_owned(), json!(list)))
+            };
+            let part = prop_oneof![
+                4 => named("properties"),
+                1 => named("dependentSchemas"),
+                1 => inner.clone().prop_map(|schema| {
+                    ("patternProperties".to_owned(), json!({"^[bc]": schema}))
+                }),
+                2 => single("items"),
+                1 => single("contains"),
+                1 => single("not"),
+                2 => single("if"),
+                2 => single("then"),
+                1 => single("else"),
+                1 => single("additionalProperties"),
+                1 => list("prefixItems"),
+                2 => list("allOf"),
+                2 => list("anyOf"),
+                2 => list("oneOf"),
+                4 => keyword(),
+            ];
+            prop::collection::vec(part, 1..6).prop_map(object)
+        })
+        .boxed()
+    }
+
+    fn library(schema: &Value) -> jsonschema::Validator {
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .offline()
+            .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(true)
+            .build(schema)
+            .unwrap()
+    }
+
+    #[test]
+    fn one_verdict_over_trees_and_values() {
+        let verdicts = std::cell::Cell::new((0, 0));
+        let config = ProptestConfig { cases: 600, ..ProptestConfig::default() };
+        let strategy = (schemas(), prop::collection::vec(instances(), 12));
+        let mut runner = proptest::test_runner::TestRunner::new(config);
+        let outcome = runner.run(&strategy, |(schema, documents)| {
+            let (ours, theirs) = (compile(&schema).unwrap(), library(&schema));
+            let shape = Shape::default();
+            for document in documents {
+                let expected = theirs.is_valid(&document);
+                let bytes = serde_json::to_vec(&document).unwrap();
+                let tree = read_tree(&bytes, &Limits::default()).unwrap_or_else(|_| panic!());
+                let report = collect(theirs.iter_errors(&document), &shape);
+                for node in [Node::from(&document), tree.node()] {
+                    assert_eq!(ours.is_valid(node), expected, "{schema} {document}");
+                    assert_eq!(collect(ours.iter_errors(node), &shape), report, "{schema}");
+                }
+                let (valid, invalid) = verdicts.get();
+                verdicts.set((valid + u32::from(expected), invalid + u32::from(!expected)));
+            }
+            Ok(())
+        });
+        outcome.unwrap();
+        let (valid, invalid) = verdicts.get();
+        assert!(valid > 500 && invalid > 500, "{valid} valid, {invalid} invalid");
+    }
+}

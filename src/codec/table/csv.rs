@@ -3,7 +3,7 @@
 //! An absent member is an empty field without quotes, an empty text is `""`. Every line, the last
 //! one too, ends with the declared line end, so that a file cut short is never taken for a whole.
 
-use super::{Cell, Cells, Column, Kind, Step, Table, Wrong, columns, refused};
+use super::{Cell, Cells, Column, Kind, Step, Table, Wrong, all_allowed, columns, refused};
 use crate::codec::field::{Problems, Scalar, flag, is_any_text, text};
 use crate::model::Code;
 use crate::model::codes::document;
@@ -177,7 +177,9 @@ impl Csv {
         text: Cow<'t, str>,
         column: &Column,
     ) -> Result<Option<Cow<'t, str>>, (&'static Code, String)> {
-        if let Some(wrong) = text.chars().find_map(|c| refused(c, column.private_use, cell.quoted))
+        let wrong = |c| refused(c, column.private_use, cell.quoted);
+        if !all_allowed(&text)
+            && let Some(wrong) = text.chars().find_map(wrong)
         {
             return Err(wrong);
         }

@@ -219,6 +219,13 @@ enum Step {
     End,
 }
 
+/// Whether no character of a text can be [`refused`], as the bytes tell that begin characters:
+/// most texts hold none that needs a closer look.
+fn all_allowed(text: &str) -> bool {
+    let suspect = |byte: u8| matches!(byte, ..0x20 | 0x7F | 0xC2 | 0xEE | 0xEF | 0xF3 | 0xF4);
+    !text.bytes().fold(false, |found, byte| found | suspect(byte))
+}
+
 /// Why a character may not stand in a field, if it may not.
 fn refused(c: char, private_use: bool, line_breaks: bool) -> Option<(&'static Code, String)> {
     let point = || format!("U+{:04X}", u32::from(c));
@@ -231,5 +238,19 @@ fn refused(c: char, private_use: bool, line_breaks: bool) -> Option<(&'static Co
             Some((&document::PRIVATE_USE, point()))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{all_allowed, refused};
+
+    #[test]
+    fn what_is_allowed_at_a_glance_is_never_refused() {
+        for c in '\0'..=char::MAX {
+            let refused = refused(c, false, false).is_some();
+            assert!(!(refused && all_allowed(c.encode_utf8(&mut [0; 4]))), "{:04X}", u32::from(c));
+        }
+        assert!(all_allowed("渡し 12-ABC 髙橋𠮷"));
     }
 }

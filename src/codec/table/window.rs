@@ -5,7 +5,8 @@ use super::Charset;
 use super::charset::Transcoder;
 use std::io::{ErrorKind, Read};
 
-/// Bytes of the first read, and of most others: each asks for twice as much up to that.
+/// Bytes of the first read, and of the longest: one that got all it asked for makes the next one
+/// ask for twice as much.
 const FIRST: usize = 4 * 1024;
 const MOST: usize = 64 * 1024;
 
@@ -28,6 +29,8 @@ pub struct Window<R> {
     input: R,
     transcoder: Option<Transcoder>,
     raw: Vec<u8>,
+    /// The last read filled `raw`.
+    filled: bool,
     bytes: Vec<u8>,
     at: usize,
     end: End,
@@ -38,7 +41,7 @@ impl<R: Read> Window<R> {
     pub fn new(input: R, charset: Charset, transcode: bool) -> Self {
         let transcoder = (transcode && charset.is_utf16()).then(|| Transcoder::new(charset));
         let (raw, bytes) = (Vec::new(), Vec::new());
-        Window { input, transcoder, raw, bytes, at: 0, end: End::Open }
+        Window { input, transcoder, raw, filled: false, bytes, at: 0, end: End::Open }
     }
 
     /// What is there and not yet passed.
@@ -61,7 +64,8 @@ impl<R: Read> Window<R> {
     pub fn more(&mut self) {
         self.bytes.drain(..self.at);
         self.at = 0;
-        let wanted = (2 * self.raw.len()).clamp(FIRST, MOST).max(self.bytes.len());
+        let ready = if self.filled { 2 * self.raw.len() } else { self.raw.len() };
+        let wanted = ready.clamp(FIRST, MOST).max(self.bytes.len());
         self.raw.resize(wanted, 0);
         let count = loop {
             match self.input.read(&mut self.raw) {
@@ -73,6 +77,7 @@ impl<R: Read> Window<R> {
                 }
             }
         };
+        self.filled = count == wanted;
         let new = self.raw.get(..count).unwrap_or_default();
         let sound = match &mut self.transcoder {
             Some(transcoder) => {

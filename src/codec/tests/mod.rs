@@ -1,6 +1,7 @@
 //! Every format with whole files: what each refuses, and that nothing is lost on the way.
 
 mod conformance;
+mod found;
 mod generated;
 mod json;
 mod records;

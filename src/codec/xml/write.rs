@@ -49,8 +49,8 @@ pub fn document(xml: &Xml, document: Node<'_>) -> Result<Vec<u8>, EncodeError> {
 struct Writing<'a> {
     xml: &'a Xml,
     out: Vec<u8>,
-    /// Prefix (empty: none) and namespace in force, the innermost last.
-    bindings: Vec<(&'a str, &'a str)>,
+    /// Prefix and namespace in force, the innermost last.
+    bindings: Vec<(Option<&'a str>, &'a str)>,
 }
 
 impl<'a> Writing<'a> {
@@ -257,14 +257,14 @@ impl<'a> Writing<'a> {
     /// Declares the namespace of a name unless it is already in force.
     fn bind(&mut self, name: &'a Name) {
         let Some(namespace) = name.namespace.as_deref() else { return };
-        let prefix = name.prefix.as_deref().unwrap_or_default();
+        let prefix = name.prefix.as_deref();
         let known = self.bindings.iter().rev().find(|(known, _)| *known == prefix);
         if known.is_some_and(|(_, bound)| *bound == namespace) {
             return;
         }
         self.bindings.push((prefix, namespace));
         self.raw(b" xmlns");
-        if !prefix.is_empty() {
+        if let Some(prefix) = prefix {
             self.raw(b":");
             self.raw(prefix.as_bytes());
         }

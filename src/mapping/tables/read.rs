@@ -73,7 +73,7 @@ pub(super) struct Dated {
 
 fn period(reader: &mut Reader<'_>, entry: &Entry, node: &Node, into: &mut Vec<Dated>) {
     const WHAT: &str = "an entry with validity dates";
-    if reader.map(node, WHAT, &["to", "valid-from", "valid-to"]).is_none() {
+    if reader.keys(node, &keys::PERIOD).is_none() {
         return;
     }
     let Some(to) = reader.required(node, WHAT, "to") else { return };

@@ -1,7 +1,6 @@
 //! Expressions in words, for those who read a mapping as a table.
 
-pub(crate) mod more_phrases;
-mod phrases;
+pub(crate) mod phrases;
 
 use crate::mapping::syntax::{Expression, Kind, Operator, PathText, Root};
 use serde_json::Value;

@@ -4,7 +4,7 @@
 //! its argument is. A phrase that names neither `{1}` nor `{*}` is a step: it stands behind an
 //! arrow after its first argument.
 
-use super::{Language, more_phrases};
+use super::Language;
 
 /// One function in words.
 pub(crate) struct Phrase {
@@ -16,7 +16,7 @@ pub(crate) struct Phrase {
     pub en: &'static str,
 }
 
-pub(super) const fn phrase(name: &'static str, ja: &'static str, en: &'static str) -> Phrase {
+const fn phrase(name: &'static str, ja: &'static str, en: &'static str) -> Phrase {
     Phrase { name, ja, en }
 }
 
@@ -250,11 +250,12 @@ pub(crate) static PHRASES: &[Phrase] = &[
     phrase("max", "最大をとる", "the greatest"),
     // others
     phrase("parse-json", "JSONとして読む", "read as JSON"),
+    phrase("in-repertoire", "{1}のすべての文字が{2}にある", "all characters of {1} are in {2}"),
 ];
 
 /// Every phrase.
 pub(super) fn all() -> impl Iterator<Item = &'static Phrase> {
-    PHRASES.iter().chain(more_phrases::PHRASES)
+    PHRASES.iter()
 }
 
 /// The phrase of a function; one without is named as it is.

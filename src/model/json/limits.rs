@@ -104,6 +104,9 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     {
         return Err(refuse(&document::BYTE_ORDER_MARK, 0, "write UTF-8 without one"));
     }
-    std::str::from_utf8(bytes)
-        .map_err(|error| refuse(&document::NOT_UTF8, error.valid_up_to(), "invalid byte here"))
+    simdutf8::basic::from_utf8(bytes).or_else(|_| {
+        // Only the standard library tells where.
+        std::str::from_utf8(bytes)
+            .map_err(|error| refuse(&document::NOT_UTF8, error.valid_up_to(), "invalid byte here"))
+    })
 }
