@@ -319,16 +319,14 @@ impl Run {
                 Some(Tree::Bool(found.is_some_and(|tree| !is_nothing(tree.node()))))
             }
             Op::Otherwise(value, fallback) => match self.eval(value, scope) {
-                Err(stop) if stop.is_failure() => return self.eval(fallback, scope),
-                found => return found,
+                Err(stop) if stop.is_failure() => self.eval(fallback, scope)?,
+                found => found?,
             },
             Op::Matching { value, pattern, at } => {
-                let Some(found) = self.eval(value, scope)? else { return Ok(None) };
-                if is_nothing(found.node()) {
-                    return Ok(Some(found));
-                }
-                functions::matches(pattern, found.node()).map_err(|fail| stop_at(fail, *at))?;
-                return Ok(Some(found));
+                let found = self.eval(value, scope)?;
+                let checked = functions::matches(pattern, found.as_ref().map(Tree::node));
+                checked.map_err(|fail| stop_at(fail, *at))?;
+                found
             }
             Op::Reject { code, text, at } => {
                 let detail = format!("{code}: {text}");

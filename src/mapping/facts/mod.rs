@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 pub(crate) mod admit;
+mod exclude;
 pub(crate) mod language;
 mod narrow;
 mod number;

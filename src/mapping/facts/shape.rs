@@ -193,10 +193,8 @@ fn numbers(bounds: &Bounds, whole: bool) -> Numbers {
 
 fn arrays(shape: &Shape) -> Option<Arc<Arrays>> {
     let first = shape.prefix.iter().map(Facts::admitted_by);
-    let element = match shape.items.as_deref() {
-        Some(items) => Some(first.fold(Facts::admitted_by(items), Facts::or)),
-        None => None,
-    };
+    let items = shape.items.as_deref();
+    let element = items.map(|items| first.fold(Facts::admitted_by(items), Facts::or));
     let (least, mut most) = (shape.bounds.min_items, shape.bounds.max_items);
     if shape.items.as_deref().is_some_and(|items| items.refused) {
         most = Some(most.map_or(shape.prefix.len(), |most| most.min(shape.prefix.len())));

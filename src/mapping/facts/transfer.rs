@@ -240,7 +240,7 @@ fn written(facts: &Facts) -> Vec<Texts> {
     all.extend(facts.numbers.iter().map(number_text));
     let words = [(facts.yes, "true"), (facts.no, "false")];
     let words: Vec<String> =
-        words.iter().filter_map(|(may, word)| may.then(|| (*word).to_owned())).collect();
+        words.iter().filter(|(may, _)| *may).map(|(_, word)| (*word).to_owned()).collect();
     if !words.is_empty() {
         all.push(Texts::listed(words));
     }

@@ -5,6 +5,7 @@ use crate::mapping::functions::{
     Accepts, Arguments, Call, Fail, Function, Lookup, Outcome, Returns, kind_of, not_convertible,
     parameter, plain, value,
 };
+use crate::mapping::values::is_nothing;
 use crate::model::json::Node;
 use regex_automata::meta::Regex;
 use serde_json::Number;
@@ -170,8 +171,10 @@ pub(super) fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
     Ok(None)
 }
 
-/// Whether the pattern is found in a text; the failure when it is not, or this is no text.
-pub(crate) fn matches(pattern: &Regex, found: Node<'_>) -> Result<(), Box<Fail>> {
+/// Whether the pattern is found in a text; the failure when it is not, or this is no text. What is
+/// nothing passes.
+pub(crate) fn matches(pattern: &Regex, found: Option<Node<'_>>) -> Result<(), Box<Fail>> {
+    let Some(found) = found.filter(|found| !is_nothing(*found)) else { return Ok(()) };
     if found.as_str().is_some_and(|text| pattern.is_match(text)) {
         return Ok(());
     }

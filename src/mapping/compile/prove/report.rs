@@ -295,6 +295,14 @@ fn words(why: &Why, name: &str, shape: &Shape) -> (&'static Code, String, String
             format!("{name} must be a {form}, which is not certain"),
             "give the source the same format or x-check, or convert with a function that gives it",
         ),
+        _ => return more_words(why, name),
+    };
+    (code, message, hint.to_owned())
+}
+
+/// The same of numbers, arrays, members and alternatives.
+fn more_words(why: &Why, name: &str) -> (&'static Code, String, String) {
+    let (code, message, hint): (_, _, &str) = match why {
         Why::TooSmall(found, least) => (
             &codes::NUMBER_RANGE,
             format!("{name} takes numbers from {least}; this may be {}", bound(*found)),
@@ -348,7 +356,7 @@ fn words(why: &Why, name: &str, shape: &Shape) -> (&'static Code, String, String
             format!("{name} has `{keyword}`, which cannot be proved"),
             "say the same with keywords that can be followed",
         ),
-        Why::Nothing => (
+        _ => (
             &codes::TARGET_NEVER,
             format!("{name} must not be set here"),
             "leave it out with `when`",

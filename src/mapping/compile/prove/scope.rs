@@ -80,13 +80,9 @@ impl Scope {
             }
             Kind::And(parts) if holds => parts.iter().for_each(|part| self.narrow(part, true)),
             Kind::Or(parts) if !holds => parts.iter().for_each(|part| self.narrow(part, false)),
-            Kind::Not(part) => {
-                // `not x` holds where x is false; where it does not, x may be nothing as well,
-                // unless x always says yes or no.
-                if holds || is_decided(part) {
-                    self.narrow(part, !holds);
-                }
-            }
+            // `not x` holds where x is false; where it does not, x may be nothing as well, unless
+            // x always says yes or no.
+            Kind::Not(part) if holds || is_decided(part) => self.narrow(part, !holds),
             Kind::Call { name, arguments, .. } => self.narrow_call(name, arguments, holds),
             Kind::Compare { operator: Operator::Equal, left, right } => {
                 for (path, value) in [(left, right), (right, left)] {
@@ -233,18 +229,21 @@ pub(super) struct Places {
     pub element: Vec<Deciding>,
 }
 
+/// Whether a place starts at the element, and the steps to it.
+pub(super) type Place = (bool, Vec<Step>);
+
 /// Gathers them.
 pub(super) struct Gather {
     pub places: Places,
     /// Whether a plain path starts at an element.
     pub inside: bool,
     /// The paths that variables stand for, with whether they start at the element.
-    pub variables: Vec<(String, Option<(bool, Vec<Step>)>)>,
+    pub variables: Vec<(String, Option<Place>)>,
 }
 
 impl Gather {
     /// The place a path stands for: whether it starts at the element, and its steps.
-    pub(super) fn place(&self, path: &PathText) -> Option<(bool, Vec<Step>)> {
+    pub(super) fn place(&self, path: &PathText) -> Option<Place> {
         let steps = path.steps.iter().map(|(step, _)| step.clone());
         match &path.root {
             Root::Here | Root::Element => Some((self.inside, steps.collect())),
