@@ -1,5 +1,9 @@
 //! The record both benchmarks carry, and the definitions they carry it with.
 
+#[path = "../../tests/support/copy.rs"]
+mod copy;
+
+use copy::copy;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use watashi::model::check_digit;
@@ -123,19 +127,6 @@ pub fn lay_out(folder: &Path) -> PathBuf {
         &folder.join("schemas/health/vaccination-record"),
     );
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// The middle of the values.

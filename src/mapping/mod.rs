@@ -23,7 +23,6 @@ use std::sync::Arc;
 pub mod cases;
 mod compile;
 pub mod describe;
-#[allow(dead_code, unused_imports)]
 mod facts;
 pub mod functions;
 pub mod keys;
@@ -139,9 +138,25 @@ impl Mapping {
         tables: &Tables,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Mapping> {
-        let compiled = compile::compile(file, schemas, tables, diagnostics)?;
-        let digest = digest([&file.text, compiled.from.id(), compiled.to.id()]);
-        Some(Mapping {
+        let compiled = compile::compile(file, schemas, tables, diagnostics, true)?;
+        Some(Mapping::of(file, compiled))
+    }
+
+    /// The same without the proof: for tests of what happens to a message that breaks its schema.
+    #[cfg(test)]
+    fn unproved(
+        file: &Arc<SourceFile>,
+        schemas: &Schemas,
+        tables: &Tables,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Mapping> {
+        let compiled = compile::compile(file, schemas, tables, diagnostics, false)?;
+        Some(Mapping::of(file, compiled))
+    }
+
+    fn of(file: &Arc<SourceFile>, compiled: compile::Compiled) -> Mapping {
+        let digest = digest(&file.text, &compiled);
+        Mapping {
             name: compiled.name,
             from: compiled.from,
             to: compiled.to,
@@ -150,7 +165,7 @@ impl Mapping {
             inverse: compiled.inverse,
             digest,
             file: Arc::clone(file),
-        })
+        }
     }
 
     /// Maps a document. The members of the result stand in the order of the target schema; its
@@ -212,17 +227,25 @@ impl Mapping {
         leaves.into_iter().map(|leaf| (leaf.target.as_str(), leaf.at))
     }
 
-    /// SHA-256 (hex) of the file's text and the ids of both schemas.
+    /// SHA-256 (hex) of the file's text, the ids of both schemas and the shared tables it uses.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 }
 
-fn digest(parts: [&str; 3]) -> String {
+fn digest(text: &str, compiled: &compile::Compiled) -> String {
     let mut context = Context::new(&SHA256);
-    for part in parts {
+    let mut add = |part: &str| {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
+    };
+    [text, compiled.from.id(), compiled.to.id()].into_iter().for_each(&mut add);
+    for table in &compiled.tables {
+        add(&table.name);
+        for (key, value) in &table.entries {
+            add(key);
+            add(&value.to_string());
+        }
     }
     context.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");

@@ -4,6 +4,7 @@ use crate::mapping::functions::{Function, Select};
 use crate::mapping::path::Step;
 use crate::mapping::syntax::Operator;
 use crate::mapping::tables::Table;
+use regex_automata::meta::Regex;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -52,6 +53,14 @@ pub(crate) enum Op {
         at: At,
     },
     Present(Box<Op>),
+    /// The first, or the second where the first fails (but for `reject` and limits).
+    Otherwise(Box<Op>, Box<Op>),
+    /// The text as it is, if the pattern is found in it.
+    Matching {
+        value: Box<Op>,
+        pattern: Box<Regex>,
+        at: At,
+    },
     Reject {
         code: String,
         text: String,
@@ -100,7 +109,8 @@ impl Op {
                 visit(array);
                 visit(condition);
             }
-            Op::Compare { left, right, .. } => {
+            Op::Matching { value, .. } => visit(value),
+            Op::Otherwise(left, right) | Op::Compare { left, right, .. } => {
                 visit(left);
                 visit(right);
             }
@@ -228,5 +238,40 @@ impl Rule {
             Rule::Object(fields) => fields.iter().for_each(|field| field.rule.leaves(into)),
             Rule::Scoped(scoped) => scoped.body.leaves(into),
         }
+    }
+}
+
+impl Plan {
+    /// Every code table some operation looks up, each once, by name.
+    pub(crate) fn tables(&self) -> Vec<Arc<Table>> {
+        let mut tables = Vec::new();
+        self.root.tables(&mut tables);
+        tables.sort_by(|left, right| left.name.cmp(&right.name));
+        tables.dedup_by(|left, right| Arc::ptr_eq(left, right));
+        tables
+    }
+}
+
+impl Rule {
+    fn tables(&self, into: &mut Vec<Arc<Table>>) {
+        match self {
+            Rule::Value(leaf) => leaf.op.tables(into),
+            Rule::Object(fields) => fields.iter().for_each(|field| field.rule.tables(into)),
+            Rule::Scoped(scoped) => {
+                let leaves = scoped.each.iter().chain(&scoped.when);
+                let lets = scoped.lets.iter().map(|(_, leaf)| leaf);
+                leaves.chain(lets).for_each(|leaf| leaf.op.tables(into));
+                scoped.body.tables(into);
+            }
+        }
+    }
+}
+
+impl Op {
+    fn tables(&self, into: &mut Vec<Arc<Table>>) {
+        if let Op::Code { table, .. } = self {
+            into.push(Arc::clone(table));
+        }
+        self.parts(&mut |part| part.tables(into));
     }
 }

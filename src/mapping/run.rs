@@ -318,6 +318,18 @@ impl Run {
                 let found = self.eval(part, scope)?;
                 Some(Tree::Bool(found.is_some_and(|tree| !is_nothing(tree.node()))))
             }
+            Op::Otherwise(value, fallback) => match self.eval(value, scope) {
+                Err(stop) if stop.is_failure() => return self.eval(fallback, scope),
+                found => return found,
+            },
+            Op::Matching { value, pattern, at } => {
+                let Some(found) = self.eval(value, scope)? else { return Ok(None) };
+                if is_nothing(found.node()) {
+                    return Ok(Some(found));
+                }
+                functions::matches(pattern, found.node()).map_err(|fail| stop_at(fail, *at))?;
+                return Ok(Some(found));
+            }
             Op::Reject { code, text, at } => {
                 let detail = format!("{code}: {text}");
                 let fail = Box::new(Fail { code: &codes::REJECTED, detail });

@@ -10,8 +10,12 @@ mod architecture;
 mod authors;
 mod characters;
 mod commands;
+#[path = "../support/copy.rs"]
+mod copy;
 mod examples;
 mod fixture;
+mod operating;
 mod pages;
 mod registers;
+mod testing;
 mod tutorial;

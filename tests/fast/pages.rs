@@ -1,5 +1,6 @@
 //! Pages whose blocks are run: files they give, commands they show, what those print.
 
+use crate::copy::copy;
 use crate::fixture::{Folder, Ran};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -54,19 +55,6 @@ pub fn shown(blocks: &[Block], command: &str) -> String {
         .skip(1);
     let found = below.find(|block| block.kind == "text");
     found.unwrap_or_else(|| panic!("nothing is shown for `{command}`")).text.clone()
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// A folder with the repository's definitions and the JSON Schemas of editors.

@@ -1,6 +1,7 @@
 //! What goes wrong around the gateway: certificates, tokens, keys, ports, definitions, the broker's
 //! queues, a full store. Each is named with its code, and nothing is lost.
 
+use crate::copy::copy;
 use crate::services::broker;
 use crate::town::{Ran, Town, until};
 use lapin::options::QueueDeclareOptions;
@@ -192,19 +193,6 @@ async fn with_a_typo_or_two_routes_of_one_name_it_does_not_start() {
     assert_eq!(ran.code, 78, "{}", ran.err);
     assert!(ran.err.contains("route `notice-to-osr` is also declared by"), "{}", ran.err);
     assert!(ran.err.contains(&format!("--> {name}:{line}:3\n")), "{}", ran.err);
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test]

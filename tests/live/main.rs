@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod amqp;
+#[path = "../support/copy.rs"]
+mod copy;
 mod crossing;
 mod environment;
 mod gateway;

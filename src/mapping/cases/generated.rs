@@ -254,9 +254,13 @@ impl Sender {
             .filter(|(_, value)| value.as_str().and_then(MessageId::parse).is_some())
             .map(|(name, _)| name)
             .collect();
-        let message_id_from = match chance.one_in(2) {
-            true => chance.pick(&ids).map(|name| String::clone(name)),
-            false => None,
+        let called: Vec<&String> =
+            ids.iter().filter(|name| name.ends_with("Id")).copied().collect();
+        let likely = if called.is_empty() { &ids } else { &called };
+        let message_id_from = match chance.below(4) {
+            0 | 1 => chance.pick(likely).map(|name| String::clone(name)),
+            2 => chance.pick(&ids).map(|name| String::clone(name)),
+            _ => None,
         };
         let mut some = |text: String| chance.one_in(2).then_some(text);
         let mut meta = Meta {

@@ -198,3 +198,29 @@ fn replaced(text: &str, span: &Range<usize>, with: &str) -> String {
     let after = text.get(span.end..).unwrap_or_default();
     format!("{before}{with}{after}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_mistake_is_still_yaml_and_differs() {
+        let text = "mapping: m\ntables: {t: {a: '1', b: '2'}}\nrules:\n  a: x   # first\n  b: >-\n    \
+                    y ??\n    z\n  c: {d: 1, e: true}\n  f:\n    when: g == 1\n    value: >-\n      h\n      | i\n  j: {when: k, value: l}\n";
+        let file = SourceFile::new("mappings/m/mapping.yaml", text);
+        let shape = Shape::default();
+        let mutants = mutants(&file, &shape);
+        let before = yaml::parse(&file).unwrap().to_json();
+        for mutant in &mutants {
+            let mutated = SourceFile::new("m.yaml", mutant.text.clone());
+            let tree = yaml::parse(&mutated).unwrap_or_else(|problem| {
+                panic!("{}\n{}", problem.message, mutant.text);
+            });
+            assert_ne!(tree.to_json(), before, "{}", mutant.text);
+        }
+        let cut = mutants.iter().filter(|mutant| mutant.after.is_none());
+        assert_eq!(cut.count(), 7);
+        let when = mutants.iter().find(|mutant| mutant.before == "g == 1").unwrap();
+        assert_eq!((when.line, when.column, when.target.as_str()), (10, 11, "f"));
+    }
+}

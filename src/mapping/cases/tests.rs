@@ -21,9 +21,9 @@ fn schemas() -> Schemas {
     let a = json!({"kind": {"enum": ["x", "y"]}, "name": {"type": "string", "maxLength": 20},
         "other": {"type": "string", "maxLength": 20}, "n": {"type": "integer", "minimum": 0}});
     let b = json!({"code": {"enum": ["1", "2"]}, "short": {"type": "string", "maxLength": 10},
-        "n": {"type": "integer"}});
+        "n": {"type": "integer", "minimum": 0}});
     let long = json!({"code": {"enum": ["1", "2"]}, "name": {"type": "string", "maxLength": 20},
-        "n": {"type": "integer"}});
+        "n": {"type": "integer", "minimum": 0}});
     let files =
         [schema("a", &a, &["kind"]), schema("b", &b, &["code"]), schema("c", &long, &["code"])];
     let mut diagnostics = Vec::new();

@@ -1,15 +1,17 @@
 //! Calls of functions: arguments checked, special forms lowered.
 
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
-use crate::diagnostic::{Diagnostic, Location};
 use crate::mapping::compile::expression::{Context, Produced, Typed, What, list_of, strictest};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::{Member, View};
-use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Select};
+use crate::mapping::facts::language;
+use crate::mapping::functions::{self, Accepts, Call, Function, Lookup, Returns, Select};
 use crate::mapping::plan::Op;
 use crate::mapping::syntax::{Expression, Kind, Root};
-use crate::mapping::tables::{self, Table};
+use crate::mapping::tables::Table;
 use crate::model::codes::mapping as codes;
+use regex_automata::meta::Regex;
 use serde_json::{Value, json};
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ impl<'s> Context<'s, '_> {
                 let op = Op::Literal(json!({ "$nil": reason }));
                 self.returned(op, function, source, span)
             }
+            Call::Matching => self.matching(source, function, arguments, span),
+            Call::Otherwise => self.otherwise(source, function, arguments, span),
             Call::Try => {
                 let inner = arguments.first().map(|argument| self.lower(source, argument));
                 inner.map_or_else(
@@ -95,6 +99,8 @@ impl<'s> Context<'s, '_> {
             let class = strictest(&flows);
             typed.view = if view.is_unknown() { View::unknown_of(class) } else { view };
             typed.flows = flows;
+        } else if function.returns == Returns::Boolean {
+            self.ask(&flows);
         }
         typed
     }
@@ -184,8 +190,10 @@ impl<'s> Context<'s, '_> {
             return self.returned(Op::Literal(Value::Null), function, source, span);
         };
         let at = source.at(&condition.span);
+        let before = self.asked.len();
         let condition = self.lower(source, condition);
         self.condition(&condition);
+        let asked = self.asked.split_off(before);
         let (then, otherwise) = (self.lower(source, then), self.lower(source, otherwise));
         let op = Op::If {
             condition: Box::new(condition.op),
@@ -194,7 +202,55 @@ impl<'s> Context<'s, '_> {
             at,
         };
         let results = then.results.into_iter().chain(otherwise.results).collect();
-        let flows = then.flows.into_iter().chain(otherwise.flows).collect();
+        let flows = then.flows.into_iter().chain(otherwise.flows).chain(asked).collect();
+        Typed { op, view: View::unknown(), results, flows }.with_view()
+    }
+
+    fn matching(
+        &mut self,
+        source: &Source,
+        function: &'static Function,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let mut typed = match arguments.first() {
+            Some(argument) => {
+                let typed = self.lower(source, argument);
+                self.argument(function, 0, argument, &typed);
+                typed
+            }
+            None => return self.returned(Op::Literal(Value::Null), function, source, span),
+        };
+        let Some(pattern) = self.literal(source, function, arguments, 1) else { return typed };
+        let translated = language::translate(&pattern);
+        let Some(regex) = translated.and_then(|text| Regex::new(&text).ok()) else {
+            let place = arguments.get(1).map_or(span.clone(), |argument| argument.span.clone());
+            let message = "the pattern is not a regular expression of the linear-time syntax";
+            self.report(
+                Diagnostic::error(&codes::BAD_ARGUMENT, source.place(&place), message)
+                    .hint("no look-around, no back-references, balanced brackets"),
+            );
+            return typed;
+        };
+        let (value, at) = (Box::new(typed.op), source.at(span));
+        typed.op = Op::Matching { value, pattern: Box::new(regex), at };
+        typed
+    }
+
+    fn otherwise(
+        &mut self,
+        source: &Source,
+        function: &Function,
+        arguments: &[Expression],
+        span: &Range<usize>,
+    ) -> Typed<'s> {
+        let [value, fallback] = arguments else {
+            return self.returned(Op::Literal(Value::Null), function, source, span);
+        };
+        let (value, fallback) = (self.lower(source, value), self.lower(source, fallback));
+        let op = Op::Otherwise(Box::new(value.op), Box::new(fallback.op));
+        let results = value.results.into_iter().chain(fallback.results).collect();
+        let flows = value.flows.into_iter().chain(fallback.flows).collect();
         Typed { op, view: View::unknown(), results, flows }.with_view()
     }
 
@@ -307,10 +363,6 @@ impl<'s> Context<'s, '_> {
             let op = Op::Literal(Value::Null);
             return Typed { op, view: View::unknown(), results: Vec::new(), flows: Vec::new() };
         };
-        if default.is_none() {
-            let place = arguments.first().map_or(location.clone(), |a| source.place(&a.span));
-            self.total(&key.view, &table, place);
-        }
         let mut results = vec![Produced { what: What::Entry(Arc::clone(&table)), location }];
         let mut flows = key.flows;
         let default = default.map(|typed| {
@@ -406,25 +458,6 @@ impl<'s> Context<'s, '_> {
         diagnostic.hint = hint;
         self.report(diagnostic);
         None
-    }
-
-    /// Every value the source lists must have an entry.
-    fn total(&mut self, key: &View<'_>, table: &Table, location: Location) {
-        let Some(allowed) = key.allowed() else { return };
-        let missing: Vec<String> = allowed
-            .into_iter()
-            .filter_map(tables::key)
-            .filter(|key| !table.always_has(key))
-            .map(|key| format!("`{key}`"))
-            .collect();
-        if !missing.is_empty() {
-            let missing = missing.join(", ");
-            let message = format!("code table `{}` has no entry for {missing}", table.name);
-            self.report(
-                Diagnostic::error(&codes::TABLE_NOT_TOTAL, location, message)
-                    .hint(format!("add the entry, or a default: code(…, {}, default)", table.name)),
-            );
-        }
     }
 }
 

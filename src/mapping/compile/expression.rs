@@ -30,6 +30,8 @@ pub(crate) struct Context<'s, 'd> {
     pub shared: Option<&'s Tables>,
     /// Whether `$meta` is known.
     pub meta: bool,
+    /// What the conditions of the expression at hand ask of 個人番号.
+    pub asked: Vec<Flow>,
 }
 
 /// A `let` in scope.
@@ -74,6 +76,8 @@ pub(crate) enum What<'s> {
 pub(crate) struct Flow {
     pub class: Class,
     pub path: String,
+    /// Whether only a condition asks for it, so that the result tells what the answer was.
+    pub asked: bool,
 }
 
 impl What<'_> {
@@ -158,6 +162,7 @@ impl<'s> Context<'s, '_> {
     }
 
     pub(super) fn condition(&mut self, typed: &Typed<'_>) {
+        self.ask(&typed.flows);
         for produced in &typed.results {
             let types = produced.what.types();
             if !types.is_empty() && !types.iter().any(|name| matches!(*name, "boolean" | "null")) {
@@ -210,6 +215,11 @@ impl<'s> Context<'s, '_> {
                 let (left, right) = (self.lower(source, left), self.lower(source, right));
                 self.comparable(*operator, &left, &right);
                 self.comparable(*operator, &right, &left);
+                for one in [&left, &right] {
+                    if one.view.allowed().is_none() {
+                        self.ask(&one.flows);
+                    }
+                }
                 let at = source.at(&expression.span);
                 let (left, right) = (Box::new(left.op), Box::new(right.op));
                 let op = Op::Compare { operator: *operator, left, right, at };
@@ -217,6 +227,9 @@ impl<'s> Context<'s, '_> {
             }
             Kind::In { item, list } => {
                 let item = self.lower(source, item);
+                if item.view.allowed().is_none() {
+                    self.ask(&item.flows);
+                }
                 for (value, span) in list {
                     self.may_equal(&item, value, source.place(span));
                 }
@@ -224,6 +237,13 @@ impl<'s> Context<'s, '_> {
                 Typed::one(Op::In { item: Box::new(item.op), list }, BOOLEAN, location)
             }
         }
+    }
+
+    /// Notes that a condition asks for a 個人番号: what depends on it tells something of it.
+    /// Whether it is there, and which of a few listed values a field has, tells too little.
+    pub(super) fn ask(&mut self, flows: &[Flow]) {
+        let strict = flows.iter().filter(|flow| flow.class == Class::MyNumber);
+        self.asked.extend(strict.cloned().map(|flow| Flow { asked: true, ..flow }));
     }
 
     fn conditions(
@@ -302,7 +322,7 @@ impl<'s> Context<'s, '_> {
             _ if steps.is_empty() => "$".to_owned(),
             _ => steps,
         };
-        if class == Class::Plain { Vec::new() } else { vec![Flow { class, path }] }
+        if class == Class::Plain { Vec::new() } else { vec![Flow { class, path, asked: false }] }
     }
 
     fn walk(&mut self, source: &Source, path: &PathText, start: View<'s>) -> Option<View<'s>> {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 mod call;
 mod expression;
+mod prove;
 mod rules;
 mod source;
 mod view;
@@ -31,15 +32,19 @@ pub(crate) struct Compiled {
     pub to: Arc<Schema>,
     pub plan: Plan,
     pub items: Vec<String>,
+    /// The shared tables it uses, by name.
+    pub tables: Vec<Arc<Table>>,
     pub inverse: Option<Inverse>,
 }
 
-/// Compiles a mapping file. `None` only if an error was reported.
+/// Compiles a mapping file; without `proof` only its form is checked. `None` only if an error was
+/// reported.
 pub(crate) fn compile(
     file: &Arc<SourceFile>,
     schemas: &Schemas,
     shared: &Tables,
     diagnostics: &mut Vec<Diagnostic>,
+    proof: bool,
 ) -> Option<Compiled> {
     let before = diagnostics.len();
     let root = match yaml::parse(file) {
@@ -58,14 +63,21 @@ pub(crate) fn compile(
     let inverse = root.get("inverse").and_then(|node| Inverse::read(&mut reader, node));
     reader.required(&root, "a mapping", "rules");
     let views = (view_of(from.as_ref()), view_of(to.as_ref()));
-    let (plan, mut items) = rules(&root, file, views, (local, shared), diagnostics);
+    let (plan, mut items) = rules(&root, file, views, (local.clone(), shared), diagnostics);
+    if let (Some(from), Some(to), true) = (&from, &to, proof) {
+        let found = diagnostics.get(before..).unwrap_or_default();
+        let proved = prove::prove(file, &root, (from, to), (&local, shared), found);
+        diagnostics.extend(proved);
+    }
     items.sort_unstable();
     items.dedup();
     let failed = diagnostics.iter().skip(before).any(|d| d.severity == Severity::Error);
     if failed {
         return None;
     }
-    Some(Compiled { name: name?, from: from?, to: to?, plan, items, inverse })
+    let mut tables = plan.tables();
+    tables.retain(|table| !local.contains_key(&table.name));
+    Some(Compiled { name: name?, from: from?, to: to?, plan, items, tables, inverse })
 }
 
 fn view_of(schema: Option<&Arc<Schema>>) -> View<'_> {
@@ -88,8 +100,9 @@ fn rules<'s>(
         local,
         shared: Some(shared),
         meta: true,
+        asked: Vec::new(),
     };
-    let mut rules = Rules { context, file, items: Vec::new(), depth: 0 };
+    let mut rules = Rules { context, file, items: Vec::new(), depth: 0, deciding: Vec::new() };
     let lets = root.get("let").map(|lets| rules.lets(lets)).unwrap_or_default();
     let target = Target { view: target, path: String::new() };
     let body = body(&mut rules, root, &target);
@@ -215,5 +228,6 @@ fn bare<'s, 'd>(shape: Option<&'s Shape>, diagnostics: &'d mut Vec<Diagnostic>) 
         local: BTreeMap::new(),
         shared: None,
         meta: false,
+        asked: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{Entry, Kind, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
-use crate::mapping::compile::expression::{Context, Typed, Variable, list_of};
+use crate::mapping::compile::expression::{Context, Flow, Typed, Variable, list_of};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::{Member, View};
 use crate::mapping::functions::Returns;
@@ -29,6 +29,8 @@ pub(crate) struct Rules<'s, 'd, 'f> {
     pub items: Vec<String>,
     /// How many `each` surround the rule.
     pub depth: usize,
+    /// What the conditions around the rule ask of 個人番号.
+    pub deciding: Vec<Flow>,
 }
 
 /// A target: what the schema says of it, and its name for people.
@@ -91,6 +93,7 @@ impl<'s> Rules<'s, '_, '_> {
         let body_target =
             if each.is_some() { self.element_target(node, target) } else { target.clone() };
         let lets = lets.map(|lets| self.lets(lets)).unwrap_or_default();
+        let deciding = self.deciding.len();
         let when = node.get("when").map(|when| self.when(when, target));
         let body = match (node.get("value"), node.get("rules")) {
             (Some(value), None) => self.value(value, &body_target),
@@ -103,6 +106,7 @@ impl<'s> Rules<'s, '_, '_> {
                 Rule::Object(Box::new([]))
             }
         };
+        self.deciding.truncate(deciding);
         if each.is_some() {
             self.depth -= 1;
         }
@@ -238,6 +242,9 @@ impl<'s> Rules<'s, '_, '_> {
     fn when(&mut self, node: &Node, target: &Target<'s>) -> Leaf {
         let (leaf, typed) = self.leaf(node, &target.path);
         self.context.condition(&typed);
+        let asked = std::mem::take(&mut self.context.asked);
+        self.deciding.extend(asked);
+        self.deciding.extend(typed.flows.into_iter().filter(|flow| flow.asked));
         leaf
     }
 
@@ -249,7 +256,8 @@ impl<'s> Rules<'s, '_, '_> {
         };
         let mut lets = Vec::new();
         for entry in entries {
-            let (leaf, typed) = self.leaf(&entry.node, &format!("${}", entry.key));
+            let (leaf, mut typed) = self.leaf(&entry.node, &format!("${}", entry.key));
+            typed.flows.append(&mut self.context.asked);
             let slot = self.context.slots;
             self.context.slots += 1;
             self.name(entry);
@@ -302,7 +310,15 @@ impl<'s> Rules<'s, '_, '_> {
     fn leaf(&mut self, node: &Node, target: &str) -> (Leaf, Typed<'s>) {
         let target = target.to_owned();
         if let Some(source) = Source::of(self.file, node) {
-            let typed = self.context.compile(&source);
+            self.context.asked.clear();
+            let mut typed = self.context.compile(&source);
+            // The answer itself as a value; what a function gives is as its table declares.
+            if matches!(
+                typed.op,
+                Op::Compare { .. } | Op::In { .. } | Op::And(_) | Op::Or(_) | Op::Not(..)
+            ) {
+                typed.flows.extend(self.context.asked.iter().cloned());
+            }
             let at = source.at(&(0..0));
             let op = typed.op;
             let leaf = Leaf { op, target, at, text: source.text };
@@ -360,17 +376,19 @@ impl<'s> Rules<'s, '_, '_> {
             return;
         }
         let admitted = target.view.class_inside();
-        let strictest = typed.flows.iter().max_by_key(|flow| flow.class);
+        // A value flows in plain; what a condition asks for, only through its answer.
+        let flows = typed.flows.iter().chain(&self.deciding);
+        let strictest = flows.max_by_key(|flow| (flow.class, !flow.asked)).cloned();
         if let (Some(flow), Some(produced)) = (strictest, typed.results.first())
             && flow.class > admitted
         {
-            let message = format!(
-                "`{}` ({}) flows into {} ({})",
-                flow.path,
-                flow.class.name(),
-                target.name(),
-                admitted.name()
-            );
+            let (path, from, to) = (&flow.path, flow.class.name(), admitted.name());
+            let name = target.name();
+            let message = if flow.asked {
+                format!("a condition on `{path}` ({from}) decides {name} ({to})")
+            } else {
+                format!("`{path}` ({from}) flows into {name} ({to})")
+            };
             let location = produced.location.clone();
             let hint =
                 format!("declare `x-class: {}` there, if it may hold that", flow.class.name());

@@ -91,10 +91,8 @@ pub(crate) struct Given {
 /// kind its parameter admits.
 #[derive(Clone, Copy)]
 pub(crate) enum Gives {
-    /// What it `returns` says, and it may fail: the safe choice.
+    /// What it `returns` says or nothing, and it may fail: the safe choice.
     Unknown,
-    /// What it `returns` says; it never fails (but for `M305`).
-    Total,
     /// What the function tells.
     By(fn(&[Facts]) -> Given),
 }
@@ -110,10 +108,9 @@ impl Gives {
     pub(crate) fn given(self, returns: Returns, arguments: &[Facts]) -> Given {
         match self {
             Gives::By(tell) => tell(arguments),
-            Gives::Total => Given { facts: Facts::returned(returns), fails: None },
             Gives::Unknown => {
                 let fails = Some("it may not be convertible".to_owned());
-                Given { facts: Facts::returned(returns), fails }
+                Given { facts: Facts::returned(returns).or(Facts::absent()), fails }
             }
         }
     }

@@ -2,8 +2,11 @@
 
 use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::{
-    Accepts, Arguments, Call, Function, Lookup, Outcome, Returns, parameter, plain, value,
+    Accepts, Arguments, Call, Fail, Function, Lookup, Outcome, Returns, kind_of, not_convertible,
+    parameter, plain, value,
 };
+use crate::model::json::Node;
+use regex_automata::meta::Regex;
 use serde_json::Number;
 use std::cmp::Ordering;
 
@@ -43,6 +46,32 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "Refuses the message with a code of one's own and a safe text.",
         examples: &[("reject(\"NO_DOSE\", \"the record has no dose\")", "M301")],
         call: Call::Reject,
+        ..plain(never)
+    },
+    Function {
+        name: "otherwise",
+        parameters: &[parameter("value", Accepts::Any), parameter("fallback", Accepts::Any)],
+        returns: Returns::Any,
+        doc: "The value, or the fallback where the value's expression fails; `reject` is not caught.",
+        examples: &[
+            ("\"12\" | integer | otherwise(0)", "12"),
+            ("\"x\" | integer | otherwise(0)", "0"),
+            ("\"x\" | integer | otherwise(reject(\"BAD-AMOUNT\", \"no digits\"))", "M301"),
+            ("reject(\"NO-DOSE\", \"no dose\") | otherwise(0)", "M301"),
+            ("missing | integer | otherwise(0)", "absent"),
+        ],
+        call: Call::Otherwise,
+        ..plain(never)
+    },
+    Function {
+        name: "matching",
+        parameters: &[parameter("text", Accepts::Text), parameter("pattern", Accepts::Literal)],
+        doc: "The text as it is, refused unless the pattern (as in a schema) is found in it.",
+        examples: &[
+            ("\"AB-1\" | matching(\"^[A-Z0-9-]{1,8}$\")", "\"AB-1\""),
+            ("\"AB 1\" | matching(\"^[A-Z0-9-]{1,8}$\")", "M304"),
+        ],
+        call: Call::Matching,
         ..plain(never)
     },
     Function {
@@ -139,6 +168,18 @@ pub(super) static FUNCTIONS: &[Function] = &[
 /// Stands where the runner evaluates by itself.
 pub(super) fn never<'v>(_: Arguments<'v, '_>) -> Outcome<'v> {
     Ok(None)
+}
+
+/// Whether the pattern is found in a text; the failure when it is not, or this is no text.
+pub(crate) fn matches(pattern: &Regex, found: Node<'_>) -> Result<(), Box<Fail>> {
+    if found.as_str().is_some_and(|text| pattern.is_match(text)) {
+        return Ok(());
+    }
+    let kind = kind_of(&found.to_cow());
+    match found.as_str() {
+        Some(_) => Err(not_convertible(format!("matching: the pattern is not found in {kind}"))),
+        None => Err(super::wrong_type(&format!("matching: text must be a text, found {kind}"))),
+    }
 }
 
 fn has_code<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 pub(crate) use array::too_many;
-pub(crate) use code::numbers;
+pub(crate) use code::{matches, numbers};
 pub(crate) use date::{day, japan};
 
 mod array;
@@ -139,6 +139,8 @@ pub(crate) enum Call {
     Present,
     Reject,
     Nil,
+    Otherwise,
+    Matching,
     Try,
     Code(Lookup),
     Select(Select),
@@ -398,7 +400,28 @@ impl Accepts {
     }
 }
 
+/// What a function is about, for the problem that is told when it may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// Dates and times.
+    Date,
+    /// Numbers.
+    Number,
+    /// Anything else.
+    Other,
+}
+
 impl Function {
+    /// What it is about.
+    pub(crate) fn topic(&self) -> Topic {
+        let among = |all: &[Function]| all.iter().any(|function| function.name == self.name);
+        match () {
+            () if among(date::FUNCTIONS) => Topic::Date,
+            () if among(number::FUNCTIONS) => Topic::Number,
+            () => Topic::Other,
+        }
+    }
+
     /// `pad-left(text, length, character)`; optional parameters end with `?`, repeated with `…`.
     pub fn signature(&self) -> String {
         let required = self.parameters.len() - self.optional.min(self.parameters.len());

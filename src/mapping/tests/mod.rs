@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 mod corpus;
 mod definitions;
 mod functions;
+mod proof;
 mod properties;
 mod run;
 
@@ -30,7 +31,14 @@ macro_rules! schema {
 }
 
 fn schemas() -> Schemas {
-    let files = [schema!("record"), schema!("order"), schema!("rows"), schema!("choice")];
+    let files = [
+        schema!("record"),
+        schema!("order"),
+        schema!("rows"),
+        schema!("choice"),
+        schema!("source"),
+        schema!("strict"),
+    ];
     let files: Vec<Arc<SourceFile>> =
         files.into_iter().map(|(path, text)| SourceFile::new(path, text)).collect();
     let mut diagnostics = Vec::new();
@@ -49,19 +57,29 @@ pub(super) fn file(body: &str) -> Arc<SourceFile> {
 
 /// Compiles a file and gives what was reported.
 pub(super) fn compile(file: &Arc<SourceFile>) -> (Option<Mapping>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let mapping = Mapping::compile(file, &SCHEMAS, &tables(&mut diagnostics), &mut diagnostics);
+    (mapping, diagnostics)
+}
+
+fn tables(diagnostics: &mut Vec<Diagnostic>) -> Tables {
     let shared = SourceFile::new(
         "mappings/tables/sex.yaml",
         "table: sex\nentries: {male: \"1\", female: \"2\", unknown: \"0\"}\n",
     );
+    Tables::load(&[shared], diagnostics)
+}
+
+/// The same without the proof: what happens to a message is tested of mappings that need one.
+pub(super) fn unproved(file: &Arc<SourceFile>) -> (Option<Mapping>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let tables = Tables::load(&[shared], &mut diagnostics);
-    let mapping = Mapping::compile(file, &SCHEMAS, &tables, &mut diagnostics);
+    let mapping = Mapping::unproved(file, &SCHEMAS, &tables(&mut diagnostics), &mut diagnostics);
     (mapping, diagnostics)
 }
 
-/// A mapping that compiles without a word.
+/// A mapping whose form is without fault.
 pub(super) fn mapping(body: &str) -> Mapping {
-    let (mapping, diagnostics) = compile(&file(body));
+    let (mapping, diagnostics) = unproved(&file(body));
     assert!(diagnostics.is_empty(), "{}", crate::diagnostic::render::text(&diagnostics));
     mapping.unwrap()
 }

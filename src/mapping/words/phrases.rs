@@ -100,6 +100,8 @@ pub(crate) static PHRASES: &[Phrase] = &[
         "コード表 {2} を逆に引く[（表に無ければ{3}）]",
         "convert by code table {2} read backwards[ (if it has none: {3})]",
     ),
+    phrase("otherwise", "{1}（変換できなければ{2}）", "{1} (where it cannot be converted, {2})"),
+    phrase("matching", "形式{2}であることを確かめる", "refused unless it matches {2}"),
     phrase("try", "{1}（変換できなければ無し）", "{1} (absent where it cannot be converted)"),
     // text
     phrase("trim-start", "先頭の空白を除く", "trim white space at the beginning"),

@@ -53,6 +53,9 @@ codes! {
     EACH_TOO_DEEP = "M121", Configuration, "each too deep",
         "`each` may stand inside `each` at most 4 deep.",
         "Flatten the source first.";
+    IDLE_OTHERWISE = "M130", Configuration, "otherwise catches nothing",
+        "The expression before `otherwise` never fails, so the fallback is never used.",
+        "Remove `otherwise`.";
 
     // M2: the mapping against its schemas.
     UNKNOWN_SOURCE = "M201", Configuration, "unknown source path",
@@ -109,6 +112,92 @@ codes! {
     BAD_ARGUMENT = "M218", Configuration, "argument not allowed",
         "A literal argument is outside what the function can use.",
         "Write one the function's page allows.";
+
+    // M23 to M25: what is proved of every message the source schema admits.
+    TARGET_MAYBE_ABSENT = "M230", Configuration, "required target possibly absent",
+        "The target schema requires the property, but for some valid source document the rule gives nothing: the source is optional, or a condition does not hold.",
+        "Give a default with `??`, refuse with `?? reject(\"CODE\", \"text\")`, or require the property in the source schema.";
+    TARGET_MAYBE_NULL = "M231", Configuration, "target may get null",
+        "The source may be null and the target does not admit null.",
+        "Give a default with `??`, or leave the target out with `when: present(…)`.";
+    TARGET_MAYBE_NIL = "M232", Configuration, "target may get nil",
+        "The value may be nil with a reason, which the target does not admit.",
+        "Replace it with `??`, leave the target out with `when: present(…)`, or use a reason the target lists.";
+    TARGET_KIND = "M233", Configuration, "target may get a value of the wrong type",
+        "For some valid source documents the value has a type the target refuses.",
+        "Convert it (string, integer, decimal), or refuse the others with `if` or `otherwise`.";
+    NOT_LISTED = "M234", Configuration, "target may get a value it does not list",
+        "The target lists its values, and others may come.",
+        "Translate with `code(x, table)`, or list the source's values in its schema.";
+    MAYBE_TOO_LONG = "M235", Configuration, "text may be too long for the target",
+        "The text may have more characters than the target's maxLength.",
+        "Give the source a maxLength, cut the text with `cut(n)` where that is allowed, or refuse longer ones.";
+    MAYBE_TOO_SHORT = "M236", Configuration, "text may be too short for the target",
+        "The text may have fewer characters than the target's minLength; often it may be empty.",
+        "Give the source a minLength, pad the text, or refuse shorter ones.";
+    MAYBE_NO_MATCH = "M237", Configuration, "text may not match the target's pattern",
+        "Not every text that may come matches the pattern of the target.",
+        "Give the source the same or a narrower pattern, or convert the text so that it matches.";
+    MAYBE_NO_FORM = "M238", Configuration, "text may not have the target's format",
+        "The target demands a format or a check digit that is not certain for every text that may come.",
+        "Give the source the same format or x-check, or convert with a function that gives it, such as date.";
+    NUMBER_RANGE = "M239", Configuration, "number may be outside the target's range",
+        "The number may be smaller or larger than the target admits.",
+        "Give the source the range, or refuse others with `if`.";
+    NUMBER_NOT_WHOLE = "M240", Configuration, "number may lose its fraction",
+        "The target takes whole numbers only, and the number may have a fraction.",
+        "Give the source the type integer, or convert with `integer`, which refuses a fraction.";
+    NUMBER_STEP = "M241", Configuration, "number may not be a multiple",
+        "The target demands a multiple, which is not certain.",
+        "Give the source the same multipleOf.";
+    MAYBE_TOO_FEW = "M242", Configuration, "array may have too few elements",
+        "The target demands more elements than are certain to come.",
+        "Give the source the same minItems, or refuse shorter arrays.";
+    MAYBE_TOO_MANY = "M243", Configuration, "array may have too many elements",
+        "The array may have more elements than the target admits.",
+        "Give the source a maxItems, or filter.";
+    MAYBE_UNDECLARED = "M244", Configuration, "object may have a member the target refuses",
+        "An object is copied whole, or a rule sets a member that the chosen alternative does not have.",
+        "Write a rule for each member, or a `when` that leaves the member out.";
+    NO_ALTERNATIVE = "M245", Configuration, "no alternative of the target is certain",
+        "The target is one of several alternatives, and it is not certain that exactly one fits.",
+        "Set the member that tells the alternatives apart to one value under each condition.";
+    BEYOND_PROOF = "M246", Configuration, "the target demands what cannot be proved",
+        "A keyword of the target schema is not followed by the proof.",
+        "Say the same with pattern, enum, required, minItems and the like, or take the keyword out.";
+    MAY_FAIL = "M247", Configuration, "function may fail",
+        "For some valid source documents the function fails, and the message with it.",
+        "Say what then with `otherwise(…, fallback)`, or narrow the source schema.";
+    DATE_MAY_FAIL = "M248", Configuration, "date may not parse",
+        "The function needs a date, and the source schema admits other texts.",
+        "Give the source `format: date`, or say what then with `otherwise(…, fallback)`.";
+    NUMBER_MAY_FAIL = "M249", Configuration, "number may lose digits or not parse",
+        "The function needs a number that keeps its digits, and the source schema admits others.",
+        "Give the source a pattern or a range, or say what then with `otherwise(…, fallback)`.";
+    KIND_MAY_FAIL = "M250", Configuration, "argument may be of the wrong kind",
+        "For some valid source documents the argument is of a kind the function cannot use.",
+        "Narrow the source schema's type, convert first, or say what then with `otherwise(…, fallback)`.";
+    TABLE_MAY_LACK = "M251", Configuration, "table may lack the value",
+        "The source schema does not list the values of the key, so any may come.",
+        "List the values with enum in the source schema, or give a default: code(x, table, default).";
+    CONDITION_KIND = "M252", Configuration, "condition may be neither true nor false",
+        "A condition or comparison may meet values it cannot judge.",
+        "Compare with `==`, ask `present(…)`, or narrow the source schema's type.";
+    DEAD_RULE = "M253", Configuration, "condition never holds",
+        "No valid source document makes the condition true, so what depends on it never happens.",
+        "Remove it, or correct the condition.";
+    ALWAYS_HOLDS = "M254", Configuration, "condition always holds",
+        "Every valid source document makes the condition true, so the other case never happens.",
+        "Remove the condition.";
+    DEAD_DEFAULT = "M255", Configuration, "default is never used",
+        "What stands before `??` is never absent, null or nil.",
+        "Remove the default.";
+    KEY_NEVER = "M256", Configuration, "table key is never looked up",
+        "The source schema lists its values, and this key is not among them.",
+        "Remove the entry, or correct its spelling.";
+    TARGET_NEVER = "M257", Configuration, "target must not be set",
+        "Under the conditions of this rule the target schema admits no value here.",
+        "Leave the target out with `when`.";
 
     // M3: mapping one message.
     REJECTED = "M301", Sender, "rejected by the mapping",

@@ -68,9 +68,12 @@ const PLAIN: &[&str] = &[
 pub(super) fn text(length: usize, private_use: bool, chance: &mut Chance) -> String {
     let mut out = String::new();
     let mut left = length;
-    let style = chance.below(4);
+    let style = chance.below(6);
+    // A text of one letter is the longest or shortest there is once it has been converted.
+    let only = chance.pick(HARD).copied().unwrap_or("髙");
     while left > 0 {
         let next = match style {
+            _ if style == 5 && only.chars().count() <= left => only,
             _ if private_use && chance.one_in(12) => "\u{E000}",
             0 => chance.pick(HARD).copied().unwrap_or("髙"),
             1 => chance.pick(PLAIN).copied().unwrap_or("山"),
