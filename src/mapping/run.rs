@@ -3,14 +3,13 @@
 
 use crate::mapping::functions::{self, Arguments, Call, Fail, Function, Select};
 use crate::mapping::path::{Step, walk};
-use crate::mapping::plan::{Arm, At, Leaf, MetaField, Op, Plan, Rule, Scoped, Taken, address};
+use crate::mapping::plan::{Arm, At, Leaf, Op, Plan, Rule, Scoped, Taken, address};
 use crate::mapping::tables::{self, Table};
-use crate::mapping::values::{compare, equal, is_nothing, kind_of, outcome, weight};
+use crate::mapping::values::{compare, equal, is_nothing, kind_of, meta, outcome, weight};
 use crate::mapping::{Meta, Rejection, TraceLine};
 use crate::model::codes::mapping as codes;
 use crate::model::json::{Elements, Members, Node, Tree};
 use serde_json::Value;
-use std::borrow::Cow;
 
 /// What one run may cost: about one unit for each operation, 64 bytes of text and copied value.
 const FUEL: u64 = 4_000_000;
@@ -278,21 +277,7 @@ impl Run {
             Op::Call { function, first, rest, at } => {
                 return self.call(function, first, rest, *at, scope);
             }
-            Op::Default(options) => {
-                let mut found = None;
-                for (index, option) in options.iter().enumerate() {
-                    let last = index + 1 == options.len();
-                    if last {
-                        self.took(op, Arm::Part(index)); // before it may reject
-                    }
-                    found = self.eval(option, scope)?;
-                    if found.as_ref().is_some_and(|tree| !is_nothing(tree.node())) && !last {
-                        self.took(op, Arm::Part(index));
-                        break;
-                    }
-                }
-                found
-            }
+            Op::Default(options) => return self.first_of(op, options, scope),
             Op::And(parts) => self.all(parts, false, scope)?.map(Tree::Bool),
             Op::Or(parts) => self.all(parts, true, scope)?.map(Tree::Bool),
             Op::Not(part, at) => self.condition(part, *at, scope)?.map(|flag| Tree::Bool(!flag)),
@@ -349,6 +334,28 @@ impl Run {
                 return self.select(*how, array, condition, *at, scope);
             }
         })
+    }
+
+    /// The first option that is a value, or else the last one; `op` is the whole.
+    fn first_of<'v>(
+        &mut self,
+        op: &'v Op,
+        options: &'v [Op],
+        scope: &Scope<'v>,
+    ) -> Result<Found<'v>, Box<Stop>> {
+        let mut found = None;
+        for (index, option) in options.iter().enumerate() {
+            let last = index + 1 == options.len();
+            if last {
+                self.took(op, Arm::Part(index)); // before it may reject
+            }
+            found = self.eval(option, scope)?;
+            if found.as_ref().is_some_and(|tree| !is_nothing(tree.node())) && !last {
+                self.took(op, Arm::Part(index));
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// What stands in a table for a key, on a day if one is given.
@@ -570,25 +577,5 @@ fn variable<'v>(scope: &Scope<'v>, slot: usize, steps: &[Step]) -> Found<'v> {
         Tree::Borrowed(node) => walk(steps, *node).map(Tree::Borrowed),
         made if steps.is_empty() => Some(made.clone()),
         made => walk(steps, made.node()).map(|node| Tree::from(node.to_value())),
-    }
-}
-
-fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
-    let japan = || functions::japan(meta.accepted_at);
-    match field {
-        MetaField::MessageId => Some(meta.message_id.as_str().into()),
-        MetaField::MessageType => Some(meta.message_type.as_str().into()),
-        MetaField::Source => Some(meta.source.as_str().into()),
-        MetaField::Municipality => meta.municipality.as_deref().map(Cow::from),
-        MetaField::Operator => meta.operator.as_deref().map(Cow::from),
-        MetaField::AcceptedAt => {
-            let time = japan();
-            let format = if time.subsec_nanosecond() == 0 { "%FT%T%:z" } else { "%FT%T%.3f%:z" };
-            Some(time.strftime(format).to_string().into())
-        }
-        MetaField::AcceptedDate => Some(japan().date().to_string().into()),
-        MetaField::IdempotencyKey => Some(meta.idempotency_key.as_str().into()),
-        MetaField::CorrelationId => meta.correlation_id.as_deref().map(Cow::from),
-        MetaField::Ticket => meta.ticket.as_deref().map(Cow::from),
     }
 }

@@ -1,8 +1,11 @@
 //! What running a plan asks of values: is there one, how much is it, how do two compare.
 
+use crate::mapping::Meta;
 use crate::mapping::functions::{self, Fail};
+use crate::mapping::plan::MetaField;
 use crate::mapping::syntax::Operator;
 use crate::model::json::{Kind, Node, Tree};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// What a value is, in a word, with its length: safe to show.
@@ -67,4 +70,25 @@ pub(super) fn compare(
         Operator::Greater => order == Ordering::Greater,
         _ => order != Ordering::Less,
     })
+}
+
+/// What a mapping knows of its message.
+pub(super) fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
+    let japan = || functions::japan(meta.accepted_at);
+    match field {
+        MetaField::MessageId => Some(meta.message_id.as_str().into()),
+        MetaField::MessageType => Some(meta.message_type.as_str().into()),
+        MetaField::Source => Some(meta.source.as_str().into()),
+        MetaField::Municipality => meta.municipality.as_deref().map(Cow::from),
+        MetaField::Operator => meta.operator.as_deref().map(Cow::from),
+        MetaField::AcceptedAt => {
+            let time = japan();
+            let format = if time.subsec_nanosecond() == 0 { "%FT%T%:z" } else { "%FT%T%.3f%:z" };
+            Some(time.strftime(format).to_string().into())
+        }
+        MetaField::AcceptedDate => Some(japan().date().to_string().into()),
+        MetaField::IdempotencyKey => Some(meta.idempotency_key.as_str().into()),
+        MetaField::CorrelationId => meta.correlation_id.as_deref().map(Cow::from),
+        MetaField::Ticket => meta.ticket.as_deref().map(Cow::from),
+    }
 }
