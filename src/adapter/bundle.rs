@@ -3,7 +3,7 @@
 
 use super::characters::Repertoires;
 use super::load::{self, Definitions};
-use super::{Adapter, Operation, Overrides, Route};
+use super::{Adapter, Destination, Operation, Overrides, Route};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
 use crate::mapping::{Mapping, Tables};
@@ -84,6 +84,11 @@ impl Bundle {
         };
         let (adapters, routes) = load_adapters(&of("adapters", ".yaml"), &definitions, &mut found);
         let pulls = pulls(&adapters, &of("adapters", ".yaml"), &mut found);
+        routes
+            .iter()
+            .for_each(|(route, place)| check_types(route, place, &schemas, &pulls, &mut found));
+        let routes: Routes =
+            routes.into_iter().map(|(route, _)| (route.name.clone(), route)).collect();
         let enabled = choose(enabled, &routes, &mut found);
         let failed = found.iter().any(|problem| problem.severity == Severity::Error);
         diagnostics.append(&mut found);
@@ -167,9 +172,9 @@ fn load_adapters(
     files: &[Arc<SourceFile>],
     definitions: &Definitions<'_>,
     found: &mut Vec<Diagnostic>,
-) -> (Adapters, Routes) {
+) -> (Adapters, Vec<(Arc<Route>, Location)>) {
     let mut adapters = Adapters::new();
-    let mut routes = Routes::new();
+    let mut routes: Vec<(Arc<Route>, Location)> = Vec::new();
     for file in files.iter().filter(|file| file.path.ends_with("/adapter.yaml")) {
         let folder = file.path.trim_end_matches("adapter.yaml");
         let lists = files
@@ -188,8 +193,7 @@ fn load_adapters(
             found.push(Diagnostic::error(&codes::DUPLICATE_ADAPTER, whole, message));
         }
         for (route, place) in its_routes {
-            if let Some(earlier) = routes.get(&route.name) {
-                let earlier: &Arc<Route> = earlier;
+            if let Some((earlier, _)) = routes.iter().find(|(known, _)| known.name == route.name) {
                 let message = format!(
                     "route `{}` is also declared by adapter `{}`",
                     route.name, earlier.adapter.name
@@ -197,10 +201,48 @@ fn load_adapters(
                 found.push(Diagnostic::error(&codes::DUPLICATE_ROUTE, place, message));
                 continue;
             }
-            routes.insert(route.name.clone(), Arc::new(route));
+            routes.push((Arc::new(route), place));
         }
     }
     (adapters, routes)
+}
+
+/// A type that no schema declares must be that of a pull whose answers the mapping starts from.
+fn check_types(
+    route: &Route,
+    place: &Location,
+    schemas: &Schemas,
+    pulls: &HashMap<String, Pulled>,
+    found: &mut Vec<Diagnostic>,
+) {
+    if matches!(route.destination, Destination::Publish(_)) {
+        return;
+    }
+    for message_type in &route.on {
+        let pulled =
+            pulls.get(message_type).and_then(|pulled| pulled.operation.step.response.as_ref());
+        let fits = pulled.is_some_and(|plan| plan.schema.id() == route.mapping.from.id());
+        if fits || schemas.for_message_type(message_type).is_some() {
+            continue;
+        }
+        let message = match pulled {
+            Some(plan) => format!(
+                "`{message_type}` is fetched as `{}`, the mapping starts from `{}`",
+                plan.schema.id(),
+                route.mapping.from.id()
+            ),
+            None => format!(
+                "`{message_type}` is not among the `x-message-types` of `{}`",
+                route.mapping.from.id()
+            ),
+        };
+        let known = schemas.message_types().chain(pulls.keys().map(String::as_str));
+        let mut problem = Diagnostic::error(&codes::UNKNOWN_MESSAGE_TYPE, place.clone(), message);
+        problem.hint = nearest(message_type, known)
+            .filter(|name| name != message_type)
+            .map(|name| format!("did you mean `{name}`?"));
+        found.push(problem);
+    }
 }
 
 /// The pulls by what they give: one for each type, so that a message tells where it comes from.

@@ -518,7 +518,7 @@ fn the_fixed_width_tutorial_does_what_it_says() {
             }
         }
     }
-    assert_eq!((checked, replaced.len()), (4, 1));
+    assert_eq!((checked, replaced.len()), (6, 1));
     assert_eq!(folder.run(&["format", "--check"]).code, 0);
     let ran = folder.run(&["test"]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);

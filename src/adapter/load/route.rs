@@ -81,7 +81,8 @@ impl Loader<'_, '_> {
         }
     }
 
-    /// Messages from upstream come in types the source schema declares.
+    /// Messages from upstream come in types the source schema declares. A type that no schema
+    /// declares may be that of a pull: that is looked at when all adapters are read.
     fn check_types(
         &mut self,
         node: &Node,
@@ -94,15 +95,12 @@ impl Loader<'_, '_> {
         }
         for message_type in on {
             let declared = self.definitions.schemas.for_message_type(message_type);
-            if declared.is_none_or(|schema| schema.id() != from.id()) {
-                let hint = nearest(message_type, self.definitions.schemas.message_types())
-                    .filter(|name| name != message_type)
-                    .map(|name| format!("did you mean `{name}`?"));
+            if declared.is_some_and(|schema| schema.id() != from.id()) {
                 let message = format!(
                     "`{message_type}` is not among the `x-message-types` of `{}`",
                     from.id()
                 );
-                self.error_with_hint(&codes::UNKNOWN_MESSAGE_TYPE, node, message, hint);
+                self.error(&codes::UNKNOWN_MESSAGE_TYPE, node, message);
             }
         }
     }

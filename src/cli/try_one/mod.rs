@@ -7,7 +7,7 @@ mod stations;
 use super::trouble::{Trouble, UNAVAILABLE};
 use super::{Global, Outcome, load, print};
 use crate::adapter::bundle::Enabled;
-use crate::adapter::{Bundle, Destination, Interaction, Route};
+use crate::adapter::{Bundle, Route};
 use crate::codec::{self, Limits};
 use crate::config::Config;
 use crate::model::Secret;
@@ -171,8 +171,11 @@ fn arrival(
             .hint(format!("it takes: {}", route.on.join(", "))));
     }
     let message_type = named.or_else(|| route.as_ref()?.on.first().cloned());
-    let any = route.or_else(|| bundle.routes_for(message_type.as_deref()?).first().cloned());
-    let origin = any.and_then(|route| pulled(&route)).unwrap_or(Origin::Upstream);
+    let pulled = message_type.as_deref().and_then(|message_type| bundle.pull_of(message_type));
+    let origin = pulled.map_or(Origin::Upstream, |pulled| Origin::Pulled {
+        adapter: Arc::clone(&pulled.adapter),
+        operation: Arc::clone(&pulled.operation),
+    });
     let cloud_event = serde_json::from_slice::<Value>(&body)
         .is_ok_and(|value| value.get("specversion").is_some() && value.get("data").is_some());
     let kind = if cloud_event { "application/cloudevents+json" } else { "application/json" };
@@ -189,17 +192,6 @@ fn arrival(
         municipality: None,
         body: Bytes::from(body),
     })
-}
-
-/// The pull that feeds an inbound route.
-fn pulled(route: &Route) -> Option<Origin> {
-    let Destination::Publish(_) = &route.destination else { return None };
-    let feeds = |operation: &&Arc<crate::adapter::Operation>| {
-        operation.interaction == Interaction::Pull
-            && operation.pull.as_ref().is_some_and(|pull| route.on.contains(&pull.message_type))
-    };
-    let operation = Arc::clone(route.adapter.operations.values().find(feeds)?);
-    Some(Origin::Pulled { adapter: Arc::clone(&route.adapter), operation })
 }
 
 fn context(bundle: Bundle, config: Option<&Config>, arrival: &Arrival) -> Result<Context, Trouble> {
