@@ -1,8 +1,8 @@
 //! `watashi explain`: the page of a code, or what a route discloses; offline.
 
 use super::trouble::Trouble;
-use super::{Global, Outcome, load, print};
-use crate::adapter::{Bundle, Destination, Route};
+use super::{Global, Outcome, disclosure, load, print};
+use crate::adapter::Bundle;
 use crate::diagnostic::nearest::nearest;
 use crate::model::{Code, codes};
 use clap::Args;
@@ -85,8 +85,8 @@ fn page_json(code: &Code) -> Value {
 fn route(global: &Global, name: &str) -> Result<(), Trouble> {
     let bundle = load::bundle_anyway(global)?;
     let Some(route) = bundle.route(name) else { return Err(unknown_route(&bundle, name)) };
-    let page = disclosure(&route, bundle.is_enabled(name));
-    if global.json { print::json(&page) } else { print::data(&text(&page)) }
+    let page = disclosure::page(&route, bundle.is_enabled(name));
+    if global.json { print::json(&page) } else { print::data(&disclosure::text(&page)) }
 }
 
 /// There is no route of that name.
@@ -96,79 +96,5 @@ pub(super) fn unknown_route(bundle: &Bundle, name: &str) -> Trouble {
     match nearest(name, names) {
         Some(near) => trouble.hint(format!("did you mean `{near}`?")),
         None => trouble.hint("`watashi list routes` shows them"),
-    }
-}
-
-fn disclosure(route: &Route, enabled: bool) -> Value {
-    let adapter = &route.adapter;
-    let destination = match &route.destination {
-        Destination::Operation(operation) => {
-            json!({"operation": operation.name, "title": operation.title_ja})
-        }
-        Destination::Publish(message_type) => json!({"publish": message_type}),
-    };
-    let admits: Vec<&str> = route.admits.iter().map(|class| class.name()).collect();
-    let basis = route.basis.as_ref().map(|basis| {
-        json!({
-            "law": basis.law,
-            "tableItem": basis.table_item,
-            "affair": basis.affair,
-            "procedure": basis.procedure,
-            "inquirer": basis.inquirer,
-            "provider": basis.provider,
-            "information": basis.information,
-        })
-    });
-    json!({
-        "route": route.name,
-        "enabled": enabled,
-        "types": route.on,
-        "counterpart": {
-            "name": adapter.name,
-            "ja": adapter.title_ja,
-            "en": adapter.title_en,
-            "provisional": adapter.provisional,
-        },
-        "destination": destination,
-        "mapping": route.mapping.name,
-        "from": route.mapping.from.id(),
-        "to": route.mapping.to.id(),
-        "admits": admits,
-        "items": route.mapping.items(),
-        "record": route.record.as_ref().map(|rule| rule.kind.name()),
-        "basis": basis,
-        "permit": route.permit.as_ref().map(|permit| permit.list.clone()),
-        "reply": route.reply.as_ref().map(|reply| reply.message_type.clone()),
-    })
-}
-
-/// The same page for eyes: one `key  value` line each, nothing that is empty.
-fn text(page: &Value) -> String {
-    let mut out = String::new();
-    for (key, value) in page.as_object().into_iter().flatten() {
-        let shown = match value {
-            Value::Object(members) => {
-                let parts: Vec<String> = members
-                    .iter()
-                    .filter(|(_, value)| !plain(value).is_empty())
-                    .map(|(key, value)| format!("{key}: {}", plain(value)))
-                    .collect();
-                parts.join(", ")
-            }
-            Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-            other => plain(other),
-        };
-        if !shown.is_empty() {
-            out.push_str(&format!("{key:<12} {shown}\n"));
-        }
-    }
-    out
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

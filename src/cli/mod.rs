@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod broker;
 mod characters;
 mod check;
+mod disclosure;
 mod dlq;
 mod docs;
 mod explain;

@@ -161,6 +161,26 @@ impl Shape {
         own.or_else(|| self.alternatives.iter().find_map(Shape::element))
     }
 
+    /// What may hold at this very place as well: alternatives, `then` and `else`.
+    pub fn beside(&self) -> impl Iterator<Item = &Shape> {
+        let branches = self.conditions.iter().flat_map(|one| [&one.then, &one.otherwise]);
+        self.alternatives.iter().chain(branches.flatten())
+    }
+
+    /// Every shape directly inside this place: members, elements, and what stands for names that
+    /// are not declared.
+    pub fn within(&self) -> impl Iterator<Item = &Shape> {
+        let members = self.properties.iter().map(|property| &property.shape);
+        let elements = self.items.as_deref().into_iter().chain(&self.prefix);
+        members.chain(elements).chain(self.unnamed())
+    }
+
+    /// What stands for members that have no name in the schema.
+    pub fn unnamed(&self) -> impl Iterator<Item = &Shape> {
+        let undeclared = self.undeclared.iter().filter_map(|one| one.shape.as_deref());
+        self.named_like.iter().map(|(_, shape)| shape).chain(undeclared)
+    }
+
     /// Whether values of that JSON type may stand here (an `integer` is a `number`).
     pub fn allows(&self, json_type: &str) -> bool {
         let listed = |name: &str| name == json_type || (name == "number" && json_type == "integer");

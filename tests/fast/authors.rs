@@ -535,3 +535,22 @@ fn japanese_pages_have_the_same_blocks() {
         }
     }
 }
+
+#[test]
+fn explain_route_tells_what_is_disclosed_to_whom_on_which_basis() {
+    let folder = pages::checkout();
+    let route = "vaccination-record-to-copy";
+    let ran = folder.run(&["explain", "route", route]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let expected = root().join("tests/corpus/adapter/explain-route.txt");
+    assert_eq!(ran.out, std::fs::read_to_string(expected).unwrap());
+    let page = folder.run(&["--json", "explain", "route", route]).json();
+    let disclosed = &page["discloses"];
+    assert_eq!(disclosed["classes"], json!(["個人情報", "特定個人情報"]));
+    assert_eq!(disclosed["items"].as_array().unwrap().len(), 9);
+    assert_eq!(disclosed["items"][3], json!({"code": "TK00008400000040", "title": "ロット番号"}));
+    let answered = folder.run(&["--json", "explain", "route", "inquiry-to-intermediate-server"]);
+    let reply = answered.json()["reply"].clone();
+    assert_eq!(reply["type"], "inquiry.answered");
+    assert_eq!(reply["classes"], json!(["個人情報", "特定個人情報"]));
+}

@@ -16,6 +16,9 @@ mod characters;
 mod field;
 mod operation;
 mod route;
+mod sink;
+#[cfg(test)]
+mod sinks;
 #[cfg(test)]
 mod soap_by_files;
 mod step;

@@ -1,14 +1,13 @@
 //! Reads one operation: its interaction and the blocks that interaction needs.
 
-use super::{Loader, field};
+use super::Loader;
+use super::sink::{Sink, Start};
 use crate::adapter::{
     Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule, keys,
 };
 use crate::codec::Format;
 use crate::diagnostic::yaml::Node;
-use crate::mapping::path::Path;
 use crate::model::codes::adapter as codes;
-use crate::schema::Shape;
 use std::time::Duration;
 
 impl Loader<'_, '_> {
@@ -144,13 +143,13 @@ impl Loader<'_, '_> {
         let shape = step.response.as_ref().map(|plan| plan.schema.shape());
         let path =
             self.reader.required(node, "items", "path").and_then(|node| self.field(node, shape))?;
-        let item_shape = shape.and_then(|shape| element_at(shape, &path));
+        let item = Start::element(shape, &path);
         let key = self
             .reader
             .required(node, "items", "key")
-            .and_then(|node| self.field(node, item_shape))?;
+            .and_then(|node| self.field(node, item.shape))?;
         let outcomes = self.reader.required(poll, "a poll with items", "item-outcomes")?;
-        let outcomes = self.outcomes_of(outcomes, item_shape, false);
+        let outcomes = self.outcomes_of(outcomes, item, false);
         Some(Items { path, key, outcomes })
     }
 
@@ -173,18 +172,10 @@ impl Loader<'_, '_> {
             .reader
             .required(list_node, "a list", "items")
             .and_then(|node| self.field(node, shape))?;
-        let item_shape = shape.and_then(|shape| element_at(shape, &items));
-        let id = self
-            .reader
-            .required(list_node, "a list", "id")
-            .and_then(|node| self.field(node, item_shape))?;
+        self.reader.required(list_node, "a list", "id")?;
+        let id = self.sink(list_node, Sink::Id, Start::element(shape, &items))?;
         let more = self.field_at(list_node, "more", shape);
         let message_type = self.reader.text_at(node, "type")?.to_owned();
         Some(Pull { every, list, items, id, more, message_type })
     }
-}
-
-/// Shape of the elements of the array at a path.
-fn element_at<'s>(shape: &'s Shape, path: &Path) -> Option<&'s Shape> {
-    field::shape_at(shape, path)?.element()
 }

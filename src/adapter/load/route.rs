@@ -1,6 +1,7 @@
 //! Reads one route: types, mapping, destination, legal frame.
 
 use super::Loader;
+use super::sink::{Sink, Start};
 use crate::adapter::permit::Permission;
 use crate::adapter::{Adapter, Destination, Operation, Permit, RecordRule, Reply, Route, keys};
 use crate::diagnostic::nearest::nearest;
@@ -42,7 +43,7 @@ impl Loader<'_, '_> {
             adapter: Arc::clone(adapter),
             ordering_key: self.field_at(node, "ordering-key", shape),
             subject: self.field_at(node, "subject", shape),
-            municipality: self.field_at(node, "municipality", shape),
+            municipality: self.sink(node, Sink::Municipality, Start::whole(shape)),
             when: node.get("when").and_then(|node| {
                 let text = self.reader.text(node, "`when`")?;
                 let location = node.location(self.reader.file);
@@ -322,10 +323,9 @@ fn collect_classes(shape: &Shape, path: &str, found: &mut Vec<(String, Class)>) 
         };
         collect_classes(&property.shape, &inner, found);
     }
-    for alternative in &shape.alternatives {
-        collect_classes(alternative, path, found);
-    }
-    if let Some(items) = &shape.items {
-        collect_classes(items, path, found);
+    // Elements, and members without a name of their own, go by the name of what they stand in.
+    let elements = shape.items.as_deref().into_iter().chain(&shape.prefix);
+    for inner in shape.beside().chain(elements).chain(shape.unnamed()) {
+        collect_classes(inner, path, found);
     }
 }

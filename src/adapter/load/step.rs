@@ -1,5 +1,6 @@
 //! Reads one step of an operation: request, response, outcome table.
 
+use super::sink::{Sink, Start};
 use super::{Loader, field};
 use crate::adapter::outcome::Line;
 use crate::adapter::{BodyPlan, OutcomeTable, RequestPlan, Step, Then, keys};
@@ -230,18 +231,18 @@ impl Loader<'_, '_> {
         schema: Option<&Schema>,
         whole: bool,
     ) -> OutcomeTable {
-        self.outcomes_of(node, schema.map(Schema::shape), whole)
+        self.outcomes_of(node, Start::whole(schema.map(Schema::shape)), whole)
     }
 
     pub(super) fn outcomes_of(
         &mut self,
         node: &Node,
-        shape: Option<&Shape>,
+        start: Start<'_>,
         whole: bool,
     ) -> OutcomeTable {
         let mut lines: Vec<Line> = Vec::new();
         for line_node in self.reader.list(node, "an outcome table").unwrap_or_default() {
-            let Some(line) = self.line(line_node, shape, whole) else { continue };
+            let Some(line) = self.line(line_node, start, whole) else { continue };
             let shadowed = lines.iter().any(|earlier| {
                 earlier.when.is_none()
                     && earlier.undecoded >= line.undecoded
@@ -265,7 +266,8 @@ impl Loader<'_, '_> {
         OutcomeTable { lines }
     }
 
-    fn line(&mut self, node: &Node, shape: Option<&Shape>, whole: bool) -> Option<Line> {
+    fn line(&mut self, node: &Node, start: Start<'_>, whole: bool) -> Option<Line> {
+        let shape = start.shape;
         self.reader.keys(node, &keys::LINE)?;
         let status = self.statuses(node);
         let then_node = self.reader.required(node, "a line", "then")?;
@@ -294,7 +296,7 @@ impl Loader<'_, '_> {
                 format!("`then: {word}` without looking at the body"),
             );
         }
-        let ticket = self.field_at(node, "ticket", shape);
+        let ticket = self.sink(node, Sink::Ticket, start);
         if then == Then::Accepted && node.get("ticket").is_none() {
             self.error(&codes::TICKET_MISSING, node, "`then: accepted` without `ticket:`");
         }
@@ -308,8 +310,8 @@ impl Loader<'_, '_> {
             undecoded,
             then,
             ticket,
-            reference: self.field_at(node, "reference", shape),
-            detail: self.field_at(node, "detail", shape),
+            reference: self.sink(node, Sink::Reference, start),
+            detail: self.sink(node, Sink::Detail, start),
             refresh_credentials,
         })
     }

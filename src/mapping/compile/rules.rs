@@ -90,6 +90,10 @@ impl<'s> Rules<'s, '_, '_> {
     pub(crate) fn scoped(&mut self, node: &Node, target: &Target<'s>, lets: Option<&Node>) -> Rule {
         let outside = (self.context.here.clone(), self.context.variables.len());
         let each = node.get("each").map(|each| self.each(each, target));
+        if each.is_some() {
+            // What the array itself is, and not its elements alone.
+            self.items.extend(target.view.items().map(str::to_owned));
+        }
         let body_target =
             if each.is_some() { self.element_target(node, target) } else { target.clone() };
         let lets = lets.map(|lets| self.lets(lets)).unwrap_or_default();

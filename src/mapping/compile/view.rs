@@ -176,8 +176,7 @@ impl<'s> View<'s> {
     /// Strictest class of this place and everything inside it.
     pub(crate) fn class_inside(&self) -> Class {
         fn inside(shape: &Shape, depth: usize) -> Class {
-            let properties = shape.properties.iter().map(|property| &property.shape);
-            let children = properties.chain(shape.items.as_deref()).chain(&shape.alternatives);
+            let children = shape.within().chain(shape.beside());
             let below = if depth > 32 {
                 Class::Plain
             } else {
@@ -198,8 +197,7 @@ impl<'s> View<'s> {
         fn inside<'s>(shape: &'s Shape, depth: usize, into: &mut Vec<&'s str>) {
             into.extend(shape.item.as_deref());
             if depth <= 32 {
-                let properties = shape.properties.iter().map(|property| &property.shape);
-                for child in properties.chain(shape.items.as_deref()).chain(&shape.alternatives) {
+                for child in shape.within().chain(shape.beside()) {
                     inside(child, depth + 1, into);
                 }
             }

@@ -1,5 +1,6 @@
 //! A mapping as a table (項目対応表): every target item with the rule that sets it, in words.
 
+mod disclosed;
 mod items;
 mod rules;
 
@@ -9,6 +10,8 @@ use crate::mapping::Mapping;
 use crate::mapping::words::Language;
 use crate::schema::Class;
 use std::sync::Arc;
+
+pub use disclosed::Disclosed;
 
 /// A mapping described in one language.
 #[derive(Debug)]

@@ -326,10 +326,7 @@ fn parts(expression: &Expression) -> Vec<&Expression> {
 
 /// The strictest class at a place or inside it.
 fn strictest(shape: &Shape) -> Class {
-    let inner = shape.properties.iter().map(|property| strictest(&property.shape));
-    let alternatives = shape.alternatives.iter().map(strictest);
-    let items = shape.items.as_deref().map(strictest);
-    inner.chain(alternatives).chain(items).fold(shape.class, Class::max)
+    shape.within().chain(shape.beside()).map(strictest).fold(shape.class, Class::max)
 }
 
 /// A title without the remarks behind it.

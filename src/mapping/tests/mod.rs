@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 mod corpus;
 mod definitions;
+mod disclosed;
 mod functions;
 mod proof;
 mod properties;

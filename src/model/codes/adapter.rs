@@ -84,6 +84,9 @@ codes! {
     PULL_TYPE_TWICE = "A408", Configuration, "two pulls give one message type",
         "A fetched message tells by its type which pull it comes from, and so how its body is read.",
         "Give one of them another `type`.";
+    CLASS_IN_THE_CLEAR = "A409", Configuration, "classified data would leave its body",
+        "`ticket`, `reference`, `detail`, `list.id` and `municipality` go into URLs, the store, the record or the log in the clear: they admit plain values only. The class of a place is the strictest of its own `x-class` and those around it.",
+        "Name a value that tells nothing of a person; or correct `x-class`, if the value is plain.";
     UNKNOWN_REPERTOIRE = "A411", Configuration, "unknown repertoire",
         "`repertoire:` names neither a built-in repertoire nor a file `mappings/repertoires/<name>.txt`.",
         "Check the spelling; add the file.";
