@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 mod corpus;
 mod definitions;
 mod functions;
+mod gives;
 mod proof;
 mod properties;
 mod run;
