@@ -52,7 +52,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "first",
-        gives: Gives::By(transfer::element),
+        gives: Gives::By(transfer::arrays::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The first element; absent when there is none.",
@@ -64,7 +64,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "last",
-        gives: Gives::By(transfer::element),
+        gives: Gives::By(transfer::arrays::element),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The last element; absent when there is none.",
@@ -73,7 +73,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "count",
-        gives: Gives::By(transfer::items),
+        gives: Gives::By(transfer::arrays::items),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Integer,
         carries: false,
@@ -94,6 +94,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pick",
+        gives: Gives::By(transfer::arrays::pick),
         parameters: &[parameter("array", Accepts::Array), parameter("index", Accepts::Integer)],
         returns: Returns::Any,
         doc: "The element of an index, from 0, or from the end when negative; absent when there is none.",
@@ -106,6 +107,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "take",
+        gives: Gives::By(transfer::arrays::take),
         parameters: &[parameter("array", Accepts::Array), parameter("count", Accepts::Count)],
         returns: Returns::Array,
         doc: "The first elements.",
@@ -114,6 +116,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "drop",
+        gives: Gives::By(transfer::arrays::drop),
         parameters: &[parameter("array", Accepts::Array), parameter("count", Accepts::Count)],
         returns: Returns::Array,
         doc: "The elements behind the first ones.",
@@ -125,6 +128,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "values-of",
+        gives: Gives::By(transfer::arrays::values_of),
         parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Field)],
         returns: Returns::Array,
         doc: "The values of a field of each element; those without are left out.",
@@ -133,6 +137,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "append",
+        gives: Gives::By(transfer::arrays::append),
         parameters: &[parameter("array", Accepts::Array)],
         variadic: true,
         returns: Returns::Array,
@@ -142,6 +147,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "list",
+        gives: Gives::By(transfer::arrays::list),
         parameters: &[parameter("value", Accepts::Any)],
         variadic: true,
         returns: Returns::Array,
@@ -154,6 +160,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "sum",
+        gives: Gives::By(transfer::arrays::sum),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Integer,
         doc: "The sum of whole numbers; 0 when there is none.",
@@ -166,7 +173,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "flatten",
-        gives: Gives::By(transfer::flatten),
+        gives: Gives::By(transfer::arrays::flatten),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements of the arrays inside an array, one level.",
@@ -273,7 +280,7 @@ fn append<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
 fn sum<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
     let mut total = 0_i64;
     for element in arguments.array(0) {
-        let Some(number) = element.as_i64() else {
+        let Some(number) = element.as_number().and_then(super::whole) else {
             let kind = kind_of(element);
             return Err(wrong_type(&format!("sum: an element is {kind}, not a whole number")));
         };

@@ -1,5 +1,6 @@
 //! Functions over the calendar: parts of dates, arithmetic, ages, years of account (年度).
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::date::{Era, parse_date, real_date, written, years};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Parameter, Returns, not_convertible, parameter,
@@ -14,6 +15,7 @@ const TWO: &[Parameter] = &[parameter("from", Accepts::Text), parameter("to", Ac
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "legal-age",
+        gives: Gives::By(transfer::dates::legal_age),
         parameters: &[parameter("birth", Accepts::Text), parameter("at", Accepts::Text)],
         returns: Returns::Integer,
         doc: "Full years as the law counts them: a year more from the day before the birthday (年齢計算ニ関スル法律, 民法143条).",
@@ -27,6 +29,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "months-between",
+        gives: Gives::By(transfer::dates::months_between),
         parameters: TWO,
         returns: Returns::Integer,
         doc: "Full months from one date to a later one.",
@@ -39,6 +42,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "days-between",
+        gives: Gives::By(transfer::dates::days_between),
         parameters: TWO,
         returns: Returns::Integer,
         doc: "Days from one date to another; negative when that is earlier.",
@@ -50,6 +54,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "date-add-months",
+        gives: Gives::By(transfer::dates::date_add_months),
         parameters: &[parameter("date", Accepts::Text), parameter("months", Accepts::Integer)],
         doc: "The date that many months later; the month's last day where it has no such day.",
         examples: &[
@@ -60,6 +65,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "date-add-years",
+        gives: Gives::By(transfer::dates::date_add_years),
         parameters: &[parameter("date", Accepts::Text), parameter("years", Accepts::Integer)],
         doc: "The date that many years later; 28 February where there is no 29th.",
         examples: &[("date-add-years(\"2024-02-29\", 1)", "\"2025-02-28\"")],
@@ -67,6 +73,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "month-start",
+        gives: Gives::By(transfer::dates::month_start),
         parameters: DATE,
         doc: "The first day of the date's month.",
         examples: &[("month-start(\"2026-02-14\")", "\"2026-02-01\"")],
@@ -74,6 +81,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "month-end",
+        gives: Gives::By(transfer::dates::month_end),
         parameters: DATE,
         doc: "The last day of the date's month.",
         examples: &[("month-end(\"2024-02-14\")", "\"2024-02-29\"")],
@@ -81,6 +89,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "year",
+        gives: Gives::By(transfer::dates::year),
         parameters: DATE,
         returns: Returns::Integer,
         doc: "The western year of a date.",
@@ -89,6 +98,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "month",
+        gives: Gives::By(transfer::dates::month),
         parameters: DATE,
         returns: Returns::Integer,
         doc: "The month of a date, 1 to 12.",
@@ -97,6 +107,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "day",
+        gives: Gives::By(transfer::dates::day),
         parameters: DATE,
         returns: Returns::Integer,
         doc: "The day of a date, 1 to 31.",
@@ -105,6 +116,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "weekday",
+        gives: Gives::By(transfer::dates::weekday),
         parameters: DATE,
         returns: Returns::Integer,
         doc: "The day of the week, 1 for Monday to 7 for Sunday.",
@@ -113,6 +125,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fiscal-year",
+        gives: Gives::By(transfer::dates::fiscal_year),
         parameters: DATE,
         returns: Returns::Integer,
         doc: "The western year in which the date's 年度 (April to March) begins.",
@@ -124,6 +137,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fiscal-year-start",
+        gives: Gives::By(transfer::dates::fiscal_year_start),
         parameters: DATE,
         doc: "The first day of the date's 年度.",
         examples: &[("fiscal-year-start(\"2026-03-31\")", "\"2025-04-01\"")],
@@ -131,6 +145,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fiscal-year-end",
+        gives: Gives::By(transfer::dates::fiscal_year_end),
         parameters: DATE,
         doc: "The last day of the date's 年度.",
         examples: &[("fiscal-year-end(\"2026-04-01\")", "\"2027-03-31\"")],
@@ -138,6 +153,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "era",
+        gives: Gives::By(transfer::dates::era),
         parameters: DATE,
         doc: "The name of the date's era (元号).",
         examples: &[("era(\"2019-04-30\")", "\"平成\""), ("era(\"2019-05-01\")", "\"令和\"")],
@@ -145,6 +161,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "era-code",
+        gives: Gives::By(transfer::dates::era_code),
         parameters: DATE,
         doc: "The code of the date's era: 1 明治, 2 大正, 3 昭和, 4 平成, 5 令和.",
         examples: &[("era-code(\"2019-05-01\")", "\"5\"")],
@@ -152,6 +169,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "era-year",
+        gives: Gives::By(transfer::dates::era_year),
         parameters: DATE,
         returns: Returns::Integer,
         doc: "The year of the date in its era.",
@@ -160,6 +178,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "from-wareki-year",
+        gives: Gives::By(transfer::dates::from_wareki_year),
         parameters: &[parameter("text", Accepts::Text)],
         returns: Returns::Integer,
         doc: "The western year of a year of an era: 昭和10年, 令和元, S10.",

@@ -256,7 +256,8 @@ pub(crate) fn day(value: &serde_json::Value) -> Result<Date, Box<Fail>> {
 }
 
 pub(super) fn parse_time(text: &str) -> Result<Timestamp, Box<Fail>> {
-    text.parse().map_err(|_| form("time", "an RFC 3339 time with its offset", text))
+    let told = text.parse().ok().filter(|time| (0..=9999).contains(&japan(*time).year()));
+    told.ok_or_else(|| form("time", "an RFC 3339 time with its offset", text))
 }
 
 /// An instant on Japan's clock.

@@ -18,6 +18,7 @@ const TWO: &[crate::mapping::functions::Parameter] =
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "decimal-add",
+        gives: Gives::By(transfer::decimals::add),
         parameters: TWO,
         doc: "The exact sum of two decimals, without zeros at its end.",
         examples: &[
@@ -29,6 +30,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "decimal-subtract",
+        gives: Gives::By(transfer::decimals::subtract),
         parameters: TWO,
         doc: "The exact first decimal less the second.",
         examples: &[("decimal-subtract(\"0.3\", \"0.1\")", "\"0.2\"")],
@@ -36,6 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "decimal-multiply",
+        gives: Gives::By(transfer::decimals::multiply),
         parameters: TWO,
         doc: "The exact product of two decimals.",
         examples: &[
@@ -46,6 +49,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "decimal-divide",
+        gives: Gives::By(transfer::decimals::divide),
         parameters: &[
             parameter("a", Accepts::TextOrNumber),
             parameter("b", Accepts::TextOrNumber),
@@ -62,6 +66,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "round",
+        gives: Gives::By(transfer::decimals::round),
         parameters: &[
             parameter("value", Accepts::TextOrNumber),
             parameter("places", Accepts::Count),
@@ -78,6 +83,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "decimal-compare",
+        gives: Gives::By(transfer::decimals::compare),
         parameters: TWO,
         returns: Returns::Integer,
         carries: false,
@@ -93,7 +99,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "between",
-        gives: Gives::By(transfer::boolean),
+        gives: Gives::By(transfer::decimals::between),
         parameters: RANGE,
         returns: Returns::Boolean,
         carries: false,
@@ -103,6 +109,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "within",
+        gives: Gives::By(transfer::decimals::within),
         parameters: RANGE,
         returns: Returns::Any,
         doc: "The number as it is, refused outside of a range; both ends are inside.",
@@ -116,6 +123,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "thousands",
+        gives: Gives::By(transfer::decimals::thousands),
         parameters: &[parameter("value", Accepts::TextOrNumber)],
         doc: "A decimal with a comma between groups of three digits.",
         examples: &[
@@ -126,6 +134,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "from-thousands",
+        gives: Gives::By(transfer::decimals::from_thousands),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "A decimal written with commas between groups of three digits, without them.",
         examples: &[
@@ -137,6 +146,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "zero-pad",
+        gives: Gives::By(transfer::decimals::zero_pad),
         parameters: &[
             parameter("value", Accepts::TextOrNumber),
             parameter("length", Accepts::Count),
@@ -151,6 +161,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "from-implied",
+        gives: Gives::By(transfer::decimals::from_implied),
         parameters: &[
             parameter("text", Accepts::TextOrNumber),
             parameter("places", Accepts::Count),
@@ -165,6 +176,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "to-implied",
+        gives: Gives::By(transfer::decimals::to_implied),
         parameters: &[
             parameter("value", Accepts::TextOrNumber),
             parameter("places", Accepts::Count),
@@ -178,6 +190,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "decimal-sum",
+        gives: Gives::By(transfer::decimals::sum),
         parameters: &[parameter("array", Accepts::Array)],
         doc: "The exact sum of the decimals in an array; \"0\" when there is none.",
         examples: &[

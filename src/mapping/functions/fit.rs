@@ -60,6 +60,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "tail",
+        gives: Gives::By(transfer::cut),
         parameters: &[parameter("text", Accepts::Text), parameter("length", Accepts::Count)],
         doc: "The last characters; a character is never parted from its variation or voice mark.",
         examples: &[("tail(\"131237\", 4)", "\"1237\""), ("tail(\"a\", 5)", "\"a\"")],
@@ -67,6 +68,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "skip",
+        gives: Gives::By(transfer::texts::skip),
         parameters: &[parameter("text", Accepts::Text), parameter("count", Accepts::Count)],
         doc: "Without the first characters; `skip(2) | cut(3)` is the third to the fifth.",
         examples: &[("skip(\"131237\", 2) | cut(3)", "\"123\""), ("skip(\"a\", 5)", "\"\"")],
@@ -74,6 +76,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "at-most",
+        gives: Gives::By(transfer::texts::at_most),
         parameters: &[parameter("text", Accepts::Text), parameter("length", Accepts::Count)],
         doc: "The text as it is, refused when it has more characters.",
         examples: &[("at-most(\"渡し\", 2)", "\"渡し\""), ("at-most(\"渡し船\", 2)", "M304")],
@@ -81,6 +84,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "byte-length",
+        gives: Gives::By(transfer::texts::byte_length),
         parameters: &[parameter("text", Accepts::Text), parameter("charset", CHARSET)],
         returns: Returns::Integer,
         carries: false,
@@ -94,6 +98,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "cut-bytes",
+        gives: Gives::By(transfer::texts::cut_bytes),
         parameters: &[
             parameter("text", Accepts::Text),
             parameter("length", Accepts::Count),
@@ -108,6 +113,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pad-left-bytes",
+        gives: Gives::By(transfer::texts::pad_left_bytes),
         parameters: PAD_BYTES,
         doc: "Filled on the left up to that many bytes of a charset; refused where it comes out uneven.",
         examples: &[("pad-left-bytes(\"渡\", 4, \" \", \"cp932\")", "\"  渡\"")],
@@ -115,6 +121,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "pad-right-bytes",
+        gives: Gives::By(transfer::texts::pad_right_bytes),
         parameters: PAD_BYTES,
         doc: "Filled on the right up to that many bytes of a charset; refused where it comes out uneven.",
         examples: &[

@@ -53,6 +53,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "with-check-digit",
+        gives: Gives::By(transfer::texts::with_check_digit),
         parameters: &[
             parameter("body", Accepts::Text),
             parameter("kind", Accepts::OneOf(check_digit::KINDS)),
@@ -86,6 +87,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "municipality-6",
+        gives: Gives::By(transfer::texts::municipality_6),
         parameters: &[parameter("code", Accepts::Text)],
         doc: "A 団体コード of five digits with its check digit.",
         examples: &[
@@ -96,6 +98,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "postal-code",
+        gives: Gives::By(transfer::texts::postal_code),
         parameters: ONE,
         doc: "A 郵便番号 as seven digits, from that or from three and four with a hyphen.",
         examples: &[
@@ -107,6 +110,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "mask",
+        gives: Gives::By(transfer::texts::mask),
         parameters: &[parameter("text", Accepts::Text), parameter("shown", Accepts::Count)],
         doc: "The text with `*` for all characters but the last ones; its data class stays.",
         examples: &[

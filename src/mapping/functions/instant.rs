@@ -1,5 +1,6 @@
 //! Functions over times of day and instants. Times are Japan's (UTC+9, no summer time).
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::date::{form, japan, parse_date, parse_time, part};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, parameter, plain, text,
@@ -9,6 +10,7 @@ use jiff::civil::Time;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "time",
+        gives: Gives::By(transfer::dates::time),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "The text as it is, refused unless it is a time of day HH:MM or HH:MM:SS.",
         examples: &[
@@ -20,6 +22,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "jst-time",
+        gives: Gives::By(transfer::dates::jst_time),
         parameters: &[parameter("time", Accepts::Text)],
         doc: "The time of day in Japan of an RFC 3339 time, HH:MM:SS.",
         examples: &[("jst-time(\"2026-05-31T15:00:01Z\")", "\"00:00:01\"")],
@@ -27,6 +30,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "jst-datetime",
+        gives: Gives::By(transfer::dates::jst_datetime),
         parameters: &[parameter("time", Accepts::Text)],
         doc: "An RFC 3339 time with Japan's offset; parts finer than a second are dropped.",
         examples: &[("jst-datetime(\"2026-05-31T15:00:00.5Z\")", "\"2026-06-01T00:00:00+09:00\"")],
@@ -34,6 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "at-jst",
+        gives: Gives::By(transfer::dates::at_jst),
         parameters: &[parameter("date", Accepts::Text), parameter("time", Accepts::Text)],
         doc: "A date and a time of day in Japan as an RFC 3339 time.",
         examples: &[
@@ -44,6 +49,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "from-jst-compact-datetime",
+        gives: Gives::By(transfer::dates::from_compact),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "An RFC 3339 time from YYYYMMDDHHMMSS or YYYYMMDDHHMMSSmmm in Japan.",
         examples: &[

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 pub(crate) use array::too_many;
 pub(crate) use code::{matches, numbers};
 pub(crate) use date::{day, japan};
+pub(crate) use pattern::written_date;
 
 mod array;
 mod calendar;

@@ -77,6 +77,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "multiply",
+        gives: Gives::By(transfer::decimals::times),
         parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
         returns: Returns::Integer,
         doc: "The product of two whole numbers.",
@@ -85,6 +86,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "quotient",
+        gives: Gives::By(transfer::decimals::quotient),
         parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
         returns: Returns::Integer,
         doc: "How many whole times the second number goes into the first.",
@@ -93,6 +95,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "remainder",
+        gives: Gives::By(transfer::decimals::remainder),
         parameters: &[parameter("a", Accepts::Integer), parameter("b", Accepts::Integer)],
         returns: Returns::Integer,
         doc: "What is left of the first number after `quotient`; never negative.",

@@ -16,7 +16,7 @@ const ORDER: Accepts = Accepts::OneOf(&["ascending", "descending"]);
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "sort-by",
-        gives: Gives::By(transfer::same_array),
+        gives: Gives::By(transfer::arrays::same_array),
         parameters: &[
             parameter("array", Accepts::Array),
             parameter("field", Accepts::Field),
@@ -33,7 +33,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "sort",
-        gives: Gives::By(transfer::same_array),
+        gives: Gives::By(transfer::arrays::same_array),
         parameters: &[parameter("array", Accepts::Array), parameter("order", ORDER)],
         optional: 1,
         returns: Returns::Array,
@@ -46,7 +46,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "reverse",
-        gives: Gives::By(transfer::same_array),
+        gives: Gives::By(transfer::arrays::same_array),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements from the last to the first.",
@@ -55,6 +55,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "distinct",
+        gives: Gives::By(transfer::arrays::distinct),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Array,
         doc: "The elements without those that were there before.",
@@ -63,6 +64,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "distinct-by",
+        gives: Gives::By(transfer::arrays::distinct),
         parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Field)],
         returns: Returns::Array,
         doc: "The first element of each value of a field; those without the field stay.",
@@ -74,6 +76,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "group-by",
+        gives: Gives::By(transfer::arrays::group_by),
         parameters: &[parameter("array", Accepts::Array), parameter("field", Accepts::Field)],
         returns: Returns::Array,
         doc: "One `{key, items}` for each value of a field, in the order they come; elements without it are left out.",
@@ -85,6 +88,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "zip-by",
+        gives: Gives::By(transfer::arrays::zip_by),
         parameters: &[
             parameter("left", Accepts::Array),
             parameter("right", Accepts::Array),
@@ -100,6 +104,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "min",
+        gives: Gives::By(transfer::arrays::extreme),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The least of numbers, or of texts (such as dates); absent when there is none.",
@@ -113,6 +118,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "max",
+        gives: Gives::By(transfer::arrays::extreme),
         parameters: &[parameter("array", Accepts::Array)],
         returns: Returns::Any,
         doc: "The greatest of numbers, or of texts (such as dates); absent when there is none.",

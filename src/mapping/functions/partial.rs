@@ -1,6 +1,7 @@
 //! Dates that are not fully known (不詳): `1935-04-00` has no day, `1935-00-00` only a year,
 //! `0000-00-00` nothing. Nothing is filled in: a date that is not known stays unknown.
 
+use crate::mapping::facts::{Gives, transfer};
 use crate::mapping::functions::date::{Era, part, written};
 use crate::mapping::functions::{
     Accepts, Arguments, Fail, Function, Outcome, Parameter, kind_of, not_convertible, parameter,
@@ -13,6 +14,7 @@ const DATE: &[Parameter] = &[parameter("date", Accepts::Text)];
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "partial-date",
+        gives: Gives::By(transfer::dates::partial_date),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "A date that may be unknown in part, as YYYY-MM-DD with zeros; also from YYYYMMDD.",
         examples: &[
@@ -25,6 +27,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "partial-date-precision",
+        gives: Gives::By(transfer::dates::partial_precision),
         parameters: DATE,
         doc: "How far such a date is known: \"day\", \"month\", \"year\" or \"none\".",
         examples: &[
@@ -36,6 +39,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "partial-date-flag",
+        gives: Gives::By(transfer::dates::partial_flag),
         parameters: DATE,
         doc: "The 不詳フラグ of such a date: \"1\" when a part of it is unknown, else \"0\".",
         examples: &[
@@ -46,6 +50,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "partial-date-text",
+        gives: Gives::By(transfer::dates::partial_text),
         parameters: &[
             parameter("date", Accepts::Text),
             parameter("calendar", Accepts::OneOf(&["和暦", "西暦"])),
@@ -65,6 +70,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "partial-date-first",
+        gives: Gives::By(transfer::dates::partial_edge),
         parameters: DATE,
         doc: "The earliest day such a date can be; absent when not even the year is known.",
         examples: &[
@@ -75,6 +81,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "partial-date-last",
+        gives: Gives::By(transfer::dates::partial_edge),
         parameters: DATE,
         doc: "The latest day such a date can be; absent when not even the year is known.",
         examples: &[

@@ -1,5 +1,6 @@
 //! Dates in any written form, by a pattern: `yyyy/MM/dd`, `GGGGE年M月d日`.
 
+use crate::mapping::facts::{Gives, language, transfer};
 use crate::mapping::functions::date::{ERAS, Era, parse_date, part, written};
 use crate::mapping::functions::{
     Accepts, Arguments, Function, Outcome, not_convertible, parameter, plain, text,
@@ -9,6 +10,7 @@ use jiff::civil::Date;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function {
         name: "format-date",
+        gives: Gives::By(transfer::dates::format_date),
         parameters: &[parameter("date", Accepts::Text), parameter("pattern", Accepts::DatePattern)],
         doc: "A date by a pattern of yyyy, MM M, dd d; GGGG 令和, GG 令, G R, N 5; ee e, E with 元.",
         examples: &[
@@ -22,6 +24,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "parse-date",
+        gives: Gives::By(transfer::dates::parse_date),
         parameters: &[parameter("text", Accepts::Text), parameter("pattern", Accepts::DatePattern)],
         doc: "A date read by such a pattern, which must hold year, month and day; era bounds are kept.",
         examples: &[
@@ -81,6 +84,37 @@ pub(super) fn is_pattern(pattern: &str) -> bool {
     pattern.len() <= 100
         && tokens(pattern)
             .is_some_and(|tokens| tokens.iter().any(|token| !matches!(token, Token::Other(_))))
+}
+
+/// The regular expression of what `format-date` writes by a pattern, and whether it tells an era.
+pub(crate) fn written_date(pattern: &str) -> Option<(String, bool)> {
+    let tokens = tokens(pattern)?;
+    let eras = tokens.iter().any(|token| {
+        matches!(
+            token,
+            Token::EraName
+                | Token::EraShort
+                | Token::EraLetter
+                | Token::EraCode
+                | Token::EraYear { .. }
+        )
+    });
+    let parts = tokens.iter().map(|token| match token {
+        Token::Year => "[0-9]{4}".to_owned(),
+        Token::Month { padded: true } => "(0[1-9]|1[0-2])".to_owned(),
+        Token::Month { padded: false } => "([1-9]|1[0-2])".to_owned(),
+        Token::Day { padded: true } => "(0[1-9]|[12][0-9]|3[01])".to_owned(),
+        Token::Day { padded: false } => "([1-9]|[12][0-9]|3[01])".to_owned(),
+        Token::EraName => "(明治|大正|昭和|平成|令和)".to_owned(),
+        Token::EraShort => "[明大昭平令]".to_owned(),
+        Token::EraLetter => "[MTSHR]".to_owned(),
+        Token::EraCode => "[1-5]".to_owned(),
+        Token::EraYear { first: true, .. } => "(元|[1-9][0-9]{0,3})".to_owned(),
+        Token::EraYear { padded: true, .. } => "[0-9]{2,4}".to_owned(),
+        Token::EraYear { .. } => "[1-9][0-9]{0,3}".to_owned(),
+        Token::Other(c) => language::escape(&c.to_string()),
+    });
+    Some((format!("^{}$", parts.collect::<String>()), eras))
 }
 
 fn format<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {

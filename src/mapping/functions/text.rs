@@ -56,6 +56,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "trim-start",
+        gives: Gives::By(transfer::trim),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Without white space (also full-width) at its beginning.",
         examples: &[("trim-start(\" 　a \")", "\"a \"")],
@@ -63,6 +64,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "trim-end",
+        gives: Gives::By(transfer::trim),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Without white space (also full-width) at its end.",
         examples: &[("trim-end(\" a　 \")", "\" a\"")],
@@ -70,6 +72,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "collapse-spaces",
+        gives: Gives::By(transfer::texts::collapse_spaces),
         parameters: &[parameter("text", Accepts::Text), parameter("space", Accepts::Text)],
         doc: "Every run of white space (also full-width) inside as one `space`, none at the ends.",
         examples: &[("collapse-spaces(\" 試験 　 太郎 \", \"　\")", "\"試験　太郎\"")],
@@ -77,6 +80,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "non-blank",
+        gives: Gives::By(transfer::texts::non_blank),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "The text; absent when it is empty or only white space.",
         examples: &[
@@ -87,6 +91,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "absent-if",
+        gives: Gives::By(transfer::texts::absent_if),
         parameters: &[parameter("value", Accepts::Scalar), parameter("other", Accepts::Scalar)],
         returns: Returns::Any,
         doc: "The value; absent when it is the other one.",
@@ -98,6 +103,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "replace-table",
+        gives: Gives::By(transfer::texts::any),
         parameters: &[parameter("text", Accepts::Text), parameter("table", Accepts::Table)],
         doc: "Every part that a code table lists as its entry, the longest one first.",
         examples: &[
@@ -183,6 +189,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "keep-digits",
+        gives: Gives::By(transfer::texts::keep_digits),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Only the digits 0 to 9 of a text.",
         examples: &[("keep-digits(\"03-1234-5678\")", "\"0312345678\"")],
@@ -220,6 +227,8 @@ fn string<'v>(arguments: Arguments<'v, '_>) -> Outcome<'v> {
 pub(super) fn scalar_text(scalar: &Value) -> Cow<'_, str> {
     match scalar {
         Value::String(text) => Cow::Borrowed(text),
+        // A whole number is written in one way, so that 2.0 is `2`.
+        Value::Number(number) => super::number_text(number),
         other => Cow::Owned(other.to_string()),
     }
 }

@@ -42,6 +42,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fullwidth-kana",
+        gives: Gives::By(transfer::texts::fullwidth_kana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Half-width kana as full-width katakana, with their voice marks; the rest untouched.",
         examples: &[("fullwidth-kana(\"ﾊﾟﾝ 1\")", "\"パン 1\"")],
@@ -49,6 +50,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "halfwidth-kana",
+        gives: Gives::By(transfer::texts::halfwidth_kana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Katakana and their punctuation in half width; hiragana and the rest untouched.",
         examples: &[("halfwidth-kana(\"パン１\")", "\"ﾊﾟﾝ１\"")],
@@ -56,6 +58,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "fullwidth-ascii",
+        gives: Gives::By(transfer::texts::fullwidth_ascii),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "ASCII in full width; kana and the rest untouched.",
         examples: &[("fullwidth-ascii(\"1-A ﾊﾟ\")", "\"１－Ａ　ﾊﾟ\"")],
@@ -63,6 +66,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "halfwidth-ascii",
+        gives: Gives::By(transfer::texts::halfwidth_ascii),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Full-width letters, digits, signs and spaces as ASCII; kana and the rest untouched.",
         examples: &[("halfwidth-ascii(\"１－Ａ　パ\")", "\"1-A パ\"")],
@@ -70,6 +74,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "compose-kana",
+        gives: Gives::By(transfer::texts::compose_kana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Kana followed by a combining voice mark (U+3099, U+309A) as one character.",
         examples: &[
@@ -80,6 +85,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "large-kana",
+        gives: Gives::By(transfer::texts::large_kana),
         parameters: &[parameter("text", Accepts::Text)],
         doc: "Small kana (拗音・促音) as large ones, as older systems write フリガナ.",
         examples: &[("large-kana(\"キョウコ ｯ\")", "\"キヨウコ ﾂ\"")],

@@ -10,6 +10,7 @@ mod corpus;
 mod definitions;
 mod disclosed;
 mod functions;
+mod gives;
 mod proof;
 mod properties;
 mod run;

@@ -9,6 +9,11 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 use serde_json::Value;
 use std::sync::Arc;
 
+pub(crate) mod arrays;
+pub(crate) mod dates;
+pub(crate) mod decimals;
+pub(crate) mod texts;
+
 /// Most characters of a set that are mapped one by one.
 const MAX_MAPPED: usize = 5_000;
 
@@ -379,7 +384,7 @@ fn whole_digits(texts: &Texts) -> Option<usize> {
 }
 
 pub(crate) fn decimal(arguments: &[Facts]) -> Given {
-    let (places, _) = count(arguments, 1);
+    let (places, most) = count(arguments, 1);
     let Some(source) = arguments.first() else { return Given::always(Facts::never()) };
     let mut fails = None;
     let mut all = Vec::new();
@@ -394,7 +399,11 @@ pub(crate) fn decimal(arguments: &[Facts]) -> Given {
         let sign = if one.has("^[^-]*$") { "" } else { "-?" };
         let whole =
             whole_digits(&one).map_or_else(|| "*".to_owned(), |n| format!("{{0,{}}}", n - 1));
-        let fraction = if places == 0 { String::new() } else { format!("\\.[0-9]{{{places}}}") };
+        let fraction = match places {
+            _ if most != Some(places) => "(\\.[0-9]+)?".to_owned(),
+            0 => String::new(),
+            _ => format!("\\.[0-9]{{{places}}}"),
+        };
         all.push(Texts::matching(&format!("^{sign}(0|[1-9][0-9]{whole}){fraction}$")));
     }
     Given { facts: all.into(), fails }
@@ -553,40 +562,6 @@ pub(crate) fn municipality_5(arguments: &[Facts]) -> Given {
         |_| Texts::matching("^[0-9]{5}$"),
         "it may be no 団体コード of six digits whose last one checks",
     )
-}
-
-pub(crate) fn element(arguments: &[Facts]) -> Given {
-    let Some(array) = arguments.first() else { return Given::always(Facts::absent()) };
-    let mut facts = array.element();
-    facts.absent = array.arrays.iter().any(|one| one.least == 0);
-    Given::always(facts)
-}
-
-pub(crate) fn items(arguments: &[Facts]) -> Given {
-    let arrays = arguments.first().map_or(&[][..], |facts| &facts.arrays);
-    let numbers = arrays.iter().map(|one| Facts::from(range(one.least, one.most)));
-    Given::always(numbers.fold(Facts::never(), Facts::or))
-}
-
-pub(crate) fn same_array(arguments: &[Facts]) -> Given {
-    let arrays = arguments.first().map(|facts| facts.arrays.clone()).unwrap_or_default();
-    Given::always(Facts { arrays, ..Facts::default() })
-}
-
-pub(crate) fn flatten(arguments: &[Facts]) -> Given {
-    let arrays = arguments.first().map_or(&[][..], |facts| &facts.arrays);
-    let flat = arrays.iter().map(|outer| {
-        let element = outer.element.clone().unwrap_or_else(Facts::any);
-        let inner = element.element();
-        let lengths: Option<Vec<usize>> = element.arrays.iter().map(|one| one.most).collect();
-        let single = Facts { arrays: Vec::new(), ..element.clone() };
-        let longest = lengths.map(|all| all.into_iter().max().unwrap_or(0));
-        let longest = longest.map(|most| most.max(usize::from(single.may_be_present())));
-        let most = outer.most.zip(longest).map(|(a, b)| a.saturating_mul(b));
-        let least = if element.arrays.is_empty() { outer.least } else { 0 };
-        Facts::from(Arrays { least, most, element: Some(single.or(inner)) })
-    });
-    Given::always(flat.fold(Facts::never(), Facts::or))
 }
 
 pub(crate) fn json(_: &[Facts]) -> Given {
