@@ -4,6 +4,7 @@ mod conformance;
 mod found;
 mod generated;
 mod json;
+mod published;
 mod records;
 mod round_trip;
 mod soap;
