@@ -341,6 +341,12 @@ fn tellers()
 }
 
 proptest! {
+    // The same documents in every run: what a longer run (PROPTEST_CASES) finds is found again.
+    #![proptest_config(proptest::test_runner::Config {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        ..proptest::test_runner::Config::default()
+    })]
+
     #[test]
     fn what_a_function_says_of_itself_is_true(seed in any::<u64>()) {
         for (function, tell) in tellers() {

@@ -332,6 +332,12 @@ fn attack(seed: u64, documents: usize) -> bool {
 }
 
 proptest! {
+    // The same documents in every run: what a longer run (PROPTEST_CASES) finds is found again.
+    #![proptest_config(proptest::test_runner::Config {
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        ..proptest::test_runner::Config::default()
+    })]
+
     #[test]
     fn what_is_proved_never_fails(seed in any::<u64>()) {
         attack(seed, 12);
