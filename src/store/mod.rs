@@ -1,5 +1,5 @@
-//! `Store`: everything that must survive a crash. One trait, so that another database can be
-//! its second home; SQLite is the first.
+//! `Store`: everything that must survive a crash. One trait with two homes: SQLite for one instance,
+//! PostgreSQL where several share the work.
 //!
 //! Promises: what `accept`, `intend` and `settle` return has been fsynced; each call is all or
 //! nothing per message; calls made at the same time share one transaction and one fsync.
@@ -11,15 +11,18 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+pub mod postgres;
 pub mod sqlite;
 
 pub use keys::Keys;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 /// A message as it arrives, before it has a row.
@@ -406,6 +409,21 @@ pub struct Count {
     pub unknown_resolved: u64,
 }
 
+/// One of several instances that share a store.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct InstanceView {
+    /// Row; a new one with every start.
+    pub id: i64,
+    /// `gateway.name` of its configuration.
+    pub name: String,
+    /// Since when (RFC 3339, UTC).
+    pub started_at: String,
+    /// Seconds its lease has left; below zero it has ended.
+    pub lease_seconds: i64,
+    /// Roles that it alone has.
+    pub roles: Vec<String>,
+}
+
 /// Why the store could not do it.
 #[derive(Clone, Debug)]
 pub struct StoreError {
@@ -486,6 +504,23 @@ pub trait Store: Send + Sync {
     fn backlog(&self) -> Later<'_, Vec<(String, u64)>>;
     /// Record rows after a sequence.
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>>;
+    /// Whether this instance has a role that only one may have at a time: it keeps it, takes it when
+    /// nobody has it, and takes it over from an instance whose lease has ended. A store that one
+    /// process owns gives it every role.
+    fn lead(&self, role: String) -> Later<'_, bool> {
+        let _only_one = role;
+        Box::pin(async { Ok(true) })
+    }
+    /// Whether a request that begins now and may take this long ends within this instance's lease.
+    /// One that does not must not begin: others may take what it is about for interrupted.
+    fn covers(&self, time: Duration) -> bool {
+        let _without_lease = time;
+        true
+    }
+    /// The instances that share the store; none for a store that one process owns.
+    fn instances(&self) -> Later<'_, Vec<InstanceView>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
     /// A named cursor of a pull.
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.

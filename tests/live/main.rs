@@ -8,10 +8,16 @@ mod amqp;
 #[path = "../support/copy.rs"]
 mod copy;
 mod crossing;
+mod database;
 mod environment;
 mod gateway;
+mod postgres;
 mod services;
+mod store;
 mod town;
+
+// What the store's suite, which is also compiled with the library's own tests, calls by these names.
+use watashi::{model, record};
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
 fn setup() {

@@ -30,6 +30,9 @@ mod tallies;
 mod views;
 mod writer;
 
+pub(super) use accept::label as body_label;
+pub(super) use exchanges::{follow, label as outgoing_label};
+
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -1,0 +1,8 @@
+//! What every home of the store must do: the library's own suite, for the homes that need a server.
+
+pub use watashi::store::*;
+
+#[path = "../../src/store/conformance.rs"]
+pub mod conformance;
+#[path = "../../src/store/lifecycle.rs"]
+pub mod lifecycle;
