@@ -85,6 +85,11 @@ impl Lanes {
         });
     }
 
+    /// One that was held has ended without its turn.
+    pub fn give_up(&mut self, counterpart: &str, lane: i64) {
+        self.change(counterpart, lane, |lane| lane.held = lane.held.saturating_sub(1));
+    }
+
     fn change(&mut self, counterpart: &str, lane: i64, change: impl FnOnce(&mut Lane)) {
         let index = match self.counterparts.iter().position(|known| known == counterpart) {
             Some(index) => index,

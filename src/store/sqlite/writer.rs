@@ -4,10 +4,11 @@ use super::CrashPoints;
 use super::connection::is_fatal;
 use super::exchanges;
 use super::lanes::Lanes;
+use super::restored::Restored;
 use super::tallies::Tallies;
 use crate::model::codes::store as codes;
 use crate::record::{self, Draft};
-use crate::store::StoreError;
+use crate::store::{RecordRow, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, TransactionBehavior};
 use std::fs::File;
@@ -149,6 +150,7 @@ pub(super) struct Loop {
     pub connection: Connection,
     pub tail: Tail,
     pub lanes: Lanes,
+    pub restored: Restored,
     pub group: usize,
     pub max_bytes: Option<u64>,
     pub crash_points: Option<CrashPoints>,
@@ -178,6 +180,7 @@ impl Loop {
             lanes: &mut self.lanes,
             tallies: Tallies::default(),
             max_bytes: None,
+            restored: self.restored,
         };
         exchanges::recover(&mut tx, now)?;
         let tail = tx.tail;
@@ -263,15 +266,16 @@ impl Loop {
             lanes: &mut self.lanes,
             tallies: Tallies::default(),
             max_bytes: self.max_bytes,
+            restored: self.restored,
         };
         for work in group.iter_mut() {
             work.run(&mut tx)?;
         }
         tx.tallies.write(&self.connection)?;
-        let tail = tx.tail;
+        let (tail, restored) = (tx.tail, tx.restored);
         self.reach(group, |call| call.before);
         transaction.commit()?;
-        self.tail = tail;
+        (self.tail, self.restored) = (tail, restored);
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.reach(group, |call| call.after);
         Ok(())
@@ -290,6 +294,8 @@ pub(super) struct Tx<'c> {
     tail: Tail,
     /// What is open in each lane.
     pub lanes: &'c mut Lanes,
+    /// What a restore left in doubt.
+    pub restored: Restored,
     /// What ended, or began again.
     pub tallies: Tallies,
     max_bytes: Option<u64>,
@@ -342,6 +348,18 @@ impl Tx<'_> {
         self.execute(sql, (sequence, &entry.text, record::hex(&entry.leaf), &link))?;
         self.tail = Tail { sequence, link };
         Ok(())
+    }
+
+    /// Appends an entry that the record had before the store was put back: it must be the very
+    /// next one, and its link must follow.
+    pub fn take_over(&mut self, row: &RecordRow) -> Result<(), StoreError> {
+        let entry = Entry { leaf: record::leaf_bytes(&row.entry), text: row.entry.clone() };
+        let link = record::link_to(&self.tail.link, &entry.leaf);
+        if row.sequence != self.tail.sequence + 1 || row.link != link {
+            let detail = format!("sequence {}", row.sequence);
+            return Err(StoreError::new(&codes::RECORD_NOT_CONTINUED, detail));
+        }
+        self.append_entry(&entry)
     }
 
     /// Appends several.
