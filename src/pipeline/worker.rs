@@ -6,7 +6,7 @@ use super::deliver::deliver_batch;
 use super::map::Mapped;
 use super::settle::{self, Decided, Outcome};
 use super::{map, process, resolve, validate};
-use crate::adapter::{Batch, Operation, PUBLISH, Route, Then, UnknownRule};
+use crate::adapter::{Batch, Operation, PUBLISH, Route, Then};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Failure, Secret, Stage, State};
 use crate::store::{Claim, Claimed, Next};
@@ -319,17 +319,12 @@ async fn one(mut claimed: Claimed, work: &Work, cx: &Arc<Context>) {
     let kept = claimed.clone();
     claimed.body = body;
     let way = async {
-        if let Work::Operation(operation) = work
-            && claimed.state == State::Unknown
-            && operation.unknown == UnknownRule::Ask
-            && let Some(ask) = &operation.ask
-        {
-            return match cx.route(&claimed.route) {
-                Some(route) => resolve::ask(claimed, &route, operation, ask, cx).await,
-                None => settle::route_gone(claimed, cx).await,
-            };
+        match work {
+            Work::Operation(operation) if resolve::must_not_send(&claimed, operation) => {
+                resolve::without_sending(claimed, operation, cx).await;
+            }
+            Work::Operation(_) | Work::Publish => process(claimed, cx).await,
         }
-        process(claimed, cx).await;
     };
     if AssertUnwindSafe(way).catch_unwind().await.is_err() {
         put_aside(kept, cx).await;
@@ -370,6 +365,10 @@ async fn many(
     let mut failed = Vec::new();
     let mut size = 2;
     for claimed in group {
+        if resolve::must_not_send(&claimed, operation) {
+            resolve::without_sending(claimed, operation, cx).await;
+            continue;
+        }
         let Some(route) = cx.route(&claimed.route) else {
             settle::route_gone(claimed, cx).await;
             continue;
