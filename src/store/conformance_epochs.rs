@@ -3,7 +3,7 @@
 use super::conformance::{self as suite, at};
 use super::{Accepted, ActVerb, Fate, Ghost, NewEpoch, Next, Settled, Store, StoreError};
 use crate::model::State;
-use crate::record::{Draft, Kind, Phase, verify};
+use crate::record::{Draft, Head, Kind, Phase, verify};
 use std::sync::Arc;
 
 /// Runs everything; `fresh` gives an empty store each time.
@@ -21,6 +21,7 @@ fn new_epoch() -> NewEpoch {
         operator: "yamada".to_owned(),
         reason: "disk lost".to_owned(),
         entries: Vec::new(),
+        head: None,
         ghosts: Vec::new(),
     }
 }
@@ -169,8 +170,16 @@ async fn the_lost_entries_come_back(old: &dyn Store, restored: &dyn Store) {
     assert_eq!(refused.unwrap_err().code.code, "T403");
     assert_eq!(restored.epoch().await.unwrap().number, 1, "nothing was begun");
 
+    let tree = old.tree().await.unwrap();
+    let head = Some(Head { size: tree.size(), root: tree.root() });
     let entries = exported[2..].to_vec();
-    let begun = restored.begin_epoch(NewEpoch { entries, ..new_epoch() }).await.unwrap();
+    let other = Some(Head { size: tree.size(), root: [0; 32] });
+    for (rows, head) in [(4, head), (5, other)] {
+        let entries = exported[2..rows].to_vec();
+        let short = restored.begin_epoch(NewEpoch { entries, head, ..new_epoch() }).await;
+        assert_eq!(short.unwrap_err().code.code, "T403", "{rows} entries");
+    }
+    let begun = restored.begin_epoch(NewEpoch { entries, head, ..new_epoch() }).await.unwrap();
     assert_eq!((begun.epoch, begun.entries), (2, 3));
     let rows = restored.record(0, 100).await.unwrap();
     assert_eq!(rows[..5], exported[..], "byte by byte");

@@ -10,7 +10,7 @@
 //!
 //! `unknown` is resolved as its operation declares: resend with the same key, ask, or a person.
 
-use crate::record::RecordRow;
+use crate::record::{Head, RecordRow};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -27,6 +27,8 @@ pub struct NewEpoch {
     /// Entries of the record that are newer than the store, as they were exported; they follow its
     /// last one without a gap.
     pub entries: Vec<RecordRow>,
+    /// The newest head that was signed: the record must come to it.
+    pub head: Option<Head>,
     /// What these entries tell of exchanges.
     pub ghosts: Vec<Ghost>,
 }
@@ -158,11 +160,11 @@ mod tests {
         let draft = Draft {
             source: "health".to_owned(),
             message_id: id.to_owned(),
-            route: "r".to_owned(),
+            route: "r".into(),
             outcome: Some(outcome.to_owned()).filter(|word| !word.is_empty()),
             ..Draft::new(Kind::Send, phase, Timestamp::UNIX_EPOCH)
         };
-        RecordRow { sequence: 1, entry: draft.canonical().unwrap(), link: String::new() }
+        RecordRow { sequence: 1, leaf: [0; 32], entry: draft.canonical() }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::Draft;
+use crate::record::{Draft, Frontier};
 use crate::store::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
     Intent, Kept, Later, NewEpoch, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement,
@@ -77,6 +77,9 @@ impl Store for Nowhere {
         closed()
     }
     fn record(&self, _after: i64, _limit: usize) -> Later<'_, Vec<RecordRow>> {
+        closed()
+    }
+    fn tree(&self) -> Later<'_, Frontier> {
         closed()
     }
     fn cursor(&self, _name: String) -> Later<'_, Option<String>> {

@@ -96,14 +96,14 @@ pub(super) fn note(
         message_id: envelope.message_id.as_str().to_owned(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
-        route: exchange.route.clone(),
-        counterpart: exchange.counterpart.clone(),
-        operation: exchange.operation.clone(),
+        route: exchange.route.as_str().into(),
+        counterpart: exchange.counterpart.as_str().into(),
+        operation: exchange.operation.as_str().into(),
         idempotency_key: exchange.idempotency_key.clone(),
         outcome: Some(state.name().to_owned()),
         code: Some(codes::RESTORED.code.to_owned()),
         operator: envelope.operator.clone(),
-        bundle: exchange.bundle.clone(),
+        bundle: exchange.bundle.as_str().into(),
         ..Draft::new(Kind::Receive, Phase::Noted, envelope.accepted_at)
     })
 }
@@ -111,9 +111,7 @@ pub(super) fn note(
 /// Begins a new epoch: the entries of the record that the store lost are taken over as they are,
 /// what had not ended is doubted, and the restore itself is recorded; all in one transaction.
 pub(super) fn begin(tx: &mut Tx<'_>, new: &NewEpoch) -> Result<EpochBegun, StoreError> {
-    for entry in &new.entries {
-        tx.take_over(entry)?;
-    }
+    tx.take_over(&new.entries, new.head.as_ref(), new.at)?;
     let at = new.at.as_millisecond();
     let unknown = doubt_open(tx, at)?;
     let mut ended = 0;
