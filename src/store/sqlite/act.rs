@@ -75,9 +75,10 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
             maybe_applied = maybe_applied AND NOT ?5,
             code = CASE WHEN ?6 THEN NULL ELSE code END,
             stage = CASE WHEN ?6 THEN NULL ELSE stage END,
-            detail = CASE WHEN ?6 THEN NULL ELSE detail END
+            detail = CASE WHEN ?6 THEN NULL ELSE detail END, bundle = ifnull(?7, bundle)
         WHERE id = ?1";
-    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget])?;
+    let bundle = act.bundle.as_deref().filter(|_| act.verb == ActVerb::Replay);
+    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, bundle])?;
     if from == Some(State::Dead) {
         tx.tallies.take(&seen.ended(State::Dead));
     }
@@ -91,7 +92,8 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     } else if from == Some(State::Dead) {
         tx.lanes.enter(counterpart, seen.lane, to);
     }
-    tx.append(&seen.draft)?;
+    let draft = Draft { bundle: bundle.map_or(seen.draft.bundle, str::to_owned), ..seen.draft };
+    tx.append(&draft)?;
     Ok(Some(to))
 }
 
