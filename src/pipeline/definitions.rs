@@ -89,9 +89,10 @@ impl Definitions {
         }
         let tried_again = claimed.state == State::WaitingRetry && !claimed.maybe_applied;
         let says_current = || {
-            inner.current.route(&claimed.route).is_some_and(|route| {
-                route.adapter.retry.definitions == Rule::Current
-            })
+            inner
+                .current
+                .route(&claimed.route)
+                .is_some_and(|route| route.adapter.retry.definitions == Rule::Current)
         };
         if inner.of(&claimed.bundle).is_none() || (tried_again && says_current()) {
             claimed.bundle = inner.current.digest().to_owned();

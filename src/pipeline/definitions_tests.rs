@@ -85,11 +85,8 @@ async fn another_try_goes_by_those_in_force_where_they_say_so() {
 #[tokio::test]
 async fn a_request_whose_answer_was_lost_goes_again_as_it_was() {
     let harness = Harness::new();
-    let lost = SendError {
-        before_first_byte: false,
-        code: transport::ALL[0],
-        detail: "cut".to_owned(),
-    };
+    let lost =
+        SendError { before_first_byte: false, code: transport::ALL[0], detail: "cut".to_owned() };
     harness.target.then_error(lost);
     harness.target.always_json(200, OK);
     harness.post("order.placed", "m1", BODY).await;

@@ -28,6 +28,8 @@ pub mod accept;
 pub mod call;
 pub mod context;
 pub mod definitions;
+#[cfg(test)]
+mod definitions_tests;
 pub mod deliver;
 pub mod guard;
 pub mod map;
@@ -36,8 +38,6 @@ pub mod pull;
 pub mod replay;
 pub mod resolve;
 pub mod settle;
-#[cfg(test)]
-mod definitions_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -5,9 +5,9 @@ use super::call::{Answer, Parts, call, judge_item};
 use super::context::{Context, Counterpart};
 use super::settle::{self, Decided, Ticket};
 use super::{map, validate};
-use crate::adapter::{Ask, Destination, Operation, Poll, Route, Step, Then};
+use crate::adapter::{Ask, Destination, Operation, Poll, Route, Step, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Code, Failure, Stage};
+use crate::model::{Class, Code, Failure, Stage, State};
 use crate::record::Kind;
 use crate::store::{Claimed, Next};
 use serde_json::{Value, json};
@@ -29,7 +29,8 @@ pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: 
     let mut decided = Vec::with_capacity(group.len());
     for (claimed, route) in &group {
         let next =
-            judge_poll(claimed, route, operation, poll, &answer, &reference, &counterpart, cx).await;
+            judge_poll(claimed, route, operation, poll, &answer, &reference, &counterpart, cx)
+                .await;
         decided.push((claimed.clone(), route.as_ref(), 0, next));
     }
     settle::write(decided, cx).await;
@@ -149,6 +150,31 @@ async fn fetch(
         Then::Refused => refused(answer.failure, reference),
         Then::NotApplied => not_applied(claimed, route, operation, answer.failure, cx),
         _ => wait_on(claimed, route, operation, cx),
+    }
+}
+
+/// Whether an exchange may have been applied by an operation that does not recognise a repetition:
+/// nothing may be sent for it before that is settled.
+pub fn must_not_send(claimed: &Claimed, operation: &Operation) -> bool {
+    claimed.state == State::Unknown && operation.unknown != UnknownRule::Resend
+}
+
+/// Asked about where the operation can be asked, else left to a person: after a crash or a restore
+/// an exchange is `unknown` and due whatever its operation declares.
+pub async fn without_sending(
+    claimed: Claimed,
+    route: &Route,
+    operation: &Operation,
+    cx: &Arc<Context>,
+) {
+    match (operation.unknown, &operation.ask) {
+        (UnknownRule::Ask, Some(question)) => {
+            ask(claimed, route, operation, question, cx).await;
+        }
+        _ => {
+            let decided = person(failure(&codes::PERSON_NEEDED, Class::Unknown, ""));
+            settle::write(vec![(claimed, route, 0, decided)], cx).await;
+        }
     }
 }
 

@@ -448,13 +448,7 @@ fn entries(
 }
 
 /// An entry with everything that exchange and route say.
-pub fn draft(
-    claimed: &Claimed,
-    route: &Route,
-    kind: Kind,
-    phase: Phase,
-    at: Timestamp,
-) -> Draft {
+pub fn draft(claimed: &Claimed, route: &Route, kind: Kind, phase: Phase, at: Timestamp) -> Draft {
     let envelope = &claimed.envelope;
     Draft {
         kind,

@@ -215,6 +215,28 @@ async fn a_question_waits_for_the_settle_time_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_a_crash_interrupted_is_not_sent_again_where_only_a_person_can_tell() {
+    let harness = Harness::new();
+    harness.post("order.manual", "m1", ORDER).await;
+    let claimed = harness.claim("manual").await;
+    let intent = Intent {
+        exchange: claimed.id,
+        fence: claimed.fence,
+        request_digest: String::new(),
+        at: harness.cx.clock.now(),
+        record: None,
+    };
+    assert_eq!(harness.cx.store.intend(vec![intent]).await.unwrap(), [true]);
+    let harness = harness.restart().await;
+    harness.target.always_json(200, OK);
+    harness.settle().await;
+    let exchange = harness.exchange("m1").await;
+    assert_eq!((exchange.state.as_str(), exchange.code.as_deref()), ("unknown", Some("G410")));
+    assert!(exchange.maybe_applied);
+    assert!(harness.target.requests().is_empty(), "sent again");
+}
+
+#[tokio::test]
 async fn a_rejected_document_is_dead_before_anything_is_sent() {
     let harness = Harness::new();
     harness.post("order.placed", "m1", r#"{"person":"a","amount":1,"note":"forbidden"}"#).await;

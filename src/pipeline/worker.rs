@@ -6,7 +6,7 @@ use super::deliver::deliver_batch;
 use super::map::Mapped;
 use super::settle::{self, Decided, Outcome};
 use super::{map, process, resolve, validate};
-use crate::adapter::{Batch, Operation, PUBLISH, Route, Then, UnknownRule};
+use crate::adapter::{Batch, Operation, PUBLISH, Route, Then};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Failure, Secret, Stage, State};
 use crate::store::{Claim, Claimed, Next};
@@ -337,13 +337,11 @@ async fn one(mut claimed: Claimed, cx: &Arc<Context>) {
     let kept = claimed.clone();
     claimed.body = body;
     let way = async {
-        if claimed.state == State::Unknown
-            && let Some(route) = cx.route_of(&claimed)
+        if let Some(route) = cx.route_of(&claimed)
             && let Some(operation) = resolve::operation_of(&route)
-            && operation.unknown == UnknownRule::Ask
-            && let Some(ask) = &operation.ask
+            && resolve::must_not_send(&claimed, operation)
         {
-            return resolve::ask(claimed, &route, operation, ask, cx).await;
+            return resolve::without_sending(claimed, &route, operation, cx).await;
         }
         process(claimed, cx).await;
     };
@@ -375,12 +373,7 @@ async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
 }
 
 /// Several exchanges in one request; what cannot be mapped settles alone.
-async fn many(
-    group: Vec<Claimed>,
-    max_bytes: usize,
-    alone: &Alone,
-    cx: &Arc<Context>,
-) {
+async fn many(group: Vec<Claimed>, max_bytes: usize, alone: &Alone, cx: &Arc<Context>) {
     let mut ready: Vec<(Claimed, Arc<Route>, Mapped)> = Vec::with_capacity(group.len());
     let mut failed = Vec::new();
     let mut size = 2;
@@ -390,6 +383,12 @@ async fn many(
             settle::route_gone(claimed, cx).await;
             continue;
         };
+        if let Some(operation) = resolve::operation_of(&route)
+            && resolve::must_not_send(&claimed, operation)
+        {
+            resolve::without_sending(claimed, &route, operation, cx).await;
+            continue;
+        }
         let mapped = validate::validate(&claimed, &route, &bundle, cx)
             .and_then(|document| map::map(&claimed, &route, &document));
         match mapped {

@@ -399,7 +399,14 @@ async fn replay_keeps_the_lane(store: &dyn Store) {
 
 async fn reroute(store: &dyn Store, exchange: i64, message: NewMessage) -> Rerouted {
     let (verb, operator) = (ActVerb::Replay, "yamada".to_owned());
-    let act = Act { exchange, verb, operator, reason: "経路を有効化".to_owned(), at: at(9), bundle: None };
+    let act = Act {
+        exchange,
+        verb,
+        operator,
+        reason: "経路を有効化".to_owned(),
+        at: at(9),
+        bundle: None,
+    };
     store.reroute(act, NewMessage { record: vec![], ..message }).await.unwrap()
 }
 

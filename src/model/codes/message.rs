@@ -99,6 +99,9 @@ codes! {
     BATCH_REFUSED = "G409", Counterpart, "batch refused as a whole",
         "The counterpart refused a request that carried several messages. Each of them is sent alone now, so that the bad one is found and the others go on.",
         "Nothing; the bad one becomes a dead letter with the counterpart's code.";
+    PERSON_NEEDED = "G410", Counterpart, "only a person can tell whether it was applied",
+        "The gateway stopped while sending, or its store was restored from a backup, and the operation can neither be asked nor be sent again safely.",
+        "Look at the counterpart's own screen, then `watashi dlq confirm ID --applied` or `--not-applied`; do not guess.";
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
         "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";
