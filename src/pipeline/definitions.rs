@@ -84,7 +84,7 @@ impl Definitions {
     /// was lost goes again exactly as it was, under the same key.
     pub fn choose(&self, claimed: &mut Claimed) {
         let inner = self.read();
-        if claimed.bundle == inner.current.digest() {
+        if *claimed.bundle == *inner.current.digest() {
             return;
         }
         let tried_again = claimed.state == State::WaitingRetry && !claimed.maybe_applied;
@@ -95,7 +95,7 @@ impl Definitions {
                 .is_some_and(|route| route.adapter.retry.definitions == Rule::Current)
         };
         if inner.of(&claimed.bundle).is_none() || (tried_again && says_current()) {
-            claimed.bundle = inner.current.digest().to_owned();
+            claimed.bundle = inner.current.shared_digest();
         }
     }
 }

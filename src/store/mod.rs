@@ -5,8 +5,8 @@
 //! nothing per message; calls made at the same time share one transaction and one fsync.
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
-use crate::record::Draft;
 pub use crate::record::RecordRow;
+use crate::record::{Draft, Frontier};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -142,7 +142,7 @@ pub struct Claimed {
     /// Keyed pseudonym of the person.
     pub subject: Option<String>,
     /// Digest of the definitions it goes by; the pipeline may put newer ones here.
-    pub bundle: String,
+    pub bundle: Arc<str>,
     /// Commitment to the body, for record entries.
     pub commitment: String,
     /// Envelope of the message.
@@ -490,6 +490,8 @@ pub trait Store: Send + Sync {
     fn backlog(&self) -> Later<'_, Vec<(String, u64)>>;
     /// Record rows after a sequence.
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>>;
+    /// The tree over all that is committed of the record.
+    fn tree(&self) -> Later<'_, Frontier>;
     /// A named cursor of a pull.
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.

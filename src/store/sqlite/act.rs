@@ -7,6 +7,7 @@ use crate::model::State;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
+use std::sync::Arc;
 
 impl ActVerb {
     /// The word of the act in the record.
@@ -92,7 +93,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     } else if from == Some(State::Dead) {
         tx.lanes.enter(counterpart, seen.lane, to);
     }
-    let draft = Draft { bundle: bundle.map_or(seen.draft.bundle, str::to_owned), ..seen.draft };
+    let draft = Draft { bundle: bundle.map_or(seen.draft.bundle, Arc::from), ..seen.draft };
     tx.append(&draft)?;
     Ok(Some(to))
 }

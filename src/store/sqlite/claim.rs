@@ -89,7 +89,7 @@ fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, Sto
         since: instant(row.get(8)?)?,
         subject: row.get(9)?,
         commitment: row.get(10)?,
-        bundle: row.get(21)?,
+        bundle: row.get::<_, String>(21)?.into(),
         envelope: envelope(row, 11)?.ok_or_else(odd)?,
         body,
     })
