@@ -7,6 +7,7 @@ use crate::model::State;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
+use std::sync::Arc;
 
 impl ActVerb {
     /// The word of the act in the record.
@@ -77,12 +78,13 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     let clear = act.verb == ActVerb::ConfirmNotApplied;
     let forget = to == State::Delivered;
     let sql = "UPDATE exchanges SET state = ?2, due = ?3, since = ?4, fence = fence + 1,
-            maybe_applied = (maybe_applied OR ?7) AND NOT ?5, was_unknown = was_unknown OR ?7,
+            maybe_applied = (maybe_applied OR ?8) AND NOT ?5, was_unknown = was_unknown OR ?8,
             code = CASE WHEN ?6 THEN NULL ELSE code END,
             stage = CASE WHEN ?6 THEN NULL ELSE stage END,
-            detail = CASE WHEN ?6 THEN NULL ELSE detail END
+            detail = CASE WHEN ?6 THEN NULL ELSE detail END, bundle = ifnull(?7, bundle)
         WHERE id = ?1";
-    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, doubt])?;
+    let bundle = act.bundle.as_deref().filter(|_| act.verb == ActVerb::Replay);
+    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, bundle, doubt])?;
     if from == Some(State::Dead) {
         tx.tallies.take(&seen.ended(State::Dead));
     }
@@ -96,7 +98,8 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     } else if from == Some(State::Dead) {
         tx.lanes.enter(counterpart, seen.lane, to);
     }
-    tx.append(&seen.draft)?;
+    let draft = Draft { bundle: bundle.map_or(seen.draft.bundle, Arc::from), ..seen.draft };
+    tx.append(&draft)?;
     Ok(Some(to))
 }
 
