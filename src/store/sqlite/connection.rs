@@ -11,7 +11,8 @@ use std::time::Duration;
 /// First SQLite without the WAL corruption of concurrent checkpoints.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// One script per version of the tables; `user_version` counts those that ran.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// Page cache of the writer, in KiB when negative: the pages that every commit changes and many
 /// more. SQLite looks through all of it at most commits, so a larger one costs more than it saves.
 const WRITER_CACHE: i64 = -16_384;
