@@ -1,5 +1,6 @@
 //! Services as child processes: own ports, own data folder, gone when the tests are.
 
+use crate::pki::Authority;
 use lapin::{Connection, ConnectionProperties};
 use std::fs;
 use std::io::Write;
@@ -35,7 +36,7 @@ exit 0
 /// One RabbitMQ node.
 pub struct Broker {
     folder: PathBuf,
-    ports: [u16; 3],
+    ports: [u16; 4],
     keeper: Option<Child>,
 }
 
@@ -48,6 +49,37 @@ pub async fn broker() -> &'static Broker {
 impl Broker {
     /// Starts a node with an empty database and waits until it takes connections.
     pub async fn start() -> Broker {
+        let mut broker = Broker::prepare();
+        broker.resume().await;
+        broker
+    }
+
+    /// The same with a second port that speaks TLS and refuses clients without a certificate of
+    /// `authority`.
+    pub async fn start_with_tls(authority: &Authority) -> Broker {
+        let mut broker = Broker::prepare();
+        let own = authority.server("broker");
+        let folder = broker.folder.display();
+        fs::write(broker.folder.join("ca.pem"), authority.pem()).unwrap();
+        fs::write(broker.folder.join("broker.pem"), &own.certificate).unwrap();
+        fs::write(broker.folder.join("broker.key"), &own.key).unwrap();
+        let owner_only = fs::Permissions::from_mode(0o400);
+        fs::set_permissions(broker.folder.join("broker.key"), owner_only).unwrap();
+        let config = format!(
+            "listeners.ssl.default = 127.0.0.1:{}\n\
+             ssl_options.cacertfile = {folder}/ca.pem\n\
+             ssl_options.certfile = {folder}/broker.pem\n\
+             ssl_options.keyfile = {folder}/broker.key\n\
+             ssl_options.verify = verify_peer\n\
+             ssl_options.fail_if_no_peer_cert = true\n",
+            broker.ports[3],
+        );
+        fs::write(broker.folder.join("rabbitmq.conf"), config).unwrap();
+        broker.resume().await;
+        broker
+    }
+
+    fn prepare() -> Broker {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let folder = std::env::temp_dir()
@@ -58,14 +90,17 @@ impl Broker {
         fs::set_permissions(folder.join(".erlang.cookie"), owner_only).unwrap();
         fs::write(folder.join("plugins"), "[].").unwrap();
         fs::write(folder.join("env"), "").unwrap();
-        let mut broker = Broker { folder, ports: free_ports(), keeper: None };
-        broker.resume().await;
-        broker
+        Broker { folder, ports: free_ports(), keeper: None }
     }
 
     /// `amqp://…` with the administrator's login.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports[0])
+    }
+
+    /// `amqps://…`, where it was started with TLS.
+    pub fn tls_url(&self) -> String {
+        format!("amqps://guest:guest@localhost:{}/%2f", self.ports[3])
     }
 
     /// The URL of a new virtual host, for tests that use the names of the product.
@@ -76,7 +111,7 @@ impl Broker {
     }
 
     fn control(&self, arguments: &[&str]) {
-        let [port, _, epmd] = self.ports;
+        let [port, _, epmd, _] = self.ports;
         let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
             .args(["--node", &format!("live{port}@localhost")])
             .args(arguments)
@@ -100,7 +135,7 @@ impl Broker {
     /// Starts the node again on the same ports and data, and waits until it takes connections.
     pub async fn resume(&mut self) {
         let folder = &self.folder;
-        let [port, distribution, epmd] = self.ports.map(|port| port.to_string());
+        let [port, distribution, epmd, _] = self.ports.map(|port| port.to_string());
         let _ = fs::remove_file(folder.join("pid"));
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -157,7 +192,7 @@ fn server_binary() -> PathBuf {
 }
 
 /// Ports that were free a moment ago, all different.
-fn free_ports() -> [u16; 3] {
-    let sockets = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+fn free_ports() -> [u16; 4] {
+    let sockets = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }
