@@ -181,7 +181,7 @@ async fn overdue(store: &dyn Store) {
     assert!(intend(store, all[4], 0).await);
     settle(store, all[4], 1, unknown(Some(at(900)))).await;
     let of = |routes: &[(&str, i64)], after, limit| Overdue {
-        counterpart: "pmh".to_owned(),
+        counterpart: exchange(0).counterpart,
         routes: routes.iter().map(|(name, seconds)| ((*name).to_owned(), at(*seconds))).collect(),
         after,
         limit,
@@ -190,7 +190,8 @@ async fn overdue(store: &dyn Store) {
         let (found, next) = store.overdue(overdue).await.unwrap();
         (found.iter().map(|one| one.id).collect::<Vec<_>>(), next)
     };
-    let route = "subject-to-pmh";
+    let route = exchange(0).route;
+    let route = route.as_str();
     let all_waiting = vec![all[0], all[1], all[4], all[5], all[6]];
     assert_eq!(look(of(&[(route, 99)], 0, 100)).await, (all_waiting, None));
     assert_eq!(look(of(&[(route, 10)], 0, 100)).await, (vec![all[0], all[1]], None));
