@@ -327,6 +327,19 @@ pub struct Route {
     /// What becomes of characters that the receiver does not know: the route's own rule, else
     /// that of its operation's request.
     pub characters: Option<Arc<CharacterPolicy>>,
+    /// Its names as entries of the record share them.
+    pub names: RecordNames,
+}
+
+/// The names that all entries of a route have in common.
+#[derive(Clone, Debug)]
+pub struct RecordNames {
+    /// Of the route.
+    pub route: Arc<str>,
+    /// Of its adapter.
+    pub counterpart: Arc<str>,
+    /// Of its operation, or `publish`.
+    pub operation: Arc<str>,
 }
 
 /// What a newer message does to older ones of the same route and ordering key that wait.
@@ -349,13 +362,20 @@ pub enum Destination {
     Publish(String),
 }
 
-impl Route {
+impl Destination {
     /// Name of the operation, or `publish`.
     pub fn operation_name(&self) -> &str {
-        match &self.destination {
+        match self {
             Destination::Operation(operation) => &operation.name,
             Destination::Publish(_) => PUBLISH,
         }
+    }
+}
+
+impl Route {
+    /// Name of the operation, or `publish`.
+    pub fn operation_name(&self) -> &str {
+        self.destination.operation_name()
     }
 }
 

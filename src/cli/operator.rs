@@ -166,13 +166,13 @@ impl<'c> Acting<'c> {
                     source: view.source.clone(),
                     message_id: view.message_id.clone(),
                     message_type: view.message_type.clone(),
-                    route: view.route.clone(),
-                    counterpart: view.counterpart.clone(),
-                    operation: view.operation.clone(),
+                    route: view.route.as_str().into(),
+                    counterpart: view.counterpart.as_str().into(),
+                    operation: view.operation.as_str().into(),
                     outcome: Some("body-viewed".to_owned()),
                     operator: Some(reasons.operator.clone()),
                     reason: Some(reasons.reason.clone()),
-                    bundle: view.bundle.clone(),
+                    bundle: view.bundle.as_str().into(),
                     ..Draft::new(Kind::Operate, Phase::Noted, SystemClock.now())
                 };
                 store.note(vec![draft]).await?;

@@ -489,13 +489,13 @@ pub fn draft(
         message_id: envelope.message_id.as_str().to_owned(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
-        route: route.name.clone(),
-        counterpart: route.adapter.name.clone(),
-        operation: route.operation_name().to_owned(),
+        route: Arc::clone(&route.names.route),
+        counterpart: Arc::clone(&route.names.counterpart),
+        operation: Arc::clone(&route.names.operation),
         attempt: claimed.attempts,
         idempotency_key: claimed.idempotency_key.clone(),
         basis: route.basis.clone(),
-        items: route.mapping.items(),
+        items: route.mapping.shared_items(),
         reference: None,
         not_disclosed: false,
         outcome: None,
@@ -504,7 +504,7 @@ pub fn draft(
         commitment: Some(claimed.commitment.clone()),
         operator: envelope.operator.clone(),
         reason: None,
-        bundle: cx.bundle.digest().to_owned(),
+        bundle: cx.bundle.shared_digest(),
     }
 }
 

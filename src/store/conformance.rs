@@ -516,4 +516,6 @@ async fn record(store: &dyn Store) {
     let verdict = verify(rows.clone());
     assert_eq!((verdict.entries, verdict.first_bad), (5, None));
     assert_eq!(store.record(2, 1).await.unwrap(), rows[2..3]);
+    let tree = store.tree().await.unwrap();
+    assert_eq!((tree.size(), tree.root()), (5, verdict.head.root));
 }

@@ -6,7 +6,7 @@
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
 pub use crate::record::RecordRow;
-use crate::record::{Draft, Kind};
+use crate::record::{Draft, Frontier, Kind};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -528,6 +528,8 @@ pub trait Store: Send + Sync {
     fn backlog(&self) -> Later<'_, Vec<(String, u64)>>;
     /// Record rows after a sequence.
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>>;
+    /// The tree over all that is committed of the record.
+    fn tree(&self) -> Later<'_, Frontier>;
     /// A named cursor of a pull.
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.

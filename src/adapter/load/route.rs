@@ -4,7 +4,7 @@ use super::Loader;
 use super::sink::{Sink, Start};
 use crate::adapter::permit::Permission;
 use crate::adapter::{
-    Adapter, Destination, Operation, Permit, RecordRule, Reply, Route, WhenStuck, keys,
+    Adapter, Destination, Operation, Permit, RecordNames, RecordRule, Reply, Route, WhenStuck, keys,
 };
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Entry, Node, Reader};
@@ -40,8 +40,14 @@ impl Loader<'_, '_> {
         let record = node.get("record").and_then(|node| self.record_rule(node, shape));
         let basis = node.get("basis").map(|node| Arc::new(self.basis(node)));
         let characters = self.route_characters(node, &destination, &mapping);
+        let names = RecordNames {
+            route: name.as_str().into(),
+            counterpart: adapter.name.as_str().into(),
+            operation: destination.operation_name().into(),
+        };
         let route = Route {
             name: name.clone(),
+            names,
             adapter: Arc::clone(adapter),
             when_stuck: self.when_stuck(node),
             deadline: self.duration_at(node, "deadline"),

@@ -3,7 +3,7 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::Draft;
+use crate::record::{Draft, Frontier};
 use crate::store::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
     NewMessage, Overdue, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
@@ -79,6 +79,9 @@ impl Store for Nowhere {
         closed()
     }
     fn record(&self, _after: i64, _limit: usize) -> Later<'_, Vec<RecordRow>> {
+        closed()
+    }
+    fn tree(&self) -> Later<'_, Frontier> {
         closed()
     }
     fn cursor(&self, _name: String) -> Later<'_, Option<String>> {

@@ -75,11 +75,11 @@ codes! {
         "Rename the key in `[keys]`.";
     RECORD_BROKEN = "T401", Gateway,
         "the record is broken",
-        "An entry, its leaf or its link is not what was written: the hash chain does not hold.",
+        "An entry or its leaf hash is not what was written, or a sequence is missing.",
         "Run `watashi log verify` to find the first bad sequence; keep the files as evidence.";
     RECORD_LINE_INVALID = "T402", Gateway,
         "not a line of an exported record",
-        "The line is not `{\"sequence\":…,\"link\":…,\"entry\":…}` as the export writes it.",
+        "The line is not `{\"sequence\":…,\"leaf\":…,\"entry\":…}` as the export writes it.",
         "Export the record again with `watashi log export`; do not edit exports.";
     MESSAGE_ID_REUSED = "T501", Sender,
         "the message id was used before with other content",

@@ -135,7 +135,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
         code: Some(code.to_owned()),
         commitment: Some(message.commitment.clone()),
         operator: message.envelope.operator.clone(),
-        bundle: bundle.to_owned(),
+        bundle: bundle.into(),
         ..Draft::new(Kind::Receive, Phase::Noted, at)
     })?;
     Ok(Accepted::Quarantined)

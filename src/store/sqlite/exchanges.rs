@@ -52,9 +52,9 @@ pub(super) struct Intended {
 }
 
 /// Makes the entry on its caller's thread.
-pub(super) fn prepare_intent(intent: Intent) -> Result<Intended, StoreError> {
-    let entry = intent.record.as_ref().map(Entry::new).transpose()?;
-    Ok(Intended { intent, entry })
+pub(super) fn prepare_intent(intent: Intent) -> Intended {
+    let entry = intent.record.as_ref().map(Entry::new);
+    Intended { intent, entry }
 }
 
 fn intend_one(tx: &mut Tx<'_>, intended: &Intended) -> Result<bool, StoreError> {
@@ -104,7 +104,7 @@ pub(super) fn seal(keys: &Keys, outgoing: &NewOutgoing) -> Result<Sealed, StoreE
 pub(super) fn prepare(keys: &Keys, settlement: &Settlement) -> Result<Prepared, StoreError> {
     let sealed = settlement.outbox.iter().map(|outgoing| seal(keys, outgoing));
     let outbox = sealed.collect::<Result<_, _>>()?;
-    let record = settlement.record.iter().map(Entry::new).collect::<Result<_, _>>()?;
+    let record = settlement.record.iter().map(Entry::new).collect();
     Ok(Prepared { outbox, record })
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
-use crate::record::{Draft, GENESIS, Verifier};
+use crate::record::{Draft, Frontier};
 use jiff::Timestamp;
 use lanes::Lanes;
 use reader::Readers;
@@ -17,15 +17,17 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use writer::{Call, Loop, Shared, Tail, Tx, Writer};
+use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+mod chain;
 mod claim;
 mod connection;
 mod exchanges;
 mod lanes;
 mod reader;
+mod record;
 mod reroute;
 mod supersede;
 mod tallies;
@@ -37,8 +39,6 @@ pub(crate) mod tests;
 
 /// Connections that read.
 const READERS: usize = 3;
-/// Rows at the end of the record that are checked when the store is opened.
-const TAIL_CHECKED: i64 = 64;
 
 /// Called at named points (`accept:before-commit`, …) on the writer's thread: a test that panics
 /// there has a crash at that very point.
@@ -90,7 +90,7 @@ impl SqliteStore {
         let connection = connection::open_writer(path, &keys)?;
         limit_pages(&connection, options.max_bytes)?;
         let mut state = Loop {
-            tail: checked_tail(&connection)?,
+            tail: record::checked(&connection)?,
             lanes: Lanes::read(&connection)?,
             connection,
             group: options.group.max(1),
@@ -166,30 +166,6 @@ fn limit_pages(connection: &Connection, max_bytes: Option<u64>) -> Result<(), St
     Ok(())
 }
 
-/// Where the record ends; its last rows must verify, or nothing is appended to them.
-fn checked_tail(connection: &Connection) -> Result<Tail, StoreError> {
-    let sql = "SELECT ifnull(max(sequence), 0) FROM records";
-    let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let start = (last - TAIL_CHECKED).max(0);
-    let before = views::record(connection, start - 1, 1)?;
-    let link = match before.first() {
-        Some(row) if start > 0 && row.sequence == start => row.link.as_str(),
-        _ => GENESIS,
-    };
-    let mut verifier = Verifier::after(start, link);
-    for row in views::record(connection, start, usize::MAX)? {
-        verifier.push(&row);
-    }
-    let verdict = verifier.finish();
-    match verdict.first_bad {
-        None => Ok(Tail { sequence: verdict.head.0, link: verdict.head.1 }),
-        Some((sequence, broken)) => {
-            let detail = format!("sequence {sequence}: {}", broken.reason());
-            Err(StoreError::new(&codes::RECORD_BROKEN, detail))
-        }
-    }
-}
-
 impl Store for SqliteStore {
     fn healthy(&self) -> bool {
         let alive = self.writer.as_ref().is_none_or(Writer::is_alive);
@@ -209,8 +185,7 @@ impl Store for SqliteStore {
 
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
         Box::pin(async move {
-            let prepared = intents.into_iter().map(exchanges::prepare_intent);
-            let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+            let prepared: Vec<_> = intents.into_iter().map(exchanges::prepare_intent).collect();
             self.write(writer::INTEND, move |tx| exchanges::intend(tx, &prepared)).await
         })
     }
@@ -295,7 +270,14 @@ impl Store for SqliteStore {
     }
 
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>> {
-        self.read(move |connection, _| views::record(connection, after, limit))
+        self.read(move |connection, _| record::rows(connection, after, limit))
+    }
+
+    fn tree(&self) -> Later<'_, Frontier> {
+        match &self.writer {
+            Some(_) => Box::pin(std::future::ready(Ok(self.shared.tree()))),
+            None => self.read(|connection, _| record::frontier(connection)),
+        }
     }
 
     fn cursor(&self, name: String) -> Later<'_, Option<String>> {

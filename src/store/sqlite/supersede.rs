@@ -108,9 +108,9 @@ fn end(
         message_id: envelope.message_id.as_str().to_owned(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
-        route: newer.route.clone(),
-        counterpart: newer.counterpart.clone(),
-        operation: newer.operation.clone(),
+        route: newer.route.as_str().into(),
+        counterpart: newer.counterpart.as_str().into(),
+        operation: newer.operation.as_str().into(),
         attempt: older.attempts,
         idempotency_key: older.key.clone(),
         reference: older.reference.clone(),
@@ -120,7 +120,7 @@ fn end(
         subject: older.subject.clone(),
         commitment: Some(older.commitment.clone()),
         operator: envelope.operator.clone(),
-        bundle: newer.bundle.clone(),
+        bundle: newer.bundle.as_str().into(),
         ..Draft::new(kind, Phase::Noted, at)
     })
 }
