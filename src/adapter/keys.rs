@@ -139,6 +139,12 @@ pub(super) static RETRY: Keys = Keys::new(
         Key::new("max-attempts", Form::Count(1, 10_000), "Attempts altogether.").default("20"),
         Key::new("max-age", Form::Duration, "Age of the message after which it is over.")
             .default("24h"),
+        Key::new(
+            "definitions",
+            Form::Words(&["accepted", "current"]),
+            "Definitions another try goes by: those the message was accepted under, or those in force.",
+        )
+        .default("accepted"),
     ],
 );
 

@@ -126,6 +126,18 @@ pub struct Retry {
     pub max_attempts: u32,
     /// Age of the message after which nothing is tried again.
     pub max_age: Duration,
+    /// Which definitions another try goes by.
+    pub definitions: Definitions,
+}
+
+/// Which definitions something goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Definitions {
+    /// Those the message was accepted under.
+    #[default]
+    Accepted,
+    /// Those in force when it is done.
+    Current,
 }
 
 /// When to leave a counterpart alone.

@@ -252,7 +252,7 @@ pub async fn write(decided: Vec<(Claimed, &Route, i64, Decided)>, cx: &Arc<Conte
     let mut notes = Vec::with_capacity(decided.len());
     for (claimed, route, raised, decided) in decided {
         let has_outbox = !decided.outbox.is_empty();
-        let record = entries(&claimed, route, raised, &decided, now, cx);
+        let record = entries(&claimed, route, raised, &decided, now);
         notes.push((claimed.id, route, claimed.attempts, describe(&decided.next), has_outbox));
         settlements.push(settlement(&claimed, raised, decided, record, now));
     }
@@ -435,7 +435,6 @@ fn entries(
     raised: i64,
     decided: &Decided,
     now: Timestamp,
-    cx: &Context,
 ) -> Vec<Draft> {
     let Some(rule) = &route.record else { return Vec::new() };
     let kind = decided.kind.unwrap_or(rule.kind);
@@ -445,7 +444,7 @@ fn entries(
         } else {
             Phase::Outcome
         };
-    let mut draft = draft(claimed, route, kind, phase, now, cx);
+    let mut draft = draft(claimed, route, kind, phase, now);
     draft.attempt = claimed.attempts + u32::from(raised > 0);
     draft.reference = decided
         .reference
@@ -472,14 +471,7 @@ fn entries(
 }
 
 /// An entry with everything that exchange and route say.
-pub fn draft(
-    claimed: &Claimed,
-    route: &Route,
-    kind: Kind,
-    phase: Phase,
-    at: Timestamp,
-    cx: &Context,
-) -> Draft {
+pub fn draft(claimed: &Claimed, route: &Route, kind: Kind, phase: Phase, at: Timestamp) -> Draft {
     let envelope = &claimed.envelope;
     Draft {
         kind,
@@ -504,7 +496,7 @@ pub fn draft(
         commitment: Some(claimed.commitment.clone()),
         operator: envelope.operator.clone(),
         reason: None,
-        bundle: cx.bundle.shared_digest(),
+        bundle: Arc::clone(&claimed.bundle),
     }
 }
 

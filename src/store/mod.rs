@@ -179,6 +179,8 @@ pub struct Claimed {
     pub since: Timestamp,
     /// Keyed pseudonym of the person.
     pub subject: Option<String>,
+    /// Digest of the definitions it goes by; the pipeline may put newer ones here.
+    pub bundle: Arc<str>,
     /// Commitment to the body, for record entries.
     pub commitment: String,
     /// Envelope of the message.
@@ -315,6 +317,8 @@ pub struct Act {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// Digest of the definitions a replay goes by; `None`: those it had.
+    pub bundle: Option<String>,
 }
 
 /// What an operator may do with an exchange that waits for a person.

@@ -108,7 +108,7 @@ fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, Sto
     let sql = "SELECT e.message, e.fence, e.state, e.route, e.idempotency_key, e.attempts,
             e.maybe_applied, e.ticket, e.since, e.subject, m.commitment, m.source, m.message_id,
             m.message_type, m.content_type, m.correlation_id, m.reply_to, m.traceparent,
-            m.operator, m.municipality, m.accepted_at
+            m.operator, m.municipality, m.accepted_at, e.bundle
         FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id])?;
@@ -131,6 +131,7 @@ fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, Sto
         since: instant(row.get(8)?)?,
         subject: row.get(9)?,
         commitment: row.get(10)?,
+        bundle: row.get::<_, String>(21)?.into(),
         envelope: envelope(row, 11)?.ok_or_else(odd)?,
         body,
     })
