@@ -7,7 +7,7 @@ use crate::record::{Draft, Head, Kind, Phase, verify};
 use std::sync::Arc;
 
 /// Runs everything; `fresh` gives an empty store each time.
-pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
+pub async fn run(fresh: &impl Fn() -> Arc<dyn Store>) {
     what_had_not_ended_is_doubted(&*fresh()).await;
     a_dead_one_is_replayed_with_doubt(&*fresh()).await;
     the_window_doubts_all_that_comes(&*fresh()).await;

@@ -127,7 +127,7 @@ impl Ghost {
             let Ok(seen) = serde_json::from_str::<Seen<'_>>(&row.entry) else { continue };
             let fate = match (&*seen.phase, &*seen.outcome) {
                 (_, "applied" | "confirm-applied") => Fate::Applied,
-                (_, "discard") => Fate::Discarded,
+                (_, "discard" | "superseded") => Fate::Discarded,
                 ("intended" | "outcome", _) | (_, "replay" | "confirm-not-applied") => Fate::Sent,
                 _ => continue,
             };

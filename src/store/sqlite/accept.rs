@@ -1,9 +1,9 @@
 //! Accept: a message becomes durable, or is recognised.
 
-use super::exchanges;
 use super::restored::{self, Known};
 use super::tallies::Ended;
 use super::writer::Tx;
+use super::{exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -25,7 +25,7 @@ pub(super) struct Prepared {
     announced: Vec<Option<Sealed>>,
     if_reused: Option<Announcement>,
     /// Seals the announcement of a reused id, should it be needed.
-    keys: Arc<Keys>,
+    pub keys: Arc<Keys>,
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
@@ -71,6 +71,9 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
     for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
+        if let Some(rule) = &exchange.supersedes {
+            supersede::run(tx, message, exchange, rule)?;
+        }
         let id =
             insert_exchange(tx, row, &message.envelope, exchange, message.envelope.accepted_at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
@@ -210,9 +213,9 @@ pub(super) fn insert_exchange(
         tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
     }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
-            idempotency_key, subject, bundle, state, due, since, code, stage, detail,
+            idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes,
             maybe_applied, was_unknown)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)";
     let id = tx.insert(
         sql,
         params![
@@ -230,6 +233,7 @@ pub(super) fn insert_exchange(
             code,
             failure.map(|failure| failure.stage.name()),
             failure.map(|failure| failure.detail.as_str()),
+            exchange.supersedes.is_some(),
             doubt,
         ],
     )?;

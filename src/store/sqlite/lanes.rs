@@ -77,17 +77,17 @@ impl Lanes {
         free
     }
 
+    /// One that was held has ended without its turn.
+    pub fn withdraw(&mut self, counterpart: &str, lane: i64) {
+        self.change(counterpart, lane, |lane| lane.held = lane.held.saturating_sub(1));
+    }
+
     /// One that was held goes on.
     pub fn promote(&mut self, counterpart: &str, lane: i64) {
         self.change(counterpart, lane, |lane| {
             lane.held = lane.held.saturating_sub(1);
             lane.active += 1;
         });
-    }
-
-    /// One that was held has ended without its turn.
-    pub fn give_up(&mut self, counterpart: &str, lane: i64) {
-        self.change(counterpart, lane, |lane| lane.held = lane.held.saturating_sub(1));
     }
 
     fn change(&mut self, counterpart: &str, lane: i64, change: impl FnOnce(&mut Lane)) {

@@ -2,8 +2,8 @@
 
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
-    Intent, Kept, Keys, Later, NewEpoch, NewMessage, Pending, RecordRow, Rerouted, Settled,
-    Settlement, Store, StoreError,
+    Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, Rerouted,
+    Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -31,6 +31,7 @@ mod reader;
 mod record;
 mod reroute;
 mod restored;
+mod supersede;
 mod tallies;
 mod views;
 mod writer;
@@ -204,6 +205,10 @@ impl Store for SqliteStore {
             let run = move |tx: &mut Tx<'_>| exchanges::settle(tx, &settlements, &prepared);
             self.write(writer::SETTLE, run).await
         })
+    }
+
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
+        self.read(move |connection, keys| claim::overdue(connection, keys, &overdue))
     }
 
     fn next_due(

@@ -114,8 +114,8 @@ fn replace_exchange(
     let at = act.at.as_millisecond();
     let sql = "UPDATE exchanges SET route = ?2, counterpart = ?3, operation = ?4, lane = ?5,
             idempotency_key = ?6, subject = ?7, bundle = ?8, state = ?9, due = ?10, since = ?11,
-            fence = fence + 1, code = NULL, stage = NULL, detail = NULL, maybe_applied = ?12,
-            was_unknown = ?12
+            fence = fence + 1, code = NULL, stage = NULL, detail = NULL, supersedes = ?12,
+            maybe_applied = ?13, was_unknown = ?13
         WHERE id = ?1";
     tx.execute(
         sql,
@@ -131,6 +131,8 @@ fn replace_exchange(
             state.name(),
             matches!(state, State::Received | State::Unknown).then_some(at),
             at,
+            // What was accepted later is the newer state: a replay ends nothing.
+            exchange.supersedes.is_some(),
             known == Known::Doubt,
         ],
     )?;

@@ -243,7 +243,7 @@ fn end_known(tx: &mut Tx<'_>, ghost: &Ghost, at: Timestamp) -> Result<Found, Sto
     tx.tallies.add(&ended);
     match from {
         Some(State::Dead) => {}
-        Some(State::Held) => tx.lanes.give_up(&counterpart, lane),
+        Some(State::Held) => tx.lanes.withdraw(&counterpart, lane),
         _ => {
             leave_lane(tx, &counterpart, lane, at)?;
         }

@@ -48,6 +48,12 @@ CREATE TABLE record_blocks (
   messages BLOB NOT NULL
 ) STRICT;
 
+-- Routes with `when-stuck: supersede`. Only their open exchanges are in the index: the others cost
+-- nothing, and a newer state finds the older ones of its lane without looking at the rest.
+ALTER TABLE exchanges ADD COLUMN supersedes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX exchanges_superseding ON exchanges (counterpart, lane) WHERE supersedes = 1
+  AND state <> 'delivered' AND state <> 'dead' AND state <> 'duplicate' AND state <> 'discarded';
+
 -- Epochs: a restore begins a new one. What the record tells of exchanges that the store lost with
 -- what is newer than its backup; looked up when such a message comes again.
 INSERT INTO meta (name, value) VALUES ('epoch', '1');
