@@ -31,6 +31,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         subject: Some("5ub7ec7".to_owned()),
         failure: None,
         announce: None,
+        supersedes: None,
         bundle: "b0".to_owned(),
     }
 }
@@ -142,6 +143,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
+    super::conformance_lanes::run(&fresh).await;
 }
 
 async fn accepting(store: &dyn Store) {
