@@ -4,5 +4,9 @@ pub use watashi::store::*;
 
 #[path = "../../src/store/conformance.rs"]
 pub mod conformance;
+#[path = "../../src/store/conformance_epochs.rs"]
+pub mod conformance_epochs;
+#[path = "../../src/store/conformance_lanes.rs"]
+pub mod conformance_lanes;
 #[path = "../../src/store/lifecycle.rs"]
 pub mod lifecycle;

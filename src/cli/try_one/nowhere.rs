@@ -3,10 +3,11 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::Draft;
+use crate::record::{Draft, Frontier};
 use crate::store::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
-    NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
+    Intent, Kept, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, Rerouted, Settled,
+    Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -29,6 +30,9 @@ impl Store for Nowhere {
         closed()
     }
     fn settle(&self, _settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>> {
+        closed()
+    }
+    fn overdue(&self, _overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
         closed()
     }
     fn next_due(
@@ -78,10 +82,27 @@ impl Store for Nowhere {
     fn record(&self, _after: i64, _limit: usize) -> Later<'_, Vec<RecordRow>> {
         closed()
     }
+    fn tree(&self) -> Later<'_, Frontier> {
+        closed()
+    }
     fn cursor(&self, _name: String) -> Later<'_, Option<String>> {
         closed()
     }
     fn set_cursor(&self, _name: String, _value: String) -> Later<'_, ()> {
+        closed()
+    }
+    fn epoch(&self) -> Later<'_, Epoch> {
+        closed()
+    }
+    fn begin_epoch(&self, _new: NewEpoch) -> Later<'_, EpochBegun> {
+        closed()
+    }
+    fn complete_restore(
+        &self,
+        _operator: String,
+        _reason: String,
+        _at: Timestamp,
+    ) -> Later<'_, bool> {
         closed()
     }
     fn close(&self) -> Later<'_, ()> {

@@ -5,9 +5,11 @@ use super::exchanges::lane_is_open;
 use super::group::Work;
 use super::lanes::Lanes;
 use super::prepared::{Arriving, Entry, Message, Outgoing};
+use super::restored::{self, Known};
+use super::supersede;
 use super::tx::{Ended, Tx};
 use crate::model::codes::store as codes;
-use crate::model::{Stage, State};
+use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Accepted, NewExchange, StoreError};
 use std::borrow::Cow;
@@ -34,10 +36,12 @@ const MESSAGES: &str = "INSERT INTO messages (id, source, message_id, message_ty
 const BODIES: &str =
     "INSERT INTO bodies (message, sealed) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
 const EXCHANGES: &str = "INSERT INTO exchanges (id, message, route, counterpart, operation, lane,
-        idempotency_key, subject, bundle, state, due, since, code, stage, detail)
+        idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes,
+        maybe_applied, was_unknown)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[],
         $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[],
-        $12::bigint[], $13::text[], $14::text[], $15::text[])";
+        $12::bigint[], $13::text[], $14::text[], $15::text[], $16::bool[],
+        $17::bool[], $17::bool[])";
 
 /// Statements of this file, for the session that writes.
 pub(super) const STATEMENTS: &[&str] = &[SEEN, OPEN, MESSAGES, BODIES, EXCHANGES];
@@ -97,6 +101,8 @@ struct New<'w> {
     message: i64,
     exchange: Cow<'w, NewExchange>,
     state: State,
+    /// It may have been sent before a restore.
+    doubt: bool,
     at: i64,
 }
 
@@ -105,6 +111,8 @@ pub(super) struct Arrivals<'w> {
     seen: HashSet<(String, String)>,
     messages: Vec<(i64, Cow<'w, str>, &'w Message)>,
     exchanges: Vec<New<'w>>,
+    /// One had to be put off: those behind it come behind it still.
+    put_off: bool,
 }
 
 impl<'w> Arrivals<'w> {
@@ -114,10 +122,12 @@ impl<'w> Arrivals<'w> {
             seen: seen.iter().map(key).collect::<Result<_, StoreError>>()?,
             messages: Vec::new(),
             exchanges: Vec::new(),
+            put_off: false,
         })
     }
 
-    /// Takes a message in, unless its id is known: then it has to be looked at alone.
+    /// Takes a message in, unless it has to be looked at alone: its id is known, it ends older ones
+    /// of its lane, or a restore has left doubts.
     pub fn take(
         &mut self,
         tx: &mut Tx<'_>,
@@ -126,7 +136,12 @@ impl<'w> Arrivals<'w> {
     ) -> Option<Accepted> {
         let envelope = &message.envelope;
         let id = envelope.message_id.as_str();
-        if !self.seen.insert((id.to_owned(), kept(&envelope.source).into_owned())) {
+        let restored = tx.head.restored;
+        let ends_others = message.exchanges.iter().map(|one| &one.exchange).any(|exchange| {
+            exchange.supersedes.is_some() && lanes.is_open(&exchange.counterpart, exchange.lane)
+        });
+        self.put_off |= ends_others || restored.window || restored.ghosts;
+        if self.put_off || !self.seen.insert((id.to_owned(), kept(&envelope.source).into_owned())) {
             return None;
         }
         tx.head.message += 1;
@@ -135,7 +150,7 @@ impl<'w> Arrivals<'w> {
         let mut ids = Vec::with_capacity(message.exchanges.len());
         for Arriving { exchange, announce } in &message.exchanges {
             let open = || lanes.is_open(&exchange.counterpart, exchange.lane);
-            let state = first_state(exchange, open);
+            let state = first_state(exchange, Known::New, open);
             tx.head.exchange += 1;
             let id = tx.head.exchange;
             enter(tx, exchange, state);
@@ -144,7 +159,7 @@ impl<'w> Arrivals<'w> {
                 tx.post(id, row, Arc::clone(outgoing));
             }
             let exchange = Cow::Borrowed(exchange);
-            self.exchanges.push(New { id, message: row, exchange, state, at });
+            self.exchanges.push(New { id, message: row, exchange, state, doubt: false, at });
             ids.push(id);
         }
         tx.append_all(&message.record);
@@ -174,11 +189,19 @@ impl<'w> Arrivals<'w> {
 }
 
 /// The state in which an exchange begins: behind what its lane has under way it is held.
-fn first_state(exchange: &NewExchange, is_open: impl FnOnce() -> bool) -> State {
+pub(super) fn first_state(
+    exchange: &NewExchange,
+    known: Known,
+    is_open: impl FnOnce() -> bool,
+) -> State {
     if exchange.failure.is_some() {
         State::Dead
+    } else if let Known::Ended(state) = known {
+        state
     } else if is_open() {
         State::Held
+    } else if known == Known::Doubt {
+        State::Unknown
     } else {
         State::Received
     }
@@ -187,45 +210,80 @@ fn first_state(exchange: &NewExchange, is_open: impl FnOnce() -> bool) -> State 
 fn enter(tx: &mut Tx<'_>, exchange: &NewExchange, state: State) {
     if state.is_final() {
         let code = exchange.failure.as_ref().map_or("", |failure| failure.code.code);
-        tx.ended(&born_dead(&exchange.route, code));
+        tx.ended(&born_final(&exchange.route, state, code));
     }
 }
 
-fn born_dead<'a>(route: &'a str, code: &'a str) -> Ended<'a> {
-    Ended { route, state: State::Dead.name(), code, attempts: 0, resolved: false }
+/// An exchange that is final from its beginning, for the tallies.
+pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> Ended<'a> {
+    Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
-/// One more exchange of a message that has a row, outside of a group's arrivals.
+/// One more exchange of a message that has a row, outside of a group's arrivals; gives its id.
 pub(super) async fn insert_exchange(
     tx: &mut Tx<'_>,
     message: i64,
+    envelope: &Envelope,
     exchange: &NewExchange,
     at: jiff::Timestamp,
-) -> Result<State, StoreError> {
+) -> Result<i64, StoreError> {
+    let known = restored::known(tx, envelope, exchange).await?;
     let open = lane_is_open(tx, &exchange.counterpart, exchange.lane).await?;
-    let state = first_state(exchange, || open);
+    let state = first_state(exchange, known, || open);
     tx.head.exchange += 1;
     enter(tx, exchange, state);
     let (id, at) = (tx.head.exchange, at.as_millisecond());
-    let new = New { id, message, exchange: Cow::Borrowed(exchange), state, at };
+    let doubt = known == Known::Doubt;
+    let new = New { id, message, exchange: Cow::Borrowed(exchange), state, doubt, at };
     let columns = Exchanges::new(std::slice::from_ref(&new));
     tx.execute(EXCHANGES, &columns.params()).await?;
-    Ok(state)
+    if known != Known::New {
+        restored::note(tx, envelope, exchange, state);
+    }
+    Ok(id)
 }
 
-/// A message whose id is known: a repetition, or other content under the same id.
-pub(super) async fn repeated(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, StoreError> {
-    let id = message.envelope.message_id.as_str();
+/// A message that is looked at alone: a repetition, other content under the same id, or one whose
+/// way depends on what the tables say.
+pub(super) async fn alone(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, StoreError> {
+    let envelope = &message.envelope;
+    let id = envelope.message_id.as_str();
     match seen(tx, message, id).await? {
         Some((row, true)) => {
             // Answers that were published are published again.
             let sql = "UPDATE outbox SET published_at = NULL
                 WHERE message = $1 AND published_at IS NOT NULL";
             tx.execute(sql, &[&row]).await?;
-            Ok(Accepted::Duplicate)
+            return Ok(Accepted::Duplicate);
         }
-        _ => quarantine(tx, message).await,
+        Some((_, false)) => return quarantine(tx, message).await,
+        None => {}
     }
+    let row = insert_message(tx, message, id).await?;
+    let mut exchanges = Vec::with_capacity(message.exchanges.len());
+    for Arriving { exchange, announce } in &message.exchanges {
+        if let Some(rule) = &exchange.supersedes {
+            supersede::run(tx, message, exchange, rule).await?;
+        }
+        let id = insert_exchange(tx, row, envelope, exchange, envelope.accepted_at).await?;
+        if let Some(outgoing) = announce {
+            tx.post(id, row, Arc::clone(outgoing));
+        }
+        exchanges.push(id);
+    }
+    tx.append_all(&message.record);
+    Ok(Accepted::New { message: row, exchanges })
+}
+
+/// The message's row and its body; gives the row.
+async fn insert_message(tx: &mut Tx<'_>, message: &Message, id: &str) -> Result<i64, StoreError> {
+    tx.head.message += 1;
+    let row = tx.head.message;
+    let new = [(row, Cow::Borrowed(id), message)];
+    let columns = Messages::new(&new);
+    tx.execute(MESSAGES, &columns.params()).await?;
+    tx.execute(BODIES, &[&columns.ids, &columns.sealed]).await?;
+    Ok(row)
 }
 
 /// The row that already has this id, and whether its content is the same.
@@ -252,13 +310,9 @@ async fn quarantine(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, Stor
     let bundle =
         message.exchanges.first().map(|one| one.exchange.bundle.as_str()).unwrap_or_default();
     let code = &codes::MESSAGE_ID_REUSED;
-    tx.head.message += 1;
+    let row = insert_message(tx, message, &id).await?;
     tx.head.exchange += 1;
-    let (row, exchange) = (tx.head.message, tx.head.exchange);
-    let new = [(row, Cow::Borrowed(id.as_str()), message)];
-    let columns = Messages::new(&new);
-    tx.execute(MESSAGES, &columns.params()).await?;
-    tx.execute(BODIES, &[&columns.ids, &columns.sealed]).await?;
+    let exchange = tx.head.exchange;
     let sql = "INSERT INTO exchanges (id, message, route, counterpart, operation, lane,
             idempotency_key, bundle, state, since, code, stage)
         VALUES ($1, $2, '', '', '', 0, '', $3, $4, $5, $6, $7)";
@@ -266,7 +320,7 @@ async fn quarantine(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, Stor
     let params: Params<'_> =
         &[&exchange, &row, &bundle, &state, &at.as_millisecond(), &code.code, &stage];
     tx.execute(sql, params).await?;
-    tx.ended(&born_dead("", code.code));
+    tx.ended(&born_final("", State::Dead, code.code));
     if let Some(announce) = &message.if_reused {
         let outgoing = Outgoing::new(&message.keys, &announce.make(envelope))?;
         tx.post(exchange, row, Arc::new(outgoing));
@@ -280,9 +334,9 @@ async fn quarantine(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, Stor
         code: Some(code.code.to_owned()),
         commitment: Some(message.commitment.clone()),
         operator: envelope.operator.clone(),
-        bundle: bundle.to_owned(),
+        bundle: bundle.into(),
         ..Draft::new(Kind::Receive, Phase::Noted, at)
-    })?);
+    }));
     Ok(Accepted::Quarantined)
 }
 
@@ -367,6 +421,8 @@ struct Exchanges<'p> {
     codes: Vec<Option<&'static str>>,
     stages: Vec<Option<&'static str>>,
     details: Maybe<'p>,
+    superseding: Vec<bool>,
+    doubts: Vec<bool>,
 }
 
 impl<'p> Exchanges<'p> {
@@ -389,10 +445,12 @@ impl<'p> Exchanges<'p> {
             codes: failures().map(|failure| failure.map(|one| one.code.code)).collect(),
             stages: failures().map(|failure| failure.map(|one| one.stage.name())).collect(),
             details: failures().map(|failure| failure.map(|one| kept(&one.detail))).collect(),
+            superseding: all().map(|exchange| exchange.supersedes.is_some()).collect(),
+            doubts: rows.iter().map(|row| row.doubt).collect(),
         }
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 15] {
+    fn params(&self) -> [&(dyn ToSql + Sync); 17] {
         [
             &self.ids,
             &self.messages,
@@ -409,6 +467,8 @@ impl<'p> Exchanges<'p> {
             &self.codes,
             &self.stages,
             &self.details,
+            &self.superseding,
+            &self.doubts,
         ]
     }
 }

@@ -8,7 +8,7 @@ use crate::model::codes::store as codes;
 use crate::model::{Envelope, MessageId, Secret, State};
 use crate::store::keys::{Keys, SALT};
 use crate::store::sqlite::{body_label, outgoing_label};
-use crate::store::{Claim, Claimed, NewOutgoing, Pending, StoreError};
+use crate::store::{Claim, Claimed, NewOutgoing, Overdue, Pending, StoreError};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -31,11 +31,11 @@ const CLAIM: &str = concat!(
     now!(),
     " + $8 FROM picked WHERE e.id = picked.id
         RETURNING picked.due, e.id, e.message, e.fence, e.state, e.route, e.idempotency_key,
-            e.attempts, e.maybe_applied, e.ticket, e.since, e.subject)
+            e.attempts, e.maybe_applied, e.ticket, e.since, e.subject, e.bundle)
     SELECT t.id, t.message, t.fence, t.state, t.route, t.idempotency_key, t.attempts,
         t.maybe_applied, t.ticket, t.since, t.subject, m.commitment, m.source, m.message_id,
         m.message_type, m.content_type, m.correlation_id, m.reply_to, m.traceparent, m.operator,
-        m.municipality, m.accepted_at, m.fingerprint, b.sealed
+        m.municipality, m.accepted_at, m.fingerprint, b.sealed, t.bundle
     FROM taken t JOIN messages m ON m.id = t.message LEFT JOIN bodies b ON b.message = t.message
     ORDER BY t.due, t.id"
 );
@@ -64,6 +64,54 @@ pub(super) async fn claim(
     let rows = session.query(CLAIM, params).await?;
     let read = rows.iter().map(|row| (row.get::<_, i64>(0), claimed(row, keys)));
     opened(read, "exchange")
+}
+
+/// The same columns, read for looking only.
+const READ: &str =
+    "SELECT t.id, t.message, t.fence, t.state, t.route, t.idempotency_key, t.attempts,
+        t.maybe_applied, t.ticket, t.since, t.subject, m.commitment, m.source, m.message_id,
+        m.message_type, m.content_type, m.correlation_id, m.reply_to, m.traceparent, m.operator,
+        m.municipality, m.accepted_at, m.fingerprint, b.sealed, t.bundle
+    FROM exchanges t JOIN messages m ON m.id = t.message LEFT JOIN bodies b ON b.message = t.message
+    WHERE t.id = ANY($1) ORDER BY t.id";
+
+/// What waits longer than its route allows. Rows come in the order of acceptance: the first that
+/// is young enough for every route ends the search.
+pub(super) async fn overdue(
+    session: &Session,
+    keys: &Keys,
+    overdue: &Overdue,
+) -> Result<(Vec<Claimed>, Option<i64>), StoreError> {
+    let latest = overdue.routes.iter().map(|(_, accepted)| accepted.as_millisecond()).max();
+    let Some(latest) = latest else { return Ok((Vec::new(), None)) };
+    let sql = "SELECT e.id, e.route, m.accepted_at,
+            e.state = 'held' OR (e.due IS NOT NULL AND e.state <> 'sending')
+        FROM exchanges e JOIN messages m ON m.id = e.message
+        WHERE e.counterpart = $1 AND e.id > $2
+            AND e.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded')
+        ORDER BY e.id LIMIT $3";
+    let limit = i64::try_from(overdue.limit).unwrap_or(i64::MAX);
+    let rows = session.query(sql, &[&overdue.counterpart, &overdue.after, &limit]).await?;
+    let (mut found, mut seen, mut last) = (Vec::new(), 0, None);
+    for row in &rows {
+        let (id, accepted): (i64, i64) = (column(row, 0)?, column(row, 2)?);
+        if accepted > latest {
+            last = None;
+            break;
+        }
+        (seen, last) = (seen + 1, Some(id));
+        let route: &str = column(row, 1)?;
+        let is_over = |(name, limit): &(String, Timestamp)| {
+            name == route && accepted <= limit.as_millisecond()
+        };
+        if column(row, 3)? && overdue.routes.iter().any(is_over) {
+            found.push(id);
+        }
+    }
+    let next = last.filter(|_| seen == overdue.limit);
+    let rows = session.query(READ, &[&found]).await?;
+    let read = rows.iter().map(|row| (row.get::<_, i64>(0), claimed(row, keys)));
+    Ok((opened(read, "exchange")?, next))
 }
 
 /// Keeps what could be opened. A row that cannot be opened harms only itself: it is told, and
@@ -112,6 +160,7 @@ fn claimed(row: &Row, keys: &Keys) -> Result<Claimed, StoreError> {
         since: instant(column(row, 9)?)?,
         subject: column(row, 10)?,
         commitment: column(row, 11)?,
+        bundle: column::<&str>(row, 24)?.into(),
         envelope: envelope(row, 12)?.ok_or_else(odd)?,
         body,
     })

@@ -343,6 +343,7 @@ pub(super) fn is_of_the_call(error: &StoreError) -> bool {
         &codes::STORE_CORRUPT,
         &codes::OUTCOME_NOT_KNOWN,
         &codes::SERVER_UNSUITABLE,
+        &codes::RECORD_BROKEN,
     ]
     .contains(&error.code)
 }

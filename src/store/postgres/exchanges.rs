@@ -3,14 +3,14 @@
 
 use super::connection::{Params, Session, column, kept};
 use super::group::Work;
-use super::lanes::Lanes;
+use super::lanes::{After, Lanes};
 use super::prepared::{Ending, Entry, Intended};
 use super::tx::{Ended, Tx};
 use crate::model::codes::store as codes;
 use crate::model::{Stage, State};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::sqlite::follow;
-use crate::store::{Settled, StoreError};
+use crate::store::{Next, Settled, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
@@ -52,7 +52,10 @@ const WRITE: &str = "UPDATE exchanges e SET state = n.state, due = n.due, since 
         AS n (id, state, due, since, fence, attempts, maybe_applied, was_unknown, ticket, keeps,
         code, stage, detail, owner)
     WHERE e.id = n.id";
-const WAKE: &str = "UPDATE exchanges e SET state = 'received', due = n.at, since = n.at
+/// After a restore it may have been sent before: then it is resolved, not sent.
+const WAKE: &str = "UPDATE exchanges e SET due = n.at, since = n.at,
+        state = CASE WHEN maybe_applied THEN 'unknown' ELSE 'received' END,
+        was_unknown = was_unknown OR maybe_applied
     FROM unnest($1::bigint[], $2::bigint[]) AS n (id, at) WHERE e.id = n.id";
 const BEGIN_ATTEMPTS: &str = "INSERT INTO attempts (exchange, number, started_at, request_digest)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])";
@@ -134,6 +137,7 @@ pub(super) struct Rows {
     begun: Vec<(i64, i64, i64, String)>,
     finished: Vec<Finished>,
     woken: Vec<(i64, i64)>,
+    asked: Vec<(String, i64, Timestamp)>,
 }
 
 impl Rows {
@@ -205,7 +209,10 @@ impl Rows {
     fn settle_one(&mut self, tx: &mut Tx<'_>, lanes: &mut Lanes, ending: &Ending) -> Settled {
         let settlement = &ending.settlement;
         let Some(row) = self.all.get_mut(&settlement.exchange) else { return Settled::Stale };
-        let over = row.state.is_none_or(|state| state.is_final() || state == State::Held);
+        // What is held is under way nowhere: it can only end, and only as never applied.
+        let is_held = row.state == Some(State::Held);
+        let ends_held = matches!(settlement.next, Next::Dead(_)) && !row.maybe_applied;
+        let over = row.state.is_none_or(State::is_final) || (is_held && !ends_held);
         if row.fence != settlement.fence || over {
             return Settled::Stale;
         }
@@ -254,9 +261,28 @@ impl Rows {
             attempts: row.attempts,
             resolved: row.was_unknown && state == State::Delivered,
         });
-        let next = lanes.leave(&row.counterpart, row.lane);
-        self.woken.extend(next.map(|next| (next, at)));
-        Settled::Done { woke: next.is_some() }
+        if is_held {
+            lanes.withdraw(&row.counterpart, row.lane, settlement.exchange);
+            return Settled::Done { woke: false };
+        }
+        let after = lanes.leave(&row.counterpart, row.lane);
+        match after {
+            After::Nobody => {}
+            After::Next(next) => self.woken.push((next, at)),
+            After::Ask => {
+                let lane = (row.counterpart.clone(), row.lane, settlement.at);
+                self.asked.push(lane);
+            }
+        }
+        Settled::Done { woke: after != After::Nobody }
+    }
+
+    /// Wakes what could not be told without the table.
+    pub async fn wake_asked(&self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        for (counterpart, lane, at) in &self.asked {
+            leave_lane(tx, counterpart, *lane, *at).await?;
+        }
+        Ok(())
     }
 
     /// Writes what changed.
@@ -369,7 +395,9 @@ pub(super) async fn leave_lane(
     lane: i64,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let sql = "UPDATE exchanges SET state = 'received', due = $3, since = $3
+    let sql = "UPDATE exchanges SET due = $3, since = $3,
+            state = CASE WHEN maybe_applied THEN 'unknown' ELSE 'received' END,
+            was_unknown = was_unknown OR maybe_applied
         WHERE id = (SELECT id FROM exchanges
             WHERE counterpart = $1 AND lane = $2 AND state = 'held' ORDER BY id LIMIT 1)
         AND NOT EXISTS (SELECT 1 FROM exchanges a WHERE a.counterpart = $1 AND a.lane = $2
@@ -419,7 +447,7 @@ pub(super) async fn take_back(
             code: Some(code.to_owned()),
             reason: Some(format!("exchanges: {count}")),
             ..Draft::new(Kind::System, Phase::Noted, at)
-        })?);
+        }));
     }
     Ok(())
 }

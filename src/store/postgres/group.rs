@@ -10,9 +10,9 @@ use super::exchanges::{self, Rows};
 use super::lanes::Lanes;
 use super::prepared::{Ending, Entry, Intended, Message};
 use super::tx::{self, Head, Tx};
-use super::{act, instances, reroute};
+use super::{act, instances, reroute, restored};
 use crate::model::State;
-use crate::store::{Accepted, Act, Rerouted, Settled, StoreError};
+use crate::store::{Accepted, Act, EpochBegun, NewEpoch, Rerouted, Settled, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -29,6 +29,9 @@ pub(super) enum Work {
     Note(Arc<[Entry]>),
     Published(Vec<i64>, Timestamp),
     Cursor(String, String),
+    Epoch(Arc<NewEpoch>),
+    /// Operator, reason, when: the window of a restore ends.
+    Complete(String, String, Timestamp),
     /// What instances without a lease had under way; with `own` also what this one has.
     Sweep {
         at: Timestamp,
@@ -46,6 +49,8 @@ pub(super) enum Output {
     Settled(Vec<Settled>),
     State(Option<State>),
     Rerouted(Rerouted),
+    Begun(EpochBegun),
+    Word(bool),
     Done,
 }
 
@@ -125,6 +130,7 @@ pub(super) async fn run(
     }
     rows.write(&tx).await?;
     arrivals.write(&tx).await?;
+    rows.wake_asked(&tx).await?;
     let mut done = Vec::with_capacity(group.len());
     for (work, output) in group.iter().zip(outputs) {
         done.push(match output {
@@ -139,7 +145,7 @@ pub(super) async fn run(
 /// Calls that are rare enough to go one after the other.
 async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, StoreError> {
     Ok(match work {
-        Work::Accept(message) => Output::Accepted(accept::repeated(tx, message).await?),
+        Work::Accept(message) => Output::Accepted(accept::alone(tx, message).await?),
         Work::Act(act) => Output::State(act::run(tx, act).await?),
         Work::Reroute(act, message) => Output::Rerouted(reroute::run(tx, act, message).await?),
         Work::Note(entries) => {
@@ -157,6 +163,10 @@ async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, Stor
             let (name, value) = (super::connection::kept(name), super::connection::kept(value));
             tx.execute(sql, &[&name, &value]).await?;
             Output::Done
+        }
+        Work::Epoch(new) => Output::Begun(restored::begin(tx, new).await?),
+        Work::Complete(operator, reason, at) => {
+            Output::Word(restored::complete(tx, operator, reason, *at).await?)
         }
         Work::Sweep { at, own } => {
             instances::sweep(tx, instance, *own, *at).await?;

@@ -212,7 +212,7 @@ pub(super) async fn sweep(
             code: Some(code.to_owned()),
             reason: Some(format!("exchanges: {count}")),
             ..Draft::new(Kind::System, Phase::Noted, at)
-        })?);
+        }));
     }
     Ok(())
 }

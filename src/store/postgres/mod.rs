@@ -3,14 +3,14 @@
 //! in its hands is its own as long as its lease (ADR 0020).
 
 use super::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, InstanceView, Intent,
-    Kept, Keys, Later, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store,
-    StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
+    InstanceView, Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
+    Rerouted, Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
-use crate::record::Draft;
+use crate::record::{Draft, Frontier};
 use connection::Purpose;
 use group::{Output, Work};
 use instances::Membership;
@@ -33,7 +33,10 @@ mod lanes;
 mod migrate;
 mod pool;
 mod prepared;
+mod record;
 mod reroute;
+mod restored;
+mod supersede;
 mod tx;
 mod views;
 mod writer;
@@ -245,7 +248,7 @@ impl Store for PostgresStore {
 
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
         Box::pin(async move {
-            let intents = intents.into_iter().map(Intended::new).collect::<Result<_, _>>()?;
+            let intents = intents.into_iter().map(Intended::new).collect();
             match self.write(Work::Intend(intents)).await? {
                 Output::Taken(taken) => Ok(taken),
                 output => other(output),
@@ -261,6 +264,13 @@ impl Store for PostgresStore {
                 output => other(output),
             }
         })
+    }
+
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
+        Box::pin(
+            self.claims
+                .with(async move |session| claim::overdue(session, &self.keys, &overdue).await),
+        )
     }
 
     fn next_due(
@@ -316,7 +326,7 @@ impl Store for PostgresStore {
     }
 
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()> {
-        Box::pin(async move { self.write_only(Work::Note(Entry::all(&drafts)?.into())).await })
+        Box::pin(async move { self.write_only(Work::Note(Entry::all(&drafts).into())).await })
     }
 
     fn list(&self, filter: Filter) -> Later<'_, Vec<ExchangeView>> {
@@ -343,7 +353,11 @@ impl Store for PostgresStore {
     }
 
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>> {
-        Box::pin(self.looks.with(async move |session| views::record(session, after, limit).await))
+        Box::pin(self.looks.with(async move |session| record::rows(session, after, limit).await))
+    }
+
+    fn tree(&self) -> Later<'_, Frontier> {
+        Box::pin(self.looks.with(async |session| record::tree(session).await))
     }
 
     fn cursor(&self, name: String) -> Later<'_, Option<String>> {
@@ -352,6 +366,28 @@ impl Store for PostgresStore {
 
     fn set_cursor(&self, name: String, value: String) -> Later<'_, ()> {
         Box::pin(self.write_only(Work::Cursor(name, value)))
+    }
+
+    fn epoch(&self) -> Later<'_, Epoch> {
+        Box::pin(self.looks.with(async |session| restored::epoch(session).await))
+    }
+
+    fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun> {
+        Box::pin(async move {
+            match self.write(Work::Epoch(Arc::new(new))).await? {
+                Output::Begun(begun) => Ok(begun),
+                output => other(output),
+            }
+        })
+    }
+
+    fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool> {
+        Box::pin(async move {
+            match self.write(Work::Complete(operator, reason, at)).await? {
+                Output::Word(word) => Ok(word),
+                output => other(output),
+            }
+        })
     }
 
     fn lead(&self, role: String) -> Later<'_, bool> {

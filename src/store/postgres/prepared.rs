@@ -1,8 +1,7 @@
 //! What callers make ready before they queue a call: bodies sealed, entries in their text form. The
 //! group that writes it holds up everybody.
 
-use crate::model::codes::store as codes;
-use crate::record::{self, Draft, hex};
+use crate::record::{Draft, Hash, hex, tree};
 use crate::store::keys::Sealed;
 use crate::store::sqlite::{body_label, outgoing_label};
 use crate::store::{
@@ -13,19 +12,17 @@ use std::sync::Arc;
 /// An entry in the form it is hashed in.
 pub(super) struct Entry {
     pub text: String,
-    pub leaf: [u8; 32],
+    pub leaf: Hash,
 }
 
 impl Entry {
-    pub fn new(draft: &Draft) -> Result<Entry, StoreError> {
-        let text = draft
-            .canonical()
-            .map_err(|_| StoreError::new(&codes::STORE_REFUSED, "an entry has no text form"))?;
-        let leaf = record::leaf_bytes(&text);
-        Ok(Entry { text, leaf })
+    pub fn new(draft: &Draft) -> Entry {
+        let text = draft.canonical();
+        let leaf = tree::leaf(text.as_bytes());
+        Entry { text, leaf }
     }
 
-    pub fn all(drafts: &[Draft]) -> Result<Vec<Entry>, StoreError> {
+    pub fn all(drafts: &[Draft]) -> Vec<Entry> {
         drafts.iter().map(Entry::new).collect()
     }
 }
@@ -85,7 +82,7 @@ impl Message {
             sealed,
             commitment,
             exchanges: exchanges.into_iter().map(arriving).collect::<Result<_, StoreError>>()?,
-            record: Entry::all(&record)?,
+            record: Entry::all(&record),
             if_reused,
             keys: Arc::clone(keys),
         })
@@ -105,9 +102,9 @@ pub(super) struct Intended {
 }
 
 impl Intended {
-    pub fn new(intent: Intent) -> Result<Intended, StoreError> {
-        let entry = intent.record.as_ref().map(Entry::new).transpose()?;
-        Ok(Intended { intent, entry })
+    pub fn new(intent: Intent) -> Intended {
+        let entry = intent.record.as_ref().map(Entry::new);
+        Intended { intent, entry }
     }
 }
 
@@ -122,7 +119,7 @@ impl Ending {
     pub fn new(keys: &Keys, settlement: &Settlement) -> Result<Ending, StoreError> {
         let outbox =
             settlement.outbox.iter().map(|message| Outgoing::new(keys, message).map(Arc::new));
-        let record = Entry::all(&settlement.record)?;
+        let record = Entry::all(&settlement.record);
         let settlement =
             Settlement { outbox: Vec::new(), record: Vec::new(), ..settlement.clone() };
         Ok(Ending { outbox: outbox.collect::<Result<_, _>>()?, record, settlement })

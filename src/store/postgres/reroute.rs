@@ -1,15 +1,15 @@
 //! Reroute: a message that no route could take goes its way after all.
 
-use super::accept::{insert_exchange, seen};
+use super::accept::{born_final, first_state, insert_exchange, seen};
 use super::act;
 use super::claim::{envelope, original};
 use super::connection::{Params, Session, column, kept, odd};
 use super::exchanges::lane_is_open;
 use super::prepared::{Entry, Message};
+use super::restored::{self, Known};
 use super::tx::Tx;
 use crate::model::{MessageId, State};
 use crate::store::{Act, Kept, Keys, NewExchange, Rerouted, StoreError};
-use jiff::Timestamp;
 
 /// What is kept of a message whose only exchange is dead and without a route.
 pub(super) async fn kept_of(
@@ -54,14 +54,14 @@ pub(super) async fn run(
     }
     replace_message(tx, before.message, message).await?;
     tx.reopened(&before.ended(State::Dead));
-    let state = replace_exchange(tx, act.exchange, &first.exchange, act.at).await?;
+    let state = replace_exchange(tx, act, message, &first.exchange, before.since).await?;
     for other in others {
-        insert_exchange(tx, before.message, &other.exchange, act.at).await?;
+        insert_exchange(tx, before.message, &message.envelope, &other.exchange, act.at).await?;
     }
     if let Some(mut after) = act::find(tx, act).await? {
         // The way it goes now, and why it had not gone before.
         after.draft.code = before.draft.code;
-        tx.append(&Entry::new(&after.draft)?);
+        tx.append(&Entry::new(&after.draft));
     }
     Ok(Rerouted::Done(state))
 }
@@ -95,19 +95,29 @@ async fn replace_message(tx: &Tx<'_>, row: i64, message: &Message) -> Result<(),
 
 async fn replace_exchange(
     tx: &mut Tx<'_>,
-    id: i64,
+    act: &Act,
+    message: &Message,
     exchange: &NewExchange,
-    at: Timestamp,
+    since: i64,
 ) -> Result<State, StoreError> {
+    let known = match restored::known(tx, &message.envelope, exchange).await? {
+        // It may have been replayed before the store was put back.
+        Known::New if tx.head.restored.doubts(since) => Known::Doubt,
+        known => known,
+    };
     let open = lane_is_open(tx, &exchange.counterpart, exchange.lane).await?;
-    let state = if open { State::Held } else { State::Received };
-    let at = at.as_millisecond();
+    let state = first_state(exchange, known, || open);
+    if state.is_final() {
+        tx.ended(&born_final(&exchange.route, state, ""));
+    }
+    let at = act.at.as_millisecond();
     let sql = "UPDATE exchanges SET route = $2, counterpart = $3, operation = $4, lane = $5,
             idempotency_key = $6, subject = $7, bundle = $8, state = $9, due = $10, since = $11,
-            fence = fence + 1, code = NULL, stage = NULL, detail = NULL
+            fence = fence + 1, code = NULL, stage = NULL, detail = NULL, supersedes = $12,
+            maybe_applied = $13, was_unknown = $13
         WHERE id = $1";
     let params: Params<'_> = &[
-        &id,
+        &act.exchange,
         &exchange.route,
         &exchange.counterpart,
         &exchange.operation,
@@ -116,8 +126,11 @@ async fn replace_exchange(
         &exchange.subject,
         &exchange.bundle,
         &state.name(),
-        &(state == State::Received).then_some(at),
+        &matches!(state, State::Received | State::Unknown).then_some(at),
         &at,
+        // What was accepted later is the newer state: a replay ends nothing.
+        &exchange.supersedes.is_some(),
+        &(known == Known::Doubt),
     ];
     tx.execute(sql, params).await?;
     Ok(state)

@@ -17,10 +17,14 @@ CREATE TABLE head (
   message  bigint NOT NULL DEFAULT 0, -- last id given
   exchange bigint NOT NULL DEFAULT 0, -- last id given
   outgoing bigint NOT NULL DEFAULT 0, -- last id given
-  sequence bigint NOT NULL DEFAULT 0, -- of the record's last entry
-  link     text   NOT NULL            -- after it
+  size     bigint NOT NULL DEFAULT 0, -- entries of the record
+  peaks    bytea  NOT NULL DEFAULT '', -- of the tree over them
+  epoch    bigint NOT NULL DEFAULT 1, -- raised by a restore
+  restored_at bigint,
+  restore_window boolean NOT NULL DEFAULT false, -- everything accepted is doubted
+  ghosts   boolean NOT NULL DEFAULT false -- there are some
 ) WITH (fillfactor = 10);
-INSERT INTO head (link) VALUES (repeat('0', 64));
+INSERT INTO head DEFAULT VALUES;
 
 -- A running gateway (or a command that writes); without a lease in force it begins nothing.
 CREATE TABLE instances (
@@ -91,6 +95,7 @@ CREATE TABLE exchanges (
   code            text,
   stage           text,
   detail          text,
+  supersedes      boolean NOT NULL DEFAULT false,
   owner           bigint,
   reserved_until  bigint  NOT NULL DEFAULT 0,
   CHECK (state <> 'dead' OR NOT maybe_applied),
@@ -103,6 +108,11 @@ CREATE INDEX exchanges_due ON exchanges (counterpart, operation, state, due, id)
 CREATE INDEX exchanges_active ON exchanges (counterpart, lane)
   WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held');
 CREATE INDEX exchanges_held ON exchanges (counterpart, lane, id) WHERE state = 'held';
+-- Routes with `when-stuck: supersede`: a newer state finds the older ones of its lane.
+CREATE INDEX exchanges_superseding ON exchanges (counterpart, lane) WHERE supersedes
+  AND state NOT IN ('delivered', 'dead', 'duplicate', 'discarded');
+CREATE INDEX exchanges_open ON exchanges (counterpart, id)
+  WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded');
 CREATE INDEX exchanges_sending ON exchanges (id) WHERE state = 'sending';
 CREATE INDEX exchanges_dead ON exchanges (id) WHERE state = 'dead';
 CREATE INDEX exchanges_message ON exchanges (message);
@@ -146,17 +156,63 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 CREATE INDEX outbox_message ON outbox (message);
 
+-- The record: a Merkle tree (RFC 6962) over its entries.
 CREATE TABLE records (
   sequence bigint PRIMARY KEY,
-  entry    text NOT NULL,
-  leaf     text NOT NULL,
-  link     text NOT NULL
+  leaf     bytea NOT NULL,
+  entry    text  NOT NULL
+);
+
+-- Beginnings of the record that were pruned: the tree over the first `size` entries.
+CREATE TABLE prunings (
+  size     bigint PRIMARY KEY,
+  frontier bytea  NOT NULL,
+  at       bigint NOT NULL
+);
+
+-- Signed checkpoints (C2SP tlog-checkpoint).
+CREATE TABLE checkpoints (
+  size bigint PRIMARY KEY,
+  root bytea  NOT NULL,
+  note text   NOT NULL,
+  at   bigint NOT NULL
+);
+
+-- One row for every 65,536 entries: the root of their subtree, and where to find persons and
+-- messages among them. Made in the background.
+CREATE TABLE record_blocks (
+  number   bigint PRIMARY KEY,
+  root     bytea NOT NULL,
+  subjects bytea NOT NULL,
+  messages bytea NOT NULL
 );
 
 CREATE FUNCTION record_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the record is append-only'; END $$;
-CREATE TRIGGER records_are_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON records
+-- Entries go only with a beginning that was pruned; nothing else is ever changed.
+CREATE FUNCTION record_goes_when_pruned() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+  IF OLD.sequence > (SELECT coalesce(max(size), 0) FROM prunings) THEN
+    RAISE EXCEPTION 'the record is append-only';
+  END IF;
+  RETURN OLD;
+END $$;
+CREATE TRIGGER records_are_not_changed BEFORE UPDATE OR TRUNCATE ON records
   FOR EACH STATEMENT EXECUTE FUNCTION record_is_append_only();
+CREATE TRIGGER records_are_not_deleted BEFORE DELETE ON records
+  FOR EACH ROW EXECUTE FUNCTION record_goes_when_pruned();
+CREATE TRIGGER prunings_are_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON prunings
+  FOR EACH STATEMENT EXECUTE FUNCTION record_is_append_only();
+
+-- What the record tells of exchanges that a restored store lost; looked up when such a message
+-- comes again.
+CREATE TABLE ghosts (
+  message_id text NOT NULL,
+  source     text NOT NULL,
+  route      text NOT NULL,
+  fate       text NOT NULL, -- sent, applied, discarded
+  PRIMARY KEY (message_id, source, route)
+);
 
 CREATE TABLE cursors (
   name  text PRIMARY KEY,

@@ -2,7 +2,8 @@
 
 use super::connection::{Params, Session, column, kept, odd};
 use super::prepared::{Entry, Outgoing};
-use crate::record;
+use crate::model::codes::store as codes;
+use crate::record::{Frontier, Hash};
 use crate::store::StoreError;
 use futures_util::future::try_join_all;
 use std::borrow::Cow;
@@ -13,14 +14,15 @@ use tokio_postgres::types::ToSql;
 
 /// Whoever writes begins with this.
 pub(super) const HEAD: &str =
-    "SELECT message, exchange, outgoing, sequence, link FROM head FOR UPDATE";
-const MOVE_HEAD: &str = "UPDATE head SET message = $1, exchange = $2, outgoing = $3,
-    sequence = $4, link = $5";
+    "SELECT message, exchange, outgoing, size, peaks, restored_at, restore_window, ghosts
+    FROM head FOR UPDATE";
+const MOVE_HEAD: &str =
+    "UPDATE head SET message = $1, exchange = $2, outgoing = $3, size = $4, peaks = $5";
 /// Tells after a lost connection whether a group was committed.
 const MARK: &str = "INSERT INTO writers (instance, groups) VALUES ($1, $2)
     ON CONFLICT (instance) DO UPDATE SET groups = excluded.groups";
-const RECORDS: &str = "INSERT INTO records (sequence, entry, leaf, link)
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[])";
+const RECORDS: &str = "INSERT INTO records (sequence, leaf, entry)
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[])";
 const TALLIES: &str = "INSERT INTO tallies
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
         $6::bigint[])
@@ -41,8 +43,36 @@ pub(super) struct Head {
     pub message: i64,
     pub exchange: i64,
     pub outgoing: i64,
-    pub sequence: i64,
-    pub link: String,
+    /// The tree over the record.
+    pub tree: Frontier,
+    /// What a restore left in doubt.
+    pub restored: Restored,
+}
+
+/// What is known of the restore with which the present epoch began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Restored {
+    /// When, milliseconds.
+    pub at: Option<i64>,
+    /// Everything accepted is doubted.
+    pub window: bool,
+    /// There are ghosts to look up.
+    pub ghosts: bool,
+}
+
+impl Restored {
+    /// Whether something that has rested since an instant may have gone on before the restore.
+    pub fn doubts(self, since: i64) -> bool {
+        self.at.is_some_and(|at| since <= at)
+    }
+}
+
+/// The tree out of a size and the peaks beside it.
+pub(super) fn frontier(size: i64, peaks: &[u8]) -> Result<Frontier, StoreError> {
+    let size = u64::try_from(size).map_err(|_| odd())?;
+    Frontier::from_bytes(size, peaks).ok_or_else(|| {
+        StoreError::new(&codes::RECORD_BROKEN, "the peaks do not belong to the size")
+    })
 }
 
 impl Head {
@@ -51,8 +81,12 @@ impl Head {
             message: column(row, 0)?,
             exchange: column(row, 1)?,
             outgoing: column(row, 2)?,
-            sequence: column(row, 3)?,
-            link: column(row, 4)?,
+            tree: frontier(column(row, 3)?, column(row, 4)?)?,
+            restored: Restored {
+                at: column(row, 5)?,
+                window: column(row, 6)?,
+                ghosts: column(row, 7)?,
+            },
         })
     }
 }
@@ -60,9 +94,8 @@ impl Head {
 /// A record row on its way.
 struct Appended {
     sequence: i64,
+    leaf: Hash,
     text: String,
-    leaf: String,
-    link: String,
 }
 
 /// An outbox row on its way.
@@ -105,6 +138,14 @@ impl<'s> Tx<'s> {
         Tx { session, head, tallies: Tallies::default(), record: Vec::new(), outbox: Vec::new() }
     }
 
+    pub async fn query(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.session.query(sql, params).await
+    }
+
     pub async fn row(
         &self,
         sql: &'static str,
@@ -126,14 +167,11 @@ impl<'s> Tx<'s> {
         try_join_all(all).await.map(drop)
     }
 
-    /// Appends an entry to the record: the next sequence, linked to the one before.
+    /// Appends an entry to the record, under the next sequence.
     pub fn append(&mut self, entry: &Entry) {
-        let sequence = self.head.sequence + 1;
-        let link = record::link_to(&self.head.link, &entry.leaf);
-        self.head.sequence = sequence;
-        self.head.link.clone_from(&link);
-        let (text, leaf) = (entry.text.clone(), record::hex(&entry.leaf));
-        self.record.push(Appended { sequence, text, leaf, link });
+        self.head.tree.push(entry.leaf);
+        let sequence = signed(self.head.tree.size());
+        self.record.push(Appended { sequence, leaf: entry.leaf, text: entry.text.clone() });
     }
 
     pub fn append_all(&mut self, entries: &[Entry]) {
@@ -168,9 +206,8 @@ impl<'s> Tx<'s> {
     pub async fn finish(self, instance: i64, group: i64) -> Result<(), StoreError> {
         let record = &self.record;
         let sequences: Vec<i64> = record.iter().map(|one| one.sequence).collect();
+        let leaves: Vec<&[u8]> = record.iter().map(|one| one.leaf.as_slice()).collect();
         let texts: Vec<&str> = record.iter().map(|one| one.text.as_str()).collect();
-        let leaves: Vec<&str> = record.iter().map(|one| one.leaf.as_str()).collect();
-        let links: Vec<&str> = record.iter().map(|one| one.link.as_str()).collect();
         let tallies = &self.tallies;
         let routes: Vec<&str> = tallies.keys().map(|key| key.0.as_str()).collect();
         let states: Vec<&str> = tallies.keys().map(|key| key.1).collect();
@@ -181,7 +218,7 @@ impl<'s> Tx<'s> {
         let outbox = Outbox::new(&self.outbox);
         let head = &self.head;
         let mut all: Vec<(&'static str, Params<'_>)> = Vec::new();
-        let to_record: Params<'_> = &[&sequences, &texts, &leaves, &links];
+        let to_record: Params<'_> = &[&sequences, &leaves, &texts];
         let to_tallies: Params<'_> = &[&routes, &states, &codes, &counts, &retried, &resolved];
         let to_outbox = outbox.params();
         if !record.is_empty() {
@@ -193,8 +230,8 @@ impl<'s> Tx<'s> {
         if !self.outbox.is_empty() {
             all.push((OUTBOX, &to_outbox));
         }
-        let to_head: Params<'_> =
-            &[&head.message, &head.exchange, &head.outgoing, &head.sequence, &head.link];
+        let (size, peaks) = (signed(head.tree.size()), head.tree.to_bytes());
+        let to_head: Params<'_> = &[&head.message, &head.exchange, &head.outgoing, &size, &peaks];
         all.push((MOVE_HEAD, to_head));
         let to_mark: Params<'_> = &[&instance, &group];
         all.push((MARK, to_mark));
@@ -205,6 +242,11 @@ impl<'s> Tx<'s> {
     pub async fn one(&self, sql: &'static str, params: Params<'_>) -> Result<Row, StoreError> {
         self.row(sql, params).await?.ok_or_else(odd)
     }
+}
+
+/// PostgreSQL's integers are signed; no record comes near their end.
+pub(super) fn signed(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 type Texts<'p> = Vec<Cow<'p, str>>;

@@ -3,7 +3,7 @@
 use super::connection::{Session, column, kept, odd, plain};
 use super::exchanges::final_states;
 use crate::model::codes::store as codes;
-use crate::store::{AttemptView, Count, ExchangeView, Filter, RecordRow, StoreError};
+use crate::store::{AttemptView, Count, ExchangeView, Filter, StoreError};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -149,22 +149,6 @@ pub(super) async fn backlog(session: &Session) -> Result<Vec<(String, u64)>, Sto
         GROUP BY counterpart ORDER BY counterpart COLLATE \"C\"";
     let rows = session.query(sql, &[]).await?;
     rows.iter().map(|row| Ok((column(row, 0)?, column::<i64>(row, 1)?.unsigned_abs()))).collect()
-}
-
-/// Rows of the record after a sequence.
-pub(super) async fn record(
-    session: &Session,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<RecordRow>, StoreError> {
-    let sql = "SELECT sequence, entry, link FROM records WHERE sequence > $1
-        ORDER BY sequence LIMIT $2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = session.query(sql, &[&after, &limit]).await?;
-    let read = |row: &Row| {
-        Ok(RecordRow { sequence: column(row, 0)?, entry: column(row, 1)?, link: column(row, 2)? })
-    };
-    rows.iter().map(read).collect()
 }
 
 /// A named cursor.

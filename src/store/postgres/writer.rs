@@ -8,7 +8,7 @@
 use super::connection::{Address, Purpose, Session, is_of_the_call};
 use super::group::{self, Output, Work};
 use super::instances::Membership;
-use super::migrate;
+use super::{migrate, record};
 use crate::model::Clock;
 use crate::model::codes::store as codes;
 use crate::store::{Keys, StoreError};
@@ -141,6 +141,7 @@ impl Loop {
         migrate::forward(&session, &self.keys).await?;
         session.prepare(&statements).await?;
         if !self.membership.is_member() {
+            record::check_end(&session).await?;
             self.membership.join(&session, self.clock.now()).await?;
         }
         self.session = Some(session);

@@ -2,7 +2,7 @@
 
 use super::claim::instant;
 use super::exchanges::open_exchange;
-use crate::store::{AttemptView, Count, ExchangeView, Filter, RecordRow, StoreError};
+use crate::store::{AttemptView, Count, ExchangeView, Filter, StoreError};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -148,22 +148,6 @@ pub(super) fn backlog(connection: &Connection) -> Result<Vec<(String, u64)>, Sto
     );
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Rows of the record after a sequence.
-pub(super) fn record(
-    connection: &Connection,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<RecordRow>, StoreError> {
-    let sql = "SELECT sequence, entry, link FROM records WHERE sequence > ?1
-        ORDER BY sequence LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map([after, limit], |row| {
-        Ok(RecordRow { sequence: row.get(0)?, entry: row.get(1)?, link: row.get(2)? })
-    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
