@@ -429,6 +429,8 @@ impl<'p> Exchanges<'p> {
     fn new(rows: &'p [New<'_>]) -> Exchanges<'p> {
         let all = || rows.iter().map(|row| row.exchange.as_ref());
         let failures = || all().map(|exchange| exchange.failure.as_ref());
+        let due =
+            |row: &New<'_>| matches!(row.state, State::Received | State::Unknown).then_some(row.at);
         Exchanges {
             ids: rows.iter().map(|row| row.id).collect(),
             messages: rows.iter().map(|row| row.message).collect(),
@@ -440,7 +442,7 @@ impl<'p> Exchanges<'p> {
             subjects: all().map(|exchange| exchange.subject.as_deref()).collect(),
             bundles: all().map(|exchange| exchange.bundle.as_str()).collect(),
             states: rows.iter().map(|row| row.state.name()).collect(),
-            dues: rows.iter().map(|row| (row.state == State::Received).then_some(row.at)).collect(),
+            dues: rows.iter().map(due).collect(),
             sinces: rows.iter().map(|row| row.at).collect(),
             codes: failures().map(|failure| failure.map(|one| one.code.code)).collect(),
             stages: failures().map(|failure| failure.map(|one| one.stage.name())).collect(),
