@@ -11,13 +11,15 @@ use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
-use crate::pipeline::{Context, Counterpart, Settings, guard, outbox, pull};
+use crate::pipeline::{
+    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
+};
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
 use crate::telemetry::{logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -85,7 +87,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         .map_err(|error| StartError { code: error.code, detail: error.detail, exit: 69 })?;
     let counterparts = counterparts(&config, &bundle, &clock)?;
     let cx = Arc::new(Context {
-        bundle,
+        definitions: Definitions::new(bundle),
         store: store.clone(),
         keys,
         clock: Arc::clone(&clock),
@@ -111,7 +113,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
     listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
     start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
-    tracing::info!(bundle = cx.bundle.digest(), version = env!("CARGO_PKG_VERSION"), "started");
+    tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
     signals.wait().await;
     tracing::info!("stopping: no new messages are taken, what is under way is finished");
@@ -155,12 +157,12 @@ fn counterparts(
     config: &Config,
     bundle: &Bundle,
     clock: &Arc<dyn Clock>,
-) -> Result<HashMap<String, Arc<Counterpart>>, StartError> {
+) -> Result<Counterparts, StartError> {
     if let Some(name) = config.counterparts.keys().find(|name| !bundle.adapters.contains_key(*name))
     {
         return Err(StartError::configuration(&codes::UNKNOWN_COUNTERPART, name));
     }
-    let mut found = HashMap::new();
+    let mut found = Vec::new();
     for adapter in enabled_adapters(bundle) {
         let Some(settings) = config.counterparts.get(&adapter.name) else {
             let detail = format!("[counterpart.{}]", adapter.name);
@@ -168,10 +170,9 @@ fn counterparts(
         };
         let target =
             connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
-        let counterpart = Counterpart::new(Arc::clone(&adapter), Arc::new(target));
-        found.insert(adapter.name.clone(), Arc::new(counterpart));
+        found.push(Counterpart::new(adapter, Arc::new(target)));
     }
-    Ok(found)
+    Ok(Counterparts::new(found))
 }
 
 fn enabled_adapters(bundle: &Bundle) -> Vec<Arc<Adapter>> {
@@ -335,9 +336,9 @@ fn start_work(
     work: &mut JoinSet<()>,
 ) {
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
-    for counterpart in cx.counterparts.values() {
+    for counterpart in &cx.counterparts.all() {
         let adapter = &counterpart.adapter;
-        let publishes = cx.bundle.routes().any(|route| {
+        let publishes = cx.bundle().routes().any(|route| {
             route.adapter.name == adapter.name
                 && matches!(route.destination, Destination::Publish(_))
         });

@@ -73,6 +73,7 @@ pub async fn act(
         operator: reasons.operator,
         reason: reasons.reason,
         at: ops.cx.clock.now(),
+        bundle: None,
     };
     let state = if verb == ActVerb::Replay {
         match replay(act, &ops.cx).await.map_err(store_down)? {
@@ -133,7 +134,7 @@ pub async fn body(
         commitment: None,
         operator: Some(reasons.operator),
         reason: Some(reasons.reason),
-        bundle: ops.cx.bundle.shared_digest(),
+        bundle: ops.cx.bundle().shared_digest(),
     };
     ops.cx.store.note(vec![draft]).await.map_err(store_down)?;
     match ops.cx.store.original(id).await.map_err(store_down)? {

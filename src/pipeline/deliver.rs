@@ -23,7 +23,7 @@ pub async fn deliver(
         }
         Destination::Operation(operation) => operation,
     };
-    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
+    let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
     // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
     // leave it unknown though nothing was sent.
     let early = match operation.unknown {
@@ -48,7 +48,7 @@ pub async fn deliver(
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
     };
-    Outcome::Answered(call(counterpart, &operation.name, &operation.step, parts).await)
+    Outcome::Answered(call(&counterpart, &operation.name, &operation.step, parts).await)
 }
 
 /// One attempt for several exchanges in one request; outcomes in the order of `items`. The
@@ -59,7 +59,7 @@ pub async fn deliver_batch(
     cx: &Arc<Context>,
 ) -> Result<(Answer, Vec<bool>), Outcome> {
     let Some((_, first_route, _)) = items.first() else { return Err(Outcome::Stale) };
-    let Some(counterpart) = cx.counterparts.get(&first_route.adapter.name) else {
+    let Some(counterpart) = cx.counterpart(&first_route.adapter.name) else {
         return Err(Outcome::Stale);
     };
     let intents = items
@@ -81,7 +81,7 @@ pub async fn deliver_batch(
         idempotency_key: batch_key(&kept, cx),
         ..Parts::default()
     };
-    Ok((call(counterpart, &operation.name, &operation.step, parts).await, taken))
+    Ok((call(&counterpart, &operation.name, &operation.step, parts).await, taken))
 }
 
 /// A JSON array of the items, in order: item numbers count from 1.
@@ -118,7 +118,7 @@ fn intent(
 ) -> Intent {
     let at = cx.clock.now();
     let record = route.record.as_ref().map(|rule| {
-        let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at, cx);
+        let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at);
         draft.attempt = claimed.attempts + 1;
         draft.not_disclosed = not_disclosed;
         draft

@@ -27,6 +27,7 @@ async fn act(harness: &Harness, id: &str, verb: ActVerb) {
         operator: "ops".to_owned(),
         reason: "test".to_owned(),
         at: Timestamp::UNIX_EPOCH,
+        bundle: None,
     };
     assert!(harness.cx.store.act(act).await.unwrap().is_some());
 }
@@ -376,6 +377,7 @@ async fn replay_of(harness: &Harness, exchange: i64) -> Result<String, String> {
         operator: "ops".to_owned(),
         reason: "test".to_owned(),
         at: harness.cx.clock.now(),
+        bundle: None,
     };
     match replay(act, &harness.cx).await.unwrap() {
         Replayed::Done(state) => Ok(state.name().to_owned()),
@@ -499,7 +501,7 @@ async fn what_was_fetched_goes_where_a_route_of_its_type_leads() {
     let harness = Harness::new();
     harness.target.always_json(200, OK);
     let lines = "person,amount\r\nann,7\r\n";
-    let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);
+    let adapter = std::sync::Arc::clone(&harness.cx.bundle().adapters["post"]);
     let operation = std::sync::Arc::clone(&adapter.operations["drawer"]);
     let mut fetched = arrival("order.fetched", "f1", lines);
     fetched.source = "post".to_owned();
@@ -523,7 +525,7 @@ async fn what_was_fetched_goes_where_a_route_of_its_type_leads() {
 #[tokio::test]
 async fn what_was_fetched_is_never_sent_to_a_counterpart() {
     let harness = Harness::new();
-    let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);
+    let adapter = std::sync::Arc::clone(&harness.cx.bundle().adapters["post"]);
     let operation = std::sync::Arc::clone(&adapter.operations["place"]);
     let mut fetched = arrival("order.placed", "m1", ORDER);
     fetched.source = "post".to_owned();

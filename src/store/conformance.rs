@@ -31,6 +31,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         subject: Some("5ub7ec7".to_owned()),
         failure: None,
         announce: None,
+        supersedes: None,
         bundle: "b0".to_owned(),
     }
 }
@@ -100,7 +101,7 @@ pub fn unknown(due: Option<Timestamp>) -> Next {
 
 pub async fn act(store: &dyn Store, exchange: i64, verb: ActVerb) -> Option<State> {
     let (operator, reason) = ("yamada".to_owned(), "照会済み".to_owned());
-    store.act(Act { exchange, verb, operator, reason, at: at(3) }).await.unwrap()
+    store.act(Act { exchange, verb, operator, reason, at: at(3), bundle: None }).await.unwrap()
 }
 
 pub fn claim_of(states: &[State], now: Timestamp) -> Claim {
@@ -142,6 +143,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
+    super::conformance_lanes::run(&fresh).await;
 }
 
 async fn accepting(store: &dyn Store) {
@@ -399,7 +401,14 @@ async fn replay_keeps_the_lane(store: &dyn Store) {
 
 async fn reroute(store: &dyn Store, exchange: i64, message: NewMessage) -> Rerouted {
     let (verb, operator) = (ActVerb::Replay, "yamada".to_owned());
-    let act = Act { exchange, verb, operator, reason: "経路を有効化".to_owned(), at: at(9) };
+    let act = Act {
+        exchange,
+        verb,
+        operator,
+        reason: "経路を有効化".to_owned(),
+        at: at(9),
+        bundle: None,
+    };
     store.reroute(act, NewMessage { record: vec![], ..message }).await.unwrap()
 }
 

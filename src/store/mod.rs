@@ -6,7 +6,7 @@
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
 pub use crate::record::RecordRow;
-use crate::record::{Draft, Frontier};
+use crate::record::{Draft, Frontier, Kind};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod conformance_lanes;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
@@ -79,8 +81,44 @@ pub struct NewExchange {
     pub failure: Option<Failure>,
     /// Told to upstream when it is dead on arrival.
     pub announce: Option<NewOutgoing>,
+    /// What becomes of older states of the same route and lane; `None`: they go first.
+    pub supersedes: Option<Supersede>,
     /// Digest of the definitions in force.
     pub bundle: String,
+}
+
+/// How a newer state of one route and lane ends older ones: those that have certainly not been
+/// applied and are not under way. They are `discarded`.
+#[derive(Clone)]
+pub struct Supersede {
+    /// Why they end.
+    pub failure: Failure,
+    /// Kind of their entries in the record; `None` where the route is not recorded.
+    pub record: Option<Kind>,
+    /// Makes what upstream is told, out of an older one's envelope and key.
+    pub announce: Arc<Announce>,
+}
+
+/// Makes a message for upstream out of an exchange's envelope and idempotency key.
+pub type Announce = dyn Fn(&Envelope, &str) -> NewOutgoing + Send + Sync;
+
+impl std::fmt::Debug for Supersede {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Supersede")
+    }
+}
+
+/// Which exchanges are looked at for a deadline that has passed.
+#[derive(Clone, Debug)]
+pub struct Overdue {
+    /// Counterpart name.
+    pub counterpart: String,
+    /// Routes, each with the instant at or before which its messages were accepted too long ago.
+    pub routes: Vec<(String, Timestamp)>,
+    /// Exchanges after this one.
+    pub after: i64,
+    /// At most so many are looked at.
+    pub limit: usize,
 }
 
 /// What became of an accept.
@@ -141,6 +179,8 @@ pub struct Claimed {
     pub since: Timestamp,
     /// Keyed pseudonym of the person.
     pub subject: Option<String>,
+    /// Digest of the definitions it goes by; the pipeline may put newer ones here.
+    pub bundle: Arc<str>,
     /// Commitment to the body, for record entries.
     pub commitment: String,
     /// Envelope of the message.
@@ -277,6 +317,8 @@ pub struct Act {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// Digest of the definitions a replay goes by; `None`: those it had.
+    pub bundle: Option<String>,
 }
 
 /// What an operator may do with an exchange that waits for a person.
@@ -447,8 +489,12 @@ pub trait Store: Send + Sync {
     fn claim(&self, claim: Claim) -> Later<'_, Vec<Claimed>>;
     /// Takes exchanges for one attempt each: `false` where the fence was old.
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>>;
-    /// Writes outcomes.
+    /// Writes outcomes. One that is `held` can only become dead.
     fn settle(&self, settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>>;
+    /// Reads exchanges whose deadline has passed and that are not under way: `held`, `received`,
+    /// `waiting-retry`, `waiting-result`, and `unknown` with a due time. Gives as well after which
+    /// exchange to go on looking; `None`: there is nothing more.
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)>;
     /// The earliest instant at which some exchange of these states becomes due.
     fn next_due(
         &self,

@@ -11,6 +11,8 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -373,8 +375,28 @@ async fn what_the_broker_sets_aside_arrives_with_its_reason() {
     outsider.until_ready(&settings.names.undeliverable, 0).await;
 }
 
+/// A port that speaks TLS and refuses clients without a certificate of `authority`.
+fn with_tls(authority: &Authority, folder: &Path, port: u16) -> String {
+    let own = authority.server("broker");
+    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    fs::write(folder.join("broker.pem"), &own.certificate).unwrap();
+    fs::write(folder.join("broker.key"), &own.key).unwrap();
+    let folder = folder.display();
+    format!(
+        "listeners.ssl.default = 127.0.0.1:{port}\n\
+         ssl_options.cacertfile = {folder}/ca.pem\n\
+         ssl_options.certfile = {folder}/broker.pem\n\
+         ssl_options.keyfile = {folder}/broker.key\n\
+         ssl_options.verify = verify_peer\n\
+         ssl_options.fail_if_no_peer_cert = true\n"
+    )
+}
+
 fn over_tls(broker: &Broker, authority: &Authority, own: Option<&Authority>) -> Settings {
-    let mut settings = Settings::new(Secret::new(broker.tls_url()));
+    let mut settings = Settings::new(Secret::new(format!(
+        "amqps://guest:guest@localhost:{}/%2f",
+        broker.second_port()
+    )));
     settings.names = Names::with_prefix("over-tls");
     settings.ca = Some(authority.pem().into_bytes());
     settings.identity = own.map(|issuer| {
@@ -389,7 +411,7 @@ fn over_tls(broker: &Broker, authority: &Authority, own: Option<&Authority>) -> 
 async fn over_tls_both_sides_prove_who_they_are() {
     setup();
     let (authority, foreign) = (Authority::new("ca"), Authority::new("other"));
-    let broker = Broker::start_with_tls(&authority).await;
+    let broker = Broker::start_with(|folder, port| with_tls(&authority, folder, port)).await;
     let good = over_tls(&broker, &authority, Some(&authority));
     topology::apply(&good).await.unwrap();
     let outsider = Outsider::new(&broker).await;

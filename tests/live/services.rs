@@ -1,6 +1,5 @@
 //! Services as child processes: own ports, own data folder, gone when the tests are.
 
-use crate::pki::Authority;
 use lapin::{Connection, ConnectionProperties};
 use std::fs;
 use std::io::Write;
@@ -54,27 +53,11 @@ impl Broker {
         broker
     }
 
-    /// The same with a second port that speaks TLS and refuses clients without a certificate of
-    /// `authority`.
-    pub async fn start_with_tls(authority: &Authority) -> Broker {
+    /// The same with a configuration, made out of the node's folder and a second free port.
+    pub async fn start_with(configuration: impl FnOnce(&Path, u16) -> String) -> Broker {
         let mut broker = Broker::prepare();
-        let own = authority.server("broker");
-        let folder = broker.folder.display();
-        fs::write(broker.folder.join("ca.pem"), authority.pem()).unwrap();
-        fs::write(broker.folder.join("broker.pem"), &own.certificate).unwrap();
-        fs::write(broker.folder.join("broker.key"), &own.key).unwrap();
-        let owner_only = fs::Permissions::from_mode(0o400);
-        fs::set_permissions(broker.folder.join("broker.key"), owner_only).unwrap();
-        let config = format!(
-            "listeners.ssl.default = 127.0.0.1:{}\n\
-             ssl_options.cacertfile = {folder}/ca.pem\n\
-             ssl_options.certfile = {folder}/broker.pem\n\
-             ssl_options.keyfile = {folder}/broker.key\n\
-             ssl_options.verify = verify_peer\n\
-             ssl_options.fail_if_no_peer_cert = true\n",
-            broker.ports[3],
-        );
-        fs::write(broker.folder.join("rabbitmq.conf"), config).unwrap();
+        let configuration = configuration(&broker.folder, broker.second_port());
+        fs::write(broker.folder.join("rabbitmq.conf"), configuration).unwrap();
         broker.resume().await;
         broker
     }
@@ -98,9 +81,9 @@ impl Broker {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports[0])
     }
 
-    /// `amqps://…`, where it was started with TLS.
-    pub fn tls_url(&self) -> String {
-        format!("amqps://guest:guest@localhost:{}/%2f", self.ports[3])
+    /// A port for what the configuration says; nobody listens there otherwise.
+    pub fn second_port(&self) -> u16 {
+        self.ports[3]
     }
 
     /// The URL of a new virtual host, for tests that use the names of the product.

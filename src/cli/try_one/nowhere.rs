@@ -6,7 +6,7 @@ use crate::model::{Secret, State};
 use crate::record::{Draft, Frontier};
 use crate::store::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
-    NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    NewMessage, Overdue, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -29,6 +29,9 @@ impl Store for Nowhere {
         closed()
     }
     fn settle(&self, _settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>> {
+        closed()
+    }
+    fn overdue(&self, _overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
         closed()
     }
     fn next_due(

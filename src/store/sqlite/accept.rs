@@ -1,8 +1,8 @@
 //! Accept: a message becomes durable, or is recognised.
 
-use super::exchanges;
 use super::tallies::Ended;
 use super::writer::Tx;
+use super::{exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -24,7 +24,7 @@ pub(super) struct Prepared {
     announced: Vec<Option<Sealed>>,
     if_reused: Option<Announcement>,
     /// Seals the announcement of a reused id, should it be needed.
-    keys: Arc<Keys>,
+    pub keys: Arc<Keys>,
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
@@ -70,6 +70,9 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
     for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
+        if let Some(rule) = &exchange.supersedes {
+            supersede::run(tx, message, exchange, rule)?;
+        }
         let id = insert_exchange(tx, row, exchange, message.envelope.accepted_at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
@@ -200,8 +203,8 @@ pub(super) fn insert_exchange(
         tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
     }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
-            idempotency_key, subject, bundle, state, due, since, code, stage, detail)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+            idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     tx.insert(
         sql,
         params![
@@ -219,6 +222,7 @@ pub(super) fn insert_exchange(
             code,
             failure.map(|failure| failure.stage.name()),
             failure.map(|failure| failure.detail.as_str()),
+            exchange.supersedes.is_some(),
         ],
     )
 }

@@ -7,6 +7,7 @@ use crate::model::State;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
+use std::sync::Arc;
 
 impl ActVerb {
     /// The word of the act in the record.
@@ -75,9 +76,10 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
             maybe_applied = maybe_applied AND NOT ?5,
             code = CASE WHEN ?6 THEN NULL ELSE code END,
             stage = CASE WHEN ?6 THEN NULL ELSE stage END,
-            detail = CASE WHEN ?6 THEN NULL ELSE detail END
+            detail = CASE WHEN ?6 THEN NULL ELSE detail END, bundle = ifnull(?7, bundle)
         WHERE id = ?1";
-    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget])?;
+    let bundle = act.bundle.as_deref().filter(|_| act.verb == ActVerb::Replay);
+    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, bundle])?;
     if from == Some(State::Dead) {
         tx.tallies.take(&seen.ended(State::Dead));
     }
@@ -91,7 +93,8 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     } else if from == Some(State::Dead) {
         tx.lanes.enter(counterpart, seen.lane, to);
     }
-    tx.append(&seen.draft)?;
+    let draft = Draft { bundle: bundle.map_or(seen.draft.bundle, Arc::from), ..seen.draft };
+    tx.append(&draft)?;
     Ok(Some(to))
 }
 

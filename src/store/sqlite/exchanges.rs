@@ -158,7 +158,10 @@ fn settle_one(
         Ok((held, state))
     })?;
     let Some((held, state)) = held else { return Ok(Settled::Stale) };
-    if state.is_none_or(|state| state.is_final() || state == State::Held) {
+    // What is held is under way nowhere: it can only end, and only as never applied.
+    let is_held = state == Some(State::Held);
+    let ends_held = matches!(settlement.next, Next::Dead(_)) && !held.maybe_applied;
+    if state.is_none_or(State::is_final) || (is_held && !ends_held) {
         return Ok(Settled::Stale);
     }
     let before = held.maybe_applied && !settlement.clear_maybe_applied;
@@ -180,6 +183,10 @@ fn settle_one(
         attempts: held.attempts,
         resolved: held.was_unknown && state == State::Delivered,
     });
+    if is_held {
+        tx.lanes.withdraw(&held.counterpart, held.lane);
+        return Ok(Settled::Done { woke: false });
+    }
     let woke = leave_lane(tx, &held.counterpart, held.lane, settlement.at)?;
     Ok(Settled::Done { woke })
 }

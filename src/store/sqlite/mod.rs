@@ -2,7 +2,8 @@
 
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Keys,
-    Later, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    Later, NewMessage, Overdue, Pending, RecordRow, Rerouted, Settled, Settlement, Store,
+    StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -28,6 +29,7 @@ mod lanes;
 mod reader;
 mod record;
 mod reroute;
+mod supersede;
 mod tallies;
 mod views;
 mod writer;
@@ -195,6 +197,10 @@ impl Store for SqliteStore {
             let run = move |tx: &mut Tx<'_>| exchanges::settle(tx, &settlements, &prepared);
             self.write(writer::SETTLE, run).await
         })
+    }
+
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
+        self.read(move |connection, keys| claim::overdue(connection, keys, &overdue))
     }
 
     fn next_due(

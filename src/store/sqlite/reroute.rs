@@ -104,7 +104,7 @@ fn replace_exchange(
     let at = at.as_millisecond();
     let sql = "UPDATE exchanges SET route = ?2, counterpart = ?3, operation = ?4, lane = ?5,
             idempotency_key = ?6, subject = ?7, bundle = ?8, state = ?9, due = ?10, since = ?11,
-            fence = fence + 1, code = NULL, stage = NULL, detail = NULL
+            fence = fence + 1, code = NULL, stage = NULL, detail = NULL, supersedes = ?12
         WHERE id = ?1";
     tx.execute(
         sql,
@@ -120,6 +120,8 @@ fn replace_exchange(
             state.name(),
             (state == State::Received).then_some(at),
             at,
+            // What was accepted later is the newer state: a replay ends nothing.
+            exchange.supersedes.is_some(),
         ],
     )?;
     Ok(state)
