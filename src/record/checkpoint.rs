@@ -109,7 +109,8 @@ mod tests {
         let key = key("log.example/a", 1);
         let keys = [key.public().clone()];
         let root = STANDARD.encode([7; 32]);
-        let opened = |text: &str| open(&note::sign(text, &[&key]), &keys).map(|opened| opened.head.size);
+        let opened =
+            |text: &str| open(&note::sign(text, &[&key]), &keys).map(|opened| opened.head.size);
         assert_eq!(opened(&format!("log.example/a\n5\n{root}\n")), Ok(5));
         assert_eq!(opened(&format!("log.example/a\n5\n{root}\nmore\n")), Ok(5));
         for bad in ["05", "+5", "-5", "five", "", "18446744073709551616"] {

@@ -138,7 +138,6 @@ impl Builder {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

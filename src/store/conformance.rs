@@ -144,6 +144,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     views(&*fresh()).await;
     record(&*fresh()).await;
     super::conformance_lanes::run(&fresh).await;
+    super::conformance_record::run(&fresh).await;
 }
 
 async fn accepting(store: &dyn Store) {

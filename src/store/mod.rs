@@ -16,12 +16,16 @@ use std::sync::Arc;
 pub(crate) mod conformance;
 #[cfg(test)]
 mod conformance_lanes;
+#[cfg(test)]
+mod conformance_record;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+pub mod record;
 pub mod sqlite;
 
 pub use keys::Keys;
+pub use record::RecordStore;
 pub use sqlite::SqliteStore;
 
 /// A message as it arrives, before it has a row.
@@ -477,7 +481,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Send + Sync {
+pub trait Store: RecordStore + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

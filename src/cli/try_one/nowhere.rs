@@ -3,10 +3,12 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::{Draft, Frontier};
+use crate::record::index::Block;
+use crate::record::{Checkpoint, Draft, Frontier, Hash};
 use crate::store::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
-    NewMessage, Overdue, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    NewMessage, Overdue, Pending, RecordRow, RecordStore, Rerouted, Settled, Settlement, Store,
+    StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -92,5 +94,35 @@ impl Store for Nowhere {
     }
     fn close(&self) -> Later<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl RecordStore for Nowhere {
+    fn leaves(&self, _after: u64, _limit: usize) -> Later<'_, Vec<Hash>> {
+        closed()
+    }
+    fn checkpoints(&self, _after: u64, _limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        closed()
+    }
+    fn last_checkpoints(&self, _limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        closed()
+    }
+    fn put_checkpoint(&self, _: Checkpoint, _instead_of: Option<u64>) -> Later<'_, bool> {
+        closed()
+    }
+    fn block_roots(&self, _from: u64, _limit: usize) -> Later<'_, Vec<Hash>> {
+        closed()
+    }
+    fn put_block(&self, _block: Block) -> Later<'_, ()> {
+        closed()
+    }
+    fn index_part(&self, _part: u8, _from: u64, _limit: usize) -> Later<'_, Vec<(u64, Vec<u8>)>> {
+        closed()
+    }
+    fn pruned(&self) -> Later<'_, Frontier> {
+        closed()
+    }
+    fn prune(&self, _tree: Frontier, _note: Draft) -> Later<'_, bool> {
+        closed()
     }
 }
