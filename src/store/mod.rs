@@ -15,15 +15,19 @@ use std::sync::Arc;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
+mod conformance_epochs;
+#[cfg(test)]
 mod conformance_lanes;
 #[cfg(test)]
 mod conformance_record;
+pub mod epoch;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
 pub mod record;
 pub mod sqlite;
 
+pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use keys::Keys;
 pub use record::RecordStore;
 pub use sqlite::SqliteStore;
@@ -542,6 +546,14 @@ pub trait Store: RecordStore + Send + Sync {
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.
     fn set_cursor(&self, name: String, value: String) -> Later<'_, ()>;
+    /// The epoch it is in, and whether the window of a restore is open.
+    fn epoch(&self) -> Later<'_, Epoch>;
+    /// Begins a new epoch in a store that was put back, before anything else is done with it:
+    /// what may have been sent since the backup is `unknown`, never `received`.
+    fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun>;
+    /// Ends the window of a restore, by the word of an operator: upstream has posted again what
+    /// was lost. `false` when none is open.
+    fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool>;
     /// Flushes, checkpoints and closes.
     fn close(&self) -> Later<'_, ()>;
 }

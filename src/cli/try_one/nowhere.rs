@@ -6,9 +6,9 @@ use crate::model::{Secret, State};
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
 use crate::store::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
-    NewMessage, Overdue, Pending, RecordRow, RecordStore, Rerouted, Settled, Settlement, Store,
-    StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
+    Intent, Kept, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, RecordStore, Rerouted,
+    Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -90,6 +90,20 @@ impl Store for Nowhere {
         closed()
     }
     fn set_cursor(&self, _name: String, _value: String) -> Later<'_, ()> {
+        closed()
+    }
+    fn epoch(&self) -> Later<'_, Epoch> {
+        closed()
+    }
+    fn begin_epoch(&self, _new: NewEpoch) -> Later<'_, EpochBegun> {
+        closed()
+    }
+    fn complete_restore(
+        &self,
+        _operator: String,
+        _reason: String,
+        _at: Timestamp,
+    ) -> Later<'_, bool> {
         closed()
     }
     fn close(&self) -> Later<'_, ()> {

@@ -30,7 +30,10 @@ pub(super) fn leave_lane(
     if !tx.lanes.leave(counterpart, lane) {
         return Ok(false);
     }
-    let sql = "UPDATE exchanges SET state = 'received', due = ?3, since = ?3
+    // After a restore it may have been sent before: then it is resolved, not sent.
+    let sql = "UPDATE exchanges SET due = ?3, since = ?3,
+            state = CASE WHEN maybe_applied THEN 'unknown' ELSE 'received' END,
+            was_unknown = was_unknown OR maybe_applied
         WHERE id = (SELECT id FROM exchanges
             WHERE counterpart = ?1 AND lane = ?2 AND state = 'held' ORDER BY id LIMIT 1)";
     let woke = tx.execute(sql, (counterpart, lane, at.as_millisecond()))? > 0;
