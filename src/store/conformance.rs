@@ -142,6 +142,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
+    super::conformance_tasks::run(&fresh).await;
 }
 
 async fn accepting(store: &dyn Store) {

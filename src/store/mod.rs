@@ -12,15 +12,21 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod conformance_tasks;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
 pub mod sqlite;
+pub mod tasks;
 
+pub use bundles::{Bundles, KeptBundle};
 pub use keys::Keys;
 pub use sqlite::SqliteStore;
+pub use tasks::Tasks;
 
 /// A message as it arrives, before it has a row.
 #[derive(Debug)]
@@ -357,8 +363,11 @@ pub struct ExchangeView {
     pub since: String,
     /// Next due (RFC 3339, UTC).
     pub due: Option<String>,
-    /// Digest of the definitions that last handled it.
+    /// Digest of the definitions it goes by.
     pub bundle: String,
+    /// The delivered exchange that it sends once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<i64>,
 }
 
 /// One attempt, for a trace.
@@ -439,7 +448,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Send + Sync {
+pub trait Store: Bundles + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

@@ -20,6 +20,7 @@ use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+mod bundles;
 mod chain;
 mod claim;
 mod connection;
@@ -29,6 +30,8 @@ mod reader;
 mod record;
 mod reroute;
 mod tallies;
+mod task_calls;
+mod tasks;
 mod views;
 mod writer;
 

@@ -47,3 +47,38 @@ CREATE TABLE record_blocks (
   subjects BLOB NOT NULL,
   messages BLOB NOT NULL
 ) STRICT;
+
+-- Definitions as they were read, for what was accepted under them: a list of path and text.
+CREATE TABLE bundles (
+  digest TEXT PRIMARY KEY,
+  files  TEXT NOT NULL,
+  since  INTEGER NOT NULL
+) STRICT;
+
+-- A delivered exchange that is sent once more has a second row, which names the first.
+ALTER TABLE exchanges ADD COLUMN replay_of INTEGER;
+
+-- Replays as tasks, and what each of them takes.
+CREATE TABLE tasks (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  request    TEXT NOT NULL UNIQUE,
+  state      TEXT NOT NULL,
+  selection  TEXT NOT NULL,
+  manner     TEXT NOT NULL,
+  operator   TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tasks_running ON tasks (id) WHERE state = 'running';
+
+CREATE TABLE task_items (
+  task     INTEGER NOT NULL REFERENCES tasks (id),
+  exchange INTEGER NOT NULL,
+  state    TEXT NOT NULL,
+  made     INTEGER,
+  code     TEXT,
+  detail   TEXT,
+  PRIMARY KEY (task, exchange)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_items_done ON task_items (exchange) WHERE state = 'done';
