@@ -380,6 +380,17 @@ pub(super) static ROUTE: Keys = Keys {
                 Form::Either(&[FIELD, Form::Null]),
                 "Path: messages with the same value keep their order; null: no order.",
             ),
+            Key::new(
+                "when-stuck",
+                Form::Words(&["block", "supersede"]),
+                "Older messages with the same ordering key go first, or are given up for a newer full state.",
+            )
+            .default("block"),
+            Key::new(
+                "deadline",
+                Form::Duration,
+                "Counted from acceptance; after it the message is over, whatever it waits for.",
+            ),
             Key::new("subject", FIELD, "Path: whom it is about."),
             Key::new("municipality", FIELD, "Path: must be one of gateway.municipalities."),
             Key::new(

@@ -316,6 +316,10 @@ pub struct Route {
     pub mapping: Arc<Mapping>,
     /// Ordering key within the source document.
     pub ordering_key: Option<Path>,
+    /// What a newer message does to older ones of its lane.
+    pub when_stuck: WhenStuck,
+    /// Time from acceptance after which it is over, whatever it waits for.
+    pub deadline: Option<Duration>,
     /// Whom it is about.
     pub subject: Option<Path>,
     /// Where the document names its municipality.
@@ -348,6 +352,17 @@ pub struct RecordNames {
     pub counterpart: Arc<str>,
     /// Of its operation, or `publish`.
     pub operation: Arc<str>,
+}
+
+/// What a newer message does to older ones of the same route and ordering key that wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenStuck {
+    /// It waits behind them.
+    #[default]
+    Block,
+    /// Each message is the full state: older ones that have certainly not been applied and are not
+    /// under way are given up for it.
+    Supersede,
 }
 
 /// Where a route leads.

@@ -2,13 +2,13 @@
 
 use super::context::Context;
 use super::settle;
-use crate::adapter::{Adapter, Bundle, Destination, Operation, Route};
+use crate::adapter::{Adapter, Bundle, Destination, Operation, Route, WhenStuck};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage};
 use crate::record::hex;
-use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError};
+use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError, Supersede};
 use crate::telemetry::names;
 use bytes::Bytes;
 use serde_json::Value;
@@ -99,6 +99,7 @@ pub async fn accept(arrival: Arrival, cx: &Context) -> Result<Accepted, StoreErr
         .iter()
         .filter_map(|exchange| Some((exchange.route.clone(), exchange.failure.clone()?)))
         .collect();
+    let may_end_others = message.exchanges.iter().any(|exchange| exchange.supersedes.is_some());
     let accepted = cx.store.accept(message).await?;
     let result = match &accepted {
         Accepted::New { .. } if counterparts.is_empty() => "dead",
@@ -115,7 +116,7 @@ pub async fn accept(arrival: Arrival, cx: &Context) -> Result<Accepted, StoreErr
             cx.wake(counterpart);
         }
     }
-    if !matches!(accepted, Accepted::New { .. }) || counterparts.is_empty() {
+    if !matches!(accepted, Accepted::New { .. }) || counterparts.is_empty() || may_end_others {
         cx.outbox.notify_one();
     }
     Ok(accepted)
@@ -355,8 +356,25 @@ fn new_exchange(
         subject: text(&route.subject).map(|person| cx.keys.subject(person)),
         failure: None,
         announce: None,
+        supersedes: supersedes(route, id),
         bundle: bundle.digest().to_owned(),
     }
+}
+
+/// How the new message ends older states of its route, where the route says so.
+fn supersedes(route: &Route, newer: &str) -> Option<Supersede> {
+    if route.when_stuck == WhenStuck::Block || route.ordering_key.is_none() {
+        return None;
+    }
+    let failure = refuse(&codes::SUPERSEDED, format!("by {newer}"));
+    let (name, told) = (route.name.clone(), failure.clone());
+    Some(Supersede {
+        failure,
+        record: route.record.as_ref().map(|rule| rule.kind),
+        announce: Arc::new(move |envelope, key| {
+            settle::announce_superseded(envelope, &name, key, &told)
+        }),
+    })
 }
 
 /// What could not be recognised is kept, sealed, as a dead letter. Without a usable id of its own
@@ -401,6 +419,7 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         idempotency_key: key.clone(),
         subject: None,
         announce: Some(settle::announce_dead(&envelope, "", &key, &failure)),
+        supersedes: None,
         failure: Some(failure),
         bundle: cx.bundle().digest().to_owned(),
     };

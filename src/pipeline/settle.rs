@@ -366,6 +366,26 @@ pub fn announce_dead(
     key: &str,
     failure: &Failure,
 ) -> NewOutgoing {
+    announce(DEAD_TYPE, format!("dead-{key}"), envelope, route, failure)
+}
+
+/// Upstream is told that a newer state took a message's place.
+pub fn announce_superseded(
+    envelope: &Envelope,
+    route: &str,
+    key: &str,
+    failure: &Failure,
+) -> NewOutgoing {
+    announce(SUPERSEDED_TYPE, format!("superseded-{key}"), envelope, route, failure)
+}
+
+fn announce(
+    message_type: &str,
+    message_id: String,
+    envelope: &Envelope,
+    route: &str,
+    failure: &Failure,
+) -> NewOutgoing {
     let body = json!({
         "messageId": envelope.message_id.as_str(),
         "messageType": envelope.message_type,
@@ -376,14 +396,17 @@ pub fn announce_dead(
         "fault": failure.code.fault.name(),
     });
     NewOutgoing {
-        routing_key: DEAD_TYPE.to_owned(),
-        message_id: format!("dead-{key}"),
-        message_type: DEAD_TYPE.to_owned(),
+        routing_key: message_type.to_owned(),
+        message_id,
+        message_type: message_type.to_owned(),
         correlation_id: Some(envelope.message_id.as_str().to_owned()),
         content_type: "application/json".to_owned(),
         body: Secret::new(body.to_string().into_bytes()),
     }
 }
+
+/// Type of the message that tells upstream of a message whose place a newer one took.
+pub const SUPERSEDED_TYPE: &str = "watashi.exchange.superseded";
 
 /// Type of the message that tells upstream of a dead letter.
 pub const DEAD_TYPE: &str = "watashi.exchange.dead";

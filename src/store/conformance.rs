@@ -31,6 +31,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         subject: Some("5ub7ec7".to_owned()),
         failure: None,
         announce: None,
+        supersedes: None,
         bundle: "b0".to_owned(),
     }
 }
@@ -143,6 +144,8 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     views(&*fresh()).await;
     record(&*fresh()).await;
     super::conformance_tasks::run(&fresh).await;
+    super::conformance_lanes::run(&fresh).await;
+    super::conformance_epochs::run(&fresh).await;
 }
 
 async fn accepting(store: &dyn Store) {

@@ -6,7 +6,7 @@
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
 pub use crate::record::RecordRow;
-use crate::record::{Draft, Frontier};
+use crate::record::{Draft, Frontier, Kind};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -16,7 +16,12 @@ pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
+mod conformance_epochs;
+#[cfg(test)]
+mod conformance_lanes;
+#[cfg(test)]
 mod conformance_tasks;
+pub mod epoch;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
@@ -24,6 +29,7 @@ pub mod sqlite;
 pub mod tasks;
 
 pub use bundles::{Bundles, KeptBundle};
+pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use keys::Keys;
 pub use sqlite::SqliteStore;
 pub use tasks::Tasks;
@@ -85,8 +91,44 @@ pub struct NewExchange {
     pub failure: Option<Failure>,
     /// Told to upstream when it is dead on arrival.
     pub announce: Option<NewOutgoing>,
+    /// What becomes of older states of the same route and lane; `None`: they go first.
+    pub supersedes: Option<Supersede>,
     /// Digest of the definitions in force.
     pub bundle: String,
+}
+
+/// How a newer state of one route and lane ends older ones: those that have certainly not been
+/// applied and are not under way. They are `discarded`.
+#[derive(Clone)]
+pub struct Supersede {
+    /// Why they end.
+    pub failure: Failure,
+    /// Kind of their entries in the record; `None` where the route is not recorded.
+    pub record: Option<Kind>,
+    /// Makes what upstream is told, out of an older one's envelope and key.
+    pub announce: Arc<Announce>,
+}
+
+/// Makes a message for upstream out of an exchange's envelope and idempotency key.
+pub type Announce = dyn Fn(&Envelope, &str) -> NewOutgoing + Send + Sync;
+
+impl std::fmt::Debug for Supersede {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Supersede")
+    }
+}
+
+/// Which exchanges are looked at for a deadline that has passed.
+#[derive(Clone, Debug)]
+pub struct Overdue {
+    /// Counterpart name.
+    pub counterpart: String,
+    /// Routes, each with the instant at or before which its messages were accepted too long ago.
+    pub routes: Vec<(String, Timestamp)>,
+    /// Exchanges after this one.
+    pub after: i64,
+    /// At most so many are looked at.
+    pub limit: usize,
 }
 
 /// What became of an accept.
@@ -460,8 +502,12 @@ pub trait Store: Bundles + Tasks + Send + Sync {
     fn claim(&self, claim: Claim) -> Later<'_, Vec<Claimed>>;
     /// Takes exchanges for one attempt each: `false` where the fence was old.
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>>;
-    /// Writes outcomes.
+    /// Writes outcomes. One that is `held` can only become dead.
     fn settle(&self, settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>>;
+    /// Reads exchanges whose deadline has passed and that are not under way: `held`, `received`,
+    /// `waiting-retry`, `waiting-result`, and `unknown` with a due time. Gives as well after which
+    /// exchange to go on looking; `None`: there is nothing more.
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)>;
     /// The earliest instant at which some exchange of these states becomes due.
     fn next_due(
         &self,
@@ -505,6 +551,14 @@ pub trait Store: Bundles + Tasks + Send + Sync {
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.
     fn set_cursor(&self, name: String, value: String) -> Later<'_, ()>;
+    /// The epoch it is in, and whether the window of a restore is open.
+    fn epoch(&self) -> Later<'_, Epoch>;
+    /// Begins a new epoch in a store that was put back, before anything else is done with it:
+    /// what may have been sent since the backup is `unknown`, never `received`.
+    fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun>;
+    /// Ends the window of a restore, by the word of an operator: upstream has posted again what
+    /// was lost. `false` when none is open.
+    fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool>;
     /// Flushes, checkpoints and closes.
     fn close(&self) -> Later<'_, ()>;
 }

@@ -138,6 +138,7 @@ fn message(folder: &Folder, id: &str) -> NewMessage {
             subject: Some(keys.subject("山田")),
             failure: None,
             announce: None,
+            supersedes: None,
             bundle: "b".to_owned(),
         }],
         record: Vec::new(),

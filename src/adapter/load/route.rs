@@ -4,7 +4,7 @@ use super::Loader;
 use super::sink::{Sink, Start};
 use crate::adapter::permit::Permission;
 use crate::adapter::{
-    Adapter, Destination, Operation, Permit, RecordNames, RecordRule, Reply, Route, keys,
+    Adapter, Destination, Operation, Permit, RecordNames, RecordRule, Reply, Route, WhenStuck, keys,
 };
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Entry, Node, Reader};
@@ -49,6 +49,8 @@ impl Loader<'_, '_> {
             name: name.clone(),
             names,
             adapter: Arc::clone(adapter),
+            when_stuck: self.when_stuck(node),
+            deadline: self.duration_at(node, "deadline"),
             ordering_key: self.field_at(node, "ordering-key", shape),
             subject: self.field_at(node, "subject", shape),
             municipality: self.sink(node, Sink::Municipality, Start::whole(shape)),
@@ -69,6 +71,26 @@ impl Loader<'_, '_> {
         };
         self.check_classes(node, &route);
         Some(route)
+    }
+
+    /// Superseding needs to know which messages are states of the same thing.
+    fn when_stuck(&mut self, node: &Node) -> WhenStuck {
+        let Some(found) = node.get("when-stuck") else { return WhenStuck::Block };
+        match found.as_str().unwrap_or_default() {
+            "block" => WhenStuck::Block,
+            "supersede" => {
+                let key = node.get("ordering-key").and_then(Node::as_scalar);
+                if key.is_none_or(serde_json::Value::is_null) {
+                    let message = "`when-stuck: supersede` without `ordering-key:`";
+                    self.error(&codes::SUPERSEDE_NEEDS_KEY, found, message);
+                }
+                WhenStuck::Supersede
+            }
+            other => {
+                self.not_allowed(found, other, "block, supersede");
+                WhenStuck::Block
+            }
+        }
     }
 
     fn destination(&mut self, adapter: &Adapter, node: &Node) -> Option<Destination> {

@@ -9,9 +9,9 @@ use crate::store::tasks::{
     TaskView, Tasks,
 };
 use crate::store::{
-    Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept,
-    KeptBundle, Later, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store,
-    StoreError,
+    Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView,
+    Filter, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
+    Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ impl Store for Nowhere {
         closed()
     }
     fn settle(&self, _settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>> {
+        closed()
+    }
+    fn overdue(&self, _overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
         closed()
     }
     fn next_due(
@@ -90,6 +93,20 @@ impl Store for Nowhere {
         closed()
     }
     fn set_cursor(&self, _name: String, _value: String) -> Later<'_, ()> {
+        closed()
+    }
+    fn epoch(&self) -> Later<'_, Epoch> {
+        closed()
+    }
+    fn begin_epoch(&self, _new: NewEpoch) -> Later<'_, EpochBegun> {
+        closed()
+    }
+    fn complete_restore(
+        &self,
+        _operator: String,
+        _reason: String,
+        _at: Timestamp,
+    ) -> Later<'_, bool> {
         closed()
     }
     fn close(&self) -> Later<'_, ()> {

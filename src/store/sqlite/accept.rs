@@ -1,8 +1,9 @@
 //! Accept: a message becomes durable, or is recognised.
 
-use super::exchanges;
+use super::restored::{self, Known};
 use super::tallies::Ended;
 use super::writer::Tx;
+use super::{exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -24,7 +25,7 @@ pub(super) struct Prepared {
     announced: Vec<Option<Sealed>>,
     if_reused: Option<Announcement>,
     /// Seals the announcement of a reused id, should it be needed.
-    keys: Arc<Keys>,
+    pub keys: Arc<Keys>,
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
@@ -70,7 +71,11 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
     for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
-        let id = insert_exchange(tx, row, exchange, message.envelope.accepted_at)?;
+        if let Some(rule) = &exchange.supersedes {
+            supersede::run(tx, message, exchange, rule)?;
+        }
+        let id =
+            insert_exchange(tx, row, &message.envelope, exchange, message.envelope.accepted_at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
@@ -117,7 +122,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
         VALUES (?1, '', '', '', 0, '', ?2, ?3, ?4, ?5, ?6)";
     let (state, stage) = (State::Dead.name(), Stage::Accept.name());
     let exchange = tx.insert(sql, params![row, bundle, state, at.as_millisecond(), code, stage])?;
-    tx.tallies.add(&born_dead("", code));
+    tx.tallies.add(&born_final("", State::Dead, code));
     if let Some(announce) = &message.if_reused {
         let outgoing = announce.make(&message.envelope);
         let sealed = exchanges::seal(&message.keys, &outgoing)?;
@@ -167,42 +172,51 @@ fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> 
 }
 
 /// The state in which an exchange begins: behind what its lane has under way it is held.
-pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange) -> State {
+pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange, known: Known) -> State {
     if exchange.failure.is_some() {
         State::Dead
+    } else if let Known::Ended(state) = known {
+        state
     } else if tx.lanes.is_open(&exchange.counterpart, exchange.lane) {
         State::Held
+    } else if known == Known::Doubt {
+        State::Unknown
     } else {
         State::Received
     }
 }
 
-fn born_dead<'a>(route: &'a str, code: &'a str) -> Ended<'a> {
-    Ended { route, state: State::Dead.name(), code, attempts: 0, resolved: false }
+/// An exchange that is final from its beginning, for the tallies.
+pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> Ended<'a> {
+    Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
 /// One exchange of the message in `row`.
 pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
     row: i64,
+    envelope: &Envelope,
     exchange: &NewExchange,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     let now = at.as_millisecond();
-    let state = first_state(tx, exchange);
-    let due = (state == State::Received).then_some(now);
+    let known = restored::known(tx, envelope, exchange)?;
+    let state = first_state(tx, exchange, known);
+    let due = matches!(state, State::Received | State::Unknown).then_some(now);
     let failure = exchange.failure.as_ref();
     let code = failure.map(|failure| failure.code.code);
+    let doubt = known == Known::Doubt;
     if state.is_final() {
         let code = code.unwrap_or("");
-        tx.tallies.add(&born_dead(&exchange.route, code));
+        tx.tallies.add(&born_final(&exchange.route, state, code));
     } else {
         tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
     }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
-            idempotency_key, subject, bundle, state, due, since, code, stage, detail)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    tx.insert(
+            idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes,
+            maybe_applied, was_unknown)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)";
+    let id = tx.insert(
         sql,
         params![
             row,
@@ -219,6 +233,12 @@ pub(super) fn insert_exchange(
             code,
             failure.map(|failure| failure.stage.name()),
             failure.map(|failure| failure.detail.as_str()),
+            exchange.supersedes.is_some(),
+            doubt,
         ],
-    )
+    )?;
+    if known != Known::New {
+        restored::note(tx, envelope, exchange, state)?;
+    }
+    Ok(id)
 }

@@ -30,7 +30,10 @@ pub(super) fn leave_lane(
     if !tx.lanes.leave(counterpart, lane) {
         return Ok(false);
     }
-    let sql = "UPDATE exchanges SET state = 'received', due = ?3, since = ?3
+    // After a restore it may have been sent before: then it is resolved, not sent.
+    let sql = "UPDATE exchanges SET due = ?3, since = ?3,
+            state = CASE WHEN maybe_applied THEN 'unknown' ELSE 'received' END,
+            was_unknown = was_unknown OR maybe_applied
         WHERE id = (SELECT id FROM exchanges
             WHERE counterpart = ?1 AND lane = ?2 AND state = 'held' ORDER BY id LIMIT 1)";
     let woke = tx.execute(sql, (counterpart, lane, at.as_millisecond()))? > 0;
@@ -158,7 +161,10 @@ fn settle_one(
         Ok((held, state))
     })?;
     let Some((held, state)) = held else { return Ok(Settled::Stale) };
-    if state.is_none_or(|state| state.is_final() || state == State::Held) {
+    // What is held is under way nowhere: it can only end, and only as never applied.
+    let is_held = state == Some(State::Held);
+    let ends_held = matches!(settlement.next, Next::Dead(_)) && !held.maybe_applied;
+    if state.is_none_or(State::is_final) || (is_held && !ends_held) {
         return Ok(Settled::Stale);
     }
     let before = held.maybe_applied && !settlement.clear_maybe_applied;
@@ -180,6 +186,10 @@ fn settle_one(
         attempts: held.attempts,
         resolved: held.was_unknown && state == State::Delivered,
     });
+    if is_held {
+        tx.lanes.withdraw(&held.counterpart, held.lane);
+        return Ok(Settled::Done { woke: false });
+    }
     let woke = leave_lane(tx, &held.counterpart, held.lane, settlement.at)?;
     Ok(Settled::Done { woke })
 }

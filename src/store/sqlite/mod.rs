@@ -1,8 +1,9 @@
 //! The SQLite home of the store: one file, one writing thread, a few reading ones.
 
 use super::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Keys,
-    Later, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
+    Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, Rerouted,
+    Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -11,6 +12,7 @@ use crate::record::{Draft, Frontier};
 use jiff::Timestamp;
 use lanes::Lanes;
 use reader::Readers;
+use restored::Restored;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -29,6 +31,8 @@ mod lanes;
 mod reader;
 mod record;
 mod reroute;
+mod restored;
+mod supersede;
 mod tallies;
 mod task_calls;
 mod tasks;
@@ -55,13 +59,16 @@ pub struct Options {
     pub group: usize,
     /// Tells when the restart was, for what it interrupted.
     pub clock: Arc<dyn Clock>,
+    /// The store was put back: `begin_epoch` comes next, and nothing is written before it.
+    pub adopt: bool,
     /// For tests.
     pub crash_points: Option<CrashPoints>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_bytes: None, group: 512, clock: Arc::new(SystemClock), crash_points: None }
+        let clock = Arc::new(SystemClock);
+        Options { max_bytes: None, group: 512, clock, adopt: false, crash_points: None }
     }
 }
 
@@ -93,6 +100,7 @@ impl SqliteStore {
         let mut state = Loop {
             tail: record::checked(&connection)?,
             lanes: Lanes::read(&connection)?,
+            restored: Restored::read(&connection)?,
             connection,
             group: options.group.max(1),
             max_bytes: options.max_bytes,
@@ -100,7 +108,9 @@ impl SqliteStore {
             shared: Arc::default(),
             lock,
         };
-        state.recover(options.clock.now())?;
+        if !options.adopt {
+            state.recover(options.clock.now())?;
+        }
         let shared = Arc::clone(&state.shared);
         let readers = (0..READERS).map(|_| connection::open_reader(path)).collect::<Result<_, _>>();
         let readers = Readers::start(readers?, Arc::clone(&shared))?;
@@ -200,6 +210,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
+        self.read(move |connection, keys| claim::overdue(connection, keys, &overdue))
+    }
+
     fn next_due(
         &self,
         counterpart: String,
@@ -287,6 +301,20 @@ impl Store for SqliteStore {
                 ON CONFLICT DO UPDATE SET value = excluded.value";
             tx.execute(sql, (&name, &value)).map(drop)
         }))
+    }
+
+    fn epoch(&self) -> Later<'_, Epoch> {
+        self.read(|connection, _| restored::epoch(connection))
+    }
+
+    fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun> {
+        Box::pin(self.write(writer::OTHER, move |tx| restored::begin(tx, &new)))
+    }
+
+    fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool> {
+        Box::pin(
+            self.write(writer::OTHER, move |tx| restored::complete(tx, &operator, &reason, at)),
+        )
     }
 
     fn close(&self) -> Later<'_, ()> {

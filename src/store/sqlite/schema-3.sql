@@ -82,3 +82,20 @@ CREATE TABLE task_items (
   PRIMARY KEY (task, exchange)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX task_items_done ON task_items (exchange) WHERE state = 'done';
+
+-- Routes with `when-stuck: supersede`. Only their open exchanges are in the index: the others cost
+-- nothing, and a newer state finds the older ones of its lane without looking at the rest.
+ALTER TABLE exchanges ADD COLUMN supersedes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX exchanges_superseding ON exchanges (counterpart, lane) WHERE supersedes = 1
+  AND state <> 'delivered' AND state <> 'dead' AND state <> 'duplicate' AND state <> 'discarded';
+
+-- Epochs: a restore begins a new one. What the record tells of exchanges that the store lost with
+-- what is newer than its backup; looked up when such a message comes again.
+INSERT INTO meta (name, value) VALUES ('epoch', '1');
+CREATE TABLE ghosts (
+  message_id TEXT NOT NULL,
+  source     TEXT NOT NULL,
+  route      TEXT NOT NULL,
+  fate       TEXT NOT NULL, -- sent, applied, discarded
+  PRIMARY KEY (message_id, source, route)
+) STRICT, WITHOUT ROWID;

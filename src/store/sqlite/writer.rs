@@ -5,10 +5,11 @@ use super::connection::is_fatal;
 use super::exchanges;
 use super::lanes::Lanes;
 use super::record;
+use super::restored::Restored;
 use super::tallies::Tallies;
 use crate::model::codes::store as codes;
-use crate::record::{Draft, Frontier, Hash, Kind, Phase, tree};
-use crate::store::StoreError;
+use crate::record::{Draft, Frontier, Hash, Head, Kind, Phase, tree};
+use crate::store::{RecordRow, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, TransactionBehavior};
 use std::fs::File;
@@ -155,6 +156,7 @@ pub(super) struct Loop {
     /// The tree over the record.
     pub tail: Frontier,
     pub lanes: Lanes,
+    pub restored: Restored,
     pub group: usize,
     pub max_bytes: Option<u64>,
     pub crash_points: Option<CrashPoints>,
@@ -184,6 +186,7 @@ impl Loop {
             lanes: &mut self.lanes,
             tallies: Tallies::default(),
             max_bytes: None,
+            restored: self.restored,
         };
         tx.end_chain(now)?;
         exchanges::recover(&mut tx, now)?;
@@ -271,14 +274,16 @@ impl Loop {
             lanes: &mut self.lanes,
             tallies: Tallies::default(),
             max_bytes: self.max_bytes,
+            restored: self.restored,
         };
         for work in group.iter_mut() {
             work.run(&mut tx)?;
         }
         tx.tallies.write(&self.connection)?;
-        let tail = tx.tail;
+        let (tail, restored) = (tx.tail, tx.restored);
         self.reach(group, |call| call.before);
         transaction.commit()?;
+        self.restored = restored;
         if self.tail.size() != tail.size() {
             self.shared.set_tree(&tail);
             self.tail = tail;
@@ -301,6 +306,8 @@ pub(super) struct Tx<'c> {
     tail: Frontier,
     /// What is open in each lane.
     pub lanes: &'c mut Lanes,
+    /// What a restore left in doubt.
+    pub restored: Restored,
     /// What ended, or began again.
     pub tallies: Tallies,
     max_bytes: Option<u64>,
@@ -351,6 +358,40 @@ impl Tx<'_> {
         let sql = "INSERT INTO records (sequence, leaf, entry) VALUES (?1, ?2, ?3)";
         self.execute(sql, (sequence, &entry.leaf, &entry.text))?;
         self.tail.push(entry.leaf);
+        Ok(())
+    }
+
+    /// Appends entries that the record had before the store was put back. They must follow without
+    /// a gap and lead to the head that was signed.
+    pub fn take_over(
+        &mut self,
+        rows: &[RecordRow],
+        head: Option<&Head>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let broken = |sequence: u64| {
+            StoreError::new(&codes::RECORD_NOT_CONTINUED, format!("sequence {sequence}"))
+        };
+        if rows.is_empty() {
+            self.end_chain(now)?;
+        } else {
+            // Its end is among the entries.
+            self.execute("UPDATE meta SET name = 'chain ended' WHERE name = 'chain'", [])?;
+        }
+        for row in rows {
+            let leaf = tree::leaf(row.entry.as_bytes());
+            let next = self.tail.size() + 1;
+            if record::signed(next)? != row.sequence || leaf != row.leaf {
+                return Err(broken(next));
+            }
+            self.append_entry(&Entry { leaf, text: row.entry.clone() })?;
+            if head.is_some_and(|head| head.size == next && head.root != self.tail.root()) {
+                return Err(broken(next));
+            }
+        }
+        if head.is_some_and(|head| head.size > self.tail.size()) {
+            return Err(broken(self.tail.size() + 1));
+        }
         Ok(())
     }
 
