@@ -147,7 +147,7 @@ mod tests {
     fn row(sequence: u64) -> RecordRow {
         let draft = Draft {
             message_id: format!("m\"{}", sequence / 2),
-            subject: (sequence % 3 > 0).then(|| format!("{:032x}", sequence % 1_000)),
+            subject: (!sequence.is_multiple_of(3)).then(|| format!("{:032x}", sequence % 1_000)),
             reason: Some(",\"subject\":\"ffff\"".to_owned()),
             ..Draft::new(Kind::Send, Phase::Noted, Timestamp::UNIX_EPOCH)
         };

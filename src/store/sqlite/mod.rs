@@ -23,6 +23,7 @@ use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+mod bundles;
 mod chain;
 mod claim;
 mod connection;
@@ -34,6 +35,8 @@ mod reroute;
 mod restored;
 mod supersede;
 mod tallies;
+mod task_calls;
+mod tasks;
 mod views;
 mod writer;
 

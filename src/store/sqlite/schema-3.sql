@@ -51,6 +51,41 @@ CREATE TABLE record_index (
   places BLOB NOT NULL
 ) STRICT;
 
+-- Definitions as they were read, for what was accepted under them: a list of path and text.
+CREATE TABLE bundles (
+  digest TEXT PRIMARY KEY,
+  files  TEXT NOT NULL,
+  since  INTEGER NOT NULL
+) STRICT;
+
+-- A delivered exchange that is sent once more has a second row, which names the first.
+ALTER TABLE exchanges ADD COLUMN replay_of INTEGER;
+
+-- Replays as tasks, and what each of them takes.
+CREATE TABLE tasks (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  request    TEXT NOT NULL UNIQUE,
+  state      TEXT NOT NULL,
+  selection  TEXT NOT NULL,
+  manner     TEXT NOT NULL,
+  operator   TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tasks_running ON tasks (id) WHERE state = 'running';
+
+CREATE TABLE task_items (
+  task     INTEGER NOT NULL REFERENCES tasks (id),
+  exchange INTEGER NOT NULL,
+  state    TEXT NOT NULL,
+  made     INTEGER,
+  code     TEXT,
+  detail   TEXT,
+  PRIMARY KEY (task, exchange)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_items_done ON task_items (exchange) WHERE state = 'done';
+
 -- Routes with `when-stuck: supersede`. Only their open exchanges are in the index: the others cost
 -- nothing, and a newer state finds the older ones of its lane without looking at the rest.
 ALTER TABLE exchanges ADD COLUMN supersedes INTEGER NOT NULL DEFAULT 0;
