@@ -2,17 +2,15 @@
 
 use super::database::{Server, server};
 use super::setup;
-use super::store::conformance::{self as suite, at};
+use super::store::conformance as suite;
 use super::store::lifecycle;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::sync::Arc;
-use std::time::Duration;
-use watashi::model::{Secret, State};
-use watashi::record::verify;
+use watashi::model::Secret;
 use watashi::store::postgres::Options;
-use watashi::store::{Accepted, Filter, Keys, Next, PostgresStore, Settled, Store};
+use watashi::store::{Keys, PostgresStore, Store};
 
 pub fn keys(fill: u8) -> Arc<Keys> {
     let masters = vec![("k1".to_owned(), Secret::new(vec![fill; 32]))];

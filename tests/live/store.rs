@@ -8,5 +8,9 @@ pub mod conformance;
 pub mod conformance_epochs;
 #[path = "../../src/store/conformance_lanes.rs"]
 pub mod conformance_lanes;
+#[path = "../../src/store/conformance_record.rs"]
+pub mod conformance_record;
+#[path = "../../src/store/conformance_tasks.rs"]
+pub mod conformance_tasks;
 #[path = "../../src/store/lifecycle.rs"]
 pub mod lifecycle;

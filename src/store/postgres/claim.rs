@@ -114,6 +114,16 @@ pub(super) async fn overdue(
     Ok((opened(read, "exchange")?, next))
 }
 
+/// An exchange with its opened body, whatever its state.
+pub(super) async fn examine(
+    session: &Session,
+    keys: &Keys,
+    exchange: i64,
+) -> Result<Option<Claimed>, StoreError> {
+    let rows = session.query(READ, &[&vec![exchange]]).await?;
+    rows.first().map(|row| claimed(row, keys)).transpose()
+}
+
 /// Keeps what could be opened. A row that cannot be opened harms only itself: it is told, and
 /// stays where it is; only when nothing could be opened is that the answer.
 fn opened<T>(

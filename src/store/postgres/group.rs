@@ -5,13 +5,19 @@
 //! callers, but for the messages: those keep the order in which they were queued.
 
 use super::accept;
+use super::bundles::{self, Keeping};
 use super::connection::{Session, column};
 use super::exchanges::{self, Rows};
 use super::lanes::Lanes;
 use super::prepared::{Ending, Entry, Intended, Message};
+use super::replays::{self, Item};
+use super::tasks::{self, Made};
 use super::tx::{self, Head, Tx};
-use super::{act, instances, reroute, restored};
+use super::{act, instances, record, reroute, restored};
 use crate::model::State;
+use crate::record::index::Block;
+use crate::record::{Checkpoint, Frontier};
+use crate::store::tasks::{ItemEnd, NewTask, TaskChange, TaskState};
 use crate::store::{Accepted, Act, EpochBegun, NewEpoch, Rerouted, Settled, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -30,6 +36,13 @@ pub(super) enum Work {
     Published(Vec<i64>, Timestamp),
     Cursor(String, String),
     Epoch(Arc<NewEpoch>),
+    Checkpoint(Arc<Checkpoint>, Option<u64>),
+    Block(Arc<Block>),
+    Prune(Arc<Frontier>, Arc<Entry>, Timestamp),
+    KeepBundle(Arc<Keeping>),
+    NewTask(Arc<NewTask>),
+    ChangeTask(Arc<TaskChange>),
+    Replay(Arc<Item>),
     /// Operator, reason, when: the window of a restore ends.
     Complete(String, String, Timestamp),
     /// What instances without a lease had under way; with `own` also what this one has.
@@ -50,6 +63,9 @@ pub(super) enum Output {
     State(Option<State>),
     Rerouted(Rerouted),
     Begun(EpochBegun),
+    Made(Made),
+    Task(Option<TaskState>),
+    Item(ItemEnd),
     Word(bool),
     Done,
 }
@@ -164,6 +180,21 @@ async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, Stor
             tx.execute(sql, &[&name, &value]).await?;
             Output::Done
         }
+        Work::Checkpoint(checkpoint, instead_of) => {
+            Output::Word(record::put_checkpoint(tx, checkpoint, *instead_of).await?)
+        }
+        Work::Block(block) => {
+            record::put_block(tx, block).await?;
+            Output::Done
+        }
+        Work::Prune(tree, note, at) => Output::Word(record::prune(tx, tree, note, *at).await?),
+        Work::KeepBundle(keeping) => {
+            bundles::keep(tx, keeping).await?;
+            Output::Done
+        }
+        Work::NewTask(task) => Output::Made(tasks::create(tx, task).await?),
+        Work::ChangeTask(change) => Output::Task(tasks::change(tx, change).await?),
+        Work::Replay(item) => Output::Item(replays::replay(tx, item).await?),
         Work::Epoch(new) => Output::Begun(restored::begin(tx, new).await?),
         Work::Complete(operator, reason, at) => {
             Output::Word(restored::complete(tx, operator, reason, *at).await?)

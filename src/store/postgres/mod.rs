@@ -24,6 +24,8 @@ use writer::{Loop, Writer, closed};
 
 mod accept;
 mod act;
+mod bundles;
+mod calls;
 mod claim;
 mod connection;
 mod exchanges;
@@ -34,9 +36,11 @@ mod migrate;
 mod pool;
 mod prepared;
 mod record;
+mod replays;
 mod reroute;
 mod restored;
 mod supersede;
+mod tasks;
 mod tx;
 mod views;
 mod writer;
@@ -161,6 +165,13 @@ impl PostgresStore {
         match &self.writer {
             Some(writer) => writer.submit(work).await,
             None => Err(StoreError::new(&codes::STORE_READ_ONLY, "")),
+        }
+    }
+
+    async fn word(&self, work: Work) -> Result<bool, StoreError> {
+        match self.write(work).await? {
+            Output::Word(word) => Ok(word),
+            output => other(output),
         }
     }
 
@@ -382,12 +393,7 @@ impl Store for PostgresStore {
     }
 
     fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool> {
-        Box::pin(async move {
-            match self.write(Work::Complete(operator, reason, at)).await? {
-                Output::Word(word) => Ok(word),
-                output => other(output),
-            }
-        })
+        Box::pin(self.word(Work::Complete(operator, reason, at)))
     }
 
     fn lead(&self, role: String) -> Later<'_, bool> {

@@ -96,6 +96,7 @@ CREATE TABLE exchanges (
   stage           text,
   detail          text,
   supersedes      boolean NOT NULL DEFAULT false,
+  replay_of       bigint, -- the delivered exchange that it sends once more
   owner           bigint,
   reserved_until  bigint  NOT NULL DEFAULT 0,
   CHECK (state <> 'dead' OR NOT maybe_applied),
@@ -178,13 +179,17 @@ CREATE TABLE checkpoints (
   at   bigint NOT NULL
 );
 
--- One row for every 65,536 entries: the root of their subtree, and where to find persons and
--- messages among them. Made in the background.
+-- Every 65,536 entries, a block: the root of their subtree, and where persons and messages are among
+-- them, in parts by the first half byte of a hash. Made in the background, in order.
 CREATE TABLE record_blocks (
-  number   bigint PRIMARY KEY,
-  root     bytea NOT NULL,
-  subjects bytea NOT NULL,
-  messages bytea NOT NULL
+  number bigint PRIMARY KEY,
+  root   bytea NOT NULL
+);
+CREATE TABLE record_index (
+  part   bigint NOT NULL,
+  number bigint NOT NULL,
+  places bytea  NOT NULL,
+  PRIMARY KEY (part, number)
 );
 
 CREATE FUNCTION record_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
@@ -218,3 +223,35 @@ CREATE TABLE cursors (
   name  text PRIMARY KEY,
   value text NOT NULL
 );
+
+-- Definitions as they were read, for what was accepted under them: a list of path and text.
+CREATE TABLE bundles (
+  digest text PRIMARY KEY,
+  files  text   NOT NULL,
+  since  bigint NOT NULL
+);
+
+-- Replays as tasks, and what each of them takes.
+CREATE TABLE tasks (
+  id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  request    text   NOT NULL UNIQUE,
+  state      text   NOT NULL,
+  selection  text   NOT NULL,
+  manner     text   NOT NULL,
+  operator   text   NOT NULL,
+  reason     text   NOT NULL,
+  created_at bigint NOT NULL,
+  changed_at bigint NOT NULL
+);
+CREATE INDEX tasks_running ON tasks (id) WHERE state = 'running';
+
+CREATE TABLE task_items (
+  task     bigint NOT NULL,
+  exchange bigint NOT NULL,
+  state    text   NOT NULL,
+  made     bigint,
+  code     text,
+  detail   text,
+  PRIMARY KEY (task, exchange)
+);
+CREATE INDEX task_items_done ON task_items (exchange) WHERE state = 'done';

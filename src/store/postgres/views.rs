@@ -34,7 +34,7 @@ pub(super) async fn list(
     let mut sql = String::from(
         "SELECT e.id, m.source, m.message_id, m.message_type, e.route, e.counterpart,
             e.operation, e.state, e.attempts, e.maybe_applied, e.ticket, e.code, e.stage,
-            e.detail, m.accepted_at, e.since, e.due, e.bundle
+            e.detail, m.accepted_at, e.since, e.due, e.bundle, e.replay_of
          FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id > $1",
     );
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&filter.after];
@@ -82,6 +82,7 @@ fn view(row: &Row) -> Result<ExchangeView, StoreError> {
         since: text(column(row, 15)?)?,
         due: due.map(text).transpose()?,
         bundle: column(row, 17)?,
+        replay_of: column(row, 18)?,
     })
 }
 
