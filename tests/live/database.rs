@@ -130,8 +130,8 @@ fn binaries() -> PathBuf {
         .collect();
     found.sort();
     let others = ["/usr/local/bin", "/usr/bin"].map(PathBuf::from);
-    let all = found.into_iter().rev().map(|(_, path)| path).chain(others);
-    all.filter(|path| Path::exists(&path.join("initdb"))).next().expect(
+    let mut all = found.into_iter().rev().map(|(_, path)| path).chain(others);
+    all.find(|path| Path::exists(&path.join("initdb"))).expect(
         "PostgreSQL is not installed: apt-get update && \
          apt-get install -y --no-install-recommends postgresql",
     )

@@ -69,11 +69,6 @@ impl<'w> Keyed<'w> {
         (keyed.counterparts, keyed.lanes) = lanes.into_iter().unzip();
         keyed
     }
-
-    /// How many lanes there are.
-    pub fn lanes(&self) -> usize {
-        self.lanes.len()
-    }
 }
 
 /// Those ids that are known.

@@ -183,7 +183,7 @@ impl Session {
         params: Params<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql).await?;
-        Ok(in_time(self.client.query(&statement, params)).await?)
+        in_time(self.client.query(&statement, params)).await
     }
 
     /// The first row, if any.

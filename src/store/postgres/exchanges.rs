@@ -28,8 +28,7 @@ const READ: &str =
         maybe_applied, was_unknown
     FROM exchanges WHERE id = ANY($1)";
 /// Of lanes in which something waits: how many go, and the first that waits.
-const READ_LANES: &str = concat!(
-    "SELECT ended.counterpart, ended.lane,
+const READ_LANES: &str = "SELECT ended.counterpart, ended.lane,
         (SELECT count(*) FROM exchanges a
             WHERE a.counterpart = ended.counterpart AND a.lane = ended.lane
                 AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held')),
@@ -37,8 +36,7 @@ const READ_LANES: &str = concat!(
     FROM (SELECT DISTINCT counterpart, lane FROM exchanges WHERE id = ANY($1)) ended
     CROSS JOIN LATERAL (SELECT id FROM exchanges h
         WHERE h.counterpart = ended.counterpart AND h.lane = ended.lane AND h.state = 'held'
-        ORDER BY h.id LIMIT 1) held"
-);
+        ORDER BY h.id LIMIT 1) held";
 const WRITE: &str = "UPDATE exchanges e SET state = n.state, due = n.due, since = n.since,
         fence = n.fence, attempts = n.attempts, maybe_applied = n.maybe_applied,
         was_unknown = n.was_unknown, ticket = coalesce(n.ticket, e.ticket),

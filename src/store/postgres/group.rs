@@ -122,7 +122,7 @@ pub(super) async fn run(
     let mut rows = Rows::new(&rows)?;
     let mut lanes = Lanes::default();
     lanes.learn(&held)?;
-    lanes.learn_open(&open, &keys)?;
+    lanes.learn_open(&open)?;
     let mut outputs: Vec<Option<Output>> = group.iter().map(|_| None).collect();
     for (work, output) in group.iter().zip(&mut outputs) {
         if let Work::Settle(endings) = work {

@@ -161,6 +161,16 @@ impl PostgresStore {
         self.writer.as_ref().map_or(0, Writer::commits)
     }
 
+    /// Stops keeping the lease, as a process that stands still does; for tests of what the others
+    /// do then.
+    #[doc(hidden)]
+    pub fn pause(&self) {
+        let beating = self.beating.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(beating) = beating {
+            beating.abort();
+        }
+    }
+
     async fn write(&self, work: Work) -> Result<Output, StoreError> {
         match &self.writer {
             Some(writer) => writer.submit(work).await,
@@ -223,10 +233,7 @@ async fn beat(
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        let beating = self.beating.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(beating) = beating {
-            beating.abort();
-        }
+        self.pause();
     }
 }
 
@@ -410,10 +417,7 @@ impl Store for PostgresStore {
 
     fn close(&self) -> Later<'_, ()> {
         Box::pin(async move {
-            let beating = self.beating.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(beating) = beating {
-                beating.abort();
-            }
+            self.pause();
             let closed = match &self.writer {
                 Some(writer) => writer.close().await,
                 None => Ok(()),
