@@ -143,7 +143,9 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
+    super::conformance_tasks::run(&fresh).await;
     super::conformance_lanes::run(&fresh).await;
+    super::conformance_record::run(&fresh).await;
     super::conformance_epochs::run(&fresh).await;
 }
 

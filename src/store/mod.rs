@@ -13,21 +13,31 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub mod backup;
+pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
 mod conformance_epochs;
 #[cfg(test)]
 mod conformance_lanes;
+#[cfg(test)]
+mod conformance_record;
+#[cfg(test)]
+mod conformance_tasks;
 pub mod epoch;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+pub mod record;
 pub mod sqlite;
+pub mod tasks;
 
+pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use keys::Keys;
+pub use record::RecordStore;
 pub use sqlite::SqliteStore;
+pub use tasks::Tasks;
 
 /// A message as it arrives, before it has a row.
 #[derive(Debug)]
@@ -400,8 +410,11 @@ pub struct ExchangeView {
     pub since: String,
     /// Next due (RFC 3339, UTC).
     pub due: Option<String>,
-    /// Digest of the definitions that last handled it.
+    /// Digest of the definitions it goes by.
     pub bundle: String,
+    /// The delivered exchange that it sends once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<i64>,
 }
 
 /// One attempt, for a trace.
@@ -482,7 +495,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Send + Sync {
+pub trait Store: Bundles + RecordStore + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

@@ -3,11 +3,16 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::{Draft, Frontier};
+use crate::record::index::Block;
+use crate::record::{Checkpoint, Draft, Frontier, Hash};
+use crate::store::tasks::{
+    Created, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange, TaskState,
+    TaskView, Tasks,
+};
 use crate::store::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
-    Intent, Kept, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, Rerouted, Settled,
-    Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView,
+    Filter, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
+    RecordStore, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -107,5 +112,89 @@ impl Store for Nowhere {
     }
     fn close(&self) -> Later<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl Bundles for Nowhere {
+    fn keep_bundle(
+        &self,
+        _bundle: KeptBundle,
+        _needed: Vec<String>,
+        _at: Timestamp,
+        _record: Vec<Draft>,
+    ) -> Later<'_, ()> {
+        closed()
+    }
+    fn kept_bundle(&self, _digest: String) -> Later<'_, Option<KeptBundle>> {
+        closed()
+    }
+    fn bundles_in_use(&self) -> Later<'_, Vec<String>> {
+        closed()
+    }
+}
+
+impl Tasks for Nowhere {
+    fn select(&self, _selection: Selection, _limit: usize) -> Later<'_, Vec<i64>> {
+        closed()
+    }
+    fn create_task(&self, _task: NewTask) -> Later<'_, Created> {
+        closed()
+    }
+    fn task(&self, _id: i64) -> Later<'_, Option<TaskView>> {
+        closed()
+    }
+    fn tasks(&self, _limit: usize) -> Later<'_, Vec<TaskView>> {
+        closed()
+    }
+    fn task_items(
+        &self,
+        _task: i64,
+        _state: Option<&'static str>,
+        _after: i64,
+        _limit: usize,
+    ) -> Later<'_, Vec<ItemView>> {
+        closed()
+    }
+    fn change_task(&self, _change: TaskChange) -> Later<'_, Option<TaskState>> {
+        closed()
+    }
+    fn next_items(&self, _limit: usize) -> Later<'_, Vec<NextItem>> {
+        closed()
+    }
+    fn replay_item(&self, _item: ItemReplay) -> Later<'_, ItemEnd> {
+        closed()
+    }
+    fn examine(&self, _exchange: i64) -> Later<'_, Option<Claimed>> {
+        closed()
+    }
+}
+
+impl RecordStore for Nowhere {
+    fn leaves(&self, _after: u64, _limit: usize) -> Later<'_, Vec<Hash>> {
+        closed()
+    }
+    fn checkpoints(&self, _after: u64, _limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        closed()
+    }
+    fn last_checkpoints(&self, _limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        closed()
+    }
+    fn put_checkpoint(&self, _: Checkpoint, _instead_of: Option<u64>) -> Later<'_, bool> {
+        closed()
+    }
+    fn block_roots(&self, _from: u64, _limit: usize) -> Later<'_, Vec<Hash>> {
+        closed()
+    }
+    fn put_block(&self, _block: Block) -> Later<'_, ()> {
+        closed()
+    }
+    fn index_part(&self, _part: u8, _from: u64, _limit: usize) -> Later<'_, Vec<(u64, Vec<u8>)>> {
+        closed()
+    }
+    fn pruned(&self) -> Later<'_, Frontier> {
+        closed()
+    }
+    fn prune(&self, _tree: Frontier, _note: Draft) -> Later<'_, bool> {
+        closed()
     }
 }

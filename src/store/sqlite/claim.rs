@@ -104,7 +104,12 @@ fn opened<T>(
     }
 }
 
-fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, StoreError> {
+/// An exchange with its opened body.
+pub(super) fn claimed(
+    connection: &Connection,
+    keys: &Keys,
+    id: i64,
+) -> Result<Claimed, StoreError> {
     let sql = "SELECT e.message, e.fence, e.state, e.route, e.idempotency_key, e.attempts,
             e.maybe_applied, e.ticket, e.since, e.subject, m.commitment, m.source, m.message_id,
             m.message_type, m.content_type, m.correlation_id, m.reply_to, m.traceparent,

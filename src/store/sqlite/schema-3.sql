@@ -39,14 +39,52 @@ CREATE TABLE checkpoints (
   at   INTEGER NOT NULL
 ) STRICT;
 
--- One row for every 65,536 entries: the root of their subtree, and where to find persons and
--- messages among them. Made in the background.
+-- Every 65,536 entries, a block: the root of their subtree, and where persons and messages are among
+-- them, in parts by the first half byte of a hash. `id` of a part: part * 2^32 + number of the block.
+-- Made in the background, in order: no index over random keys changes with every message.
 CREATE TABLE record_blocks (
-  number   INTEGER PRIMARY KEY,
-  root     BLOB NOT NULL,
-  subjects BLOB NOT NULL,
-  messages BLOB NOT NULL
+  number INTEGER PRIMARY KEY,
+  root   BLOB NOT NULL
 ) STRICT;
+CREATE TABLE record_index (
+  id     INTEGER PRIMARY KEY,
+  places BLOB NOT NULL
+) STRICT;
+
+-- Definitions as they were read, for what was accepted under them: a list of path and text.
+CREATE TABLE bundles (
+  digest TEXT PRIMARY KEY,
+  files  TEXT NOT NULL,
+  since  INTEGER NOT NULL
+) STRICT;
+
+-- A delivered exchange that is sent once more has a second row, which names the first.
+ALTER TABLE exchanges ADD COLUMN replay_of INTEGER;
+
+-- Replays as tasks, and what each of them takes.
+CREATE TABLE tasks (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  request    TEXT NOT NULL UNIQUE,
+  state      TEXT NOT NULL,
+  selection  TEXT NOT NULL,
+  manner     TEXT NOT NULL,
+  operator   TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tasks_running ON tasks (id) WHERE state = 'running';
+
+CREATE TABLE task_items (
+  task     INTEGER NOT NULL REFERENCES tasks (id),
+  exchange INTEGER NOT NULL,
+  state    TEXT NOT NULL,
+  made     INTEGER,
+  code     TEXT,
+  detail   TEXT,
+  PRIMARY KEY (task, exchange)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_items_done ON task_items (exchange) WHERE state = 'done';
 
 -- Routes with `when-stuck: supersede`. Only their open exchanges are in the index: the others cost
 -- nothing, and a newer state finds the older ones of its lane without looking at the rest.
