@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod backup;
 pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
