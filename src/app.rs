@@ -15,7 +15,7 @@ use crate::pipeline::{
     Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
 };
 use crate::store::sqlite::Options;
-use crate::store::{SqliteStore, Store};
+use crate::store::{Keys, PostgresStore, SqliteStore, Store, StoreError};
 use crate::telemetry::{logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
@@ -78,13 +78,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let bundle = Arc::new(load_bundle(&config)?);
     let keys = Arc::new(connect::keys(&config)?);
-    let options = Options {
-        max_bytes: config.store.max_bytes,
-        clock: Arc::clone(&clock),
-        ..Options::default()
-    };
-    let store = SqliteStore::open(&config.store.path, Arc::clone(&keys), options)
-        .map_err(|error| StartError { code: error.code, detail: error.detail, exit: 69 })?;
+    let store = open_store(&config, Arc::clone(&keys), &bundle).await?;
     let counterparts = counterparts(&config, &bundle, &clock)?;
     let cx = Arc::new(Context {
         definitions: Definitions::new(bundle),
@@ -127,6 +121,35 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The store, as the configuration names it.
+async fn open_store(
+    config: &Config,
+    keys: Arc<Keys>,
+    bundle: &Bundle,
+) -> Result<Arc<dyn Store>, StartError> {
+    let refused =
+        |error: StoreError| StartError { code: error.code, detail: error.detail, exit: 69 };
+    let Some(postgres) = &config.store.postgres else {
+        let options = Options { max_bytes: config.store.max_bytes, ..Options::default() };
+        return Ok(SqliteStore::open(&config.store.path, keys, options).map_err(refused)?);
+    };
+    // A request must end while its instance has its lease: with no room at all none could begin.
+    for adapter in enabled_adapters(bundle) {
+        let timeout = adapter.limits.timeout;
+        if timeout >= postgres.lease {
+            let detail = format!(
+                "`lease` of [store] ({}s) must be longer than the timeout of {} ({}s)",
+                postgres.lease.as_secs(),
+                adapter.name,
+                timeout.as_secs()
+            );
+            return Err(StartError::configuration(&codes::BAD_VALUE, detail));
+        }
+    }
+    let options = connect::postgres_options(config, postgres);
+    Ok(PostgresStore::open(connect::postgres(postgres)?, keys, options).await.map_err(refused)?)
 }
 
 /// Reads and checks all definitions.

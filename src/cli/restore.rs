@@ -55,6 +55,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     if arguments.complete {
         return complete(global, &config, &arguments.reasons);
     }
+    if config.store.postgres.is_some() {
+        return told(global, &load::wait(adopt_database(&config, arguments))??);
+    }
     let keys = load::keys(&config)?;
     let begun = match &arguments.backup {
         Some(file) => {
@@ -76,6 +79,23 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
         }
     };
     told(global, &begun)
+}
+
+/// A database that its own tools have put back.
+async fn adopt_database(
+    config: &crate::config::Config,
+    arguments: &Arguments,
+) -> Result<EpochBegun, Trouble> {
+    if arguments.backup.is_some() {
+        load::only_sqlite(config, "put it back with PostgreSQL's own tools, then `--adopt`")?;
+    }
+    let Acting::Here { store, .. } = Acting::begin(config).await? else {
+        return Err(Trouble::usage("the store is a PostgreSQL database"));
+    };
+    let size = store.tree().await?.size();
+    let begun = store.begin_epoch(new_epoch(arguments, size)?).await?;
+    store.close().await?;
+    Ok(begun)
 }
 
 fn new_epoch(arguments: &Arguments, size: u64) -> Result<NewEpoch, Trouble> {
@@ -143,7 +163,7 @@ fn complete(
     config: &crate::config::Config,
     reasons: &Reasons,
 ) -> Result<Outcome, Trouble> {
-    let acting = Acting::begin(config)?;
+    let acting = load::wait(Acting::begin(config))??;
     let ended = load::wait(async {
         let ended = acting.complete_restore(reasons).await?;
         acting.end().await?;

@@ -11,7 +11,6 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub mod backup;
 pub mod bundles;
@@ -26,6 +25,7 @@ mod conformance_record;
 #[cfg(test)]
 mod conformance_tasks;
 pub mod epoch;
+pub mod instances;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
@@ -36,6 +36,7 @@ pub mod tasks;
 
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
+pub use instances::{InstanceView, Instances};
 pub use keys::Keys;
 pub use postgres::PostgresStore;
 pub use record::RecordStore;
@@ -469,21 +470,6 @@ pub struct Count {
     pub unknown_resolved: u64,
 }
 
-/// One of several instances that share a store.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct InstanceView {
-    /// Row; a new one with every start.
-    pub id: i64,
-    /// `gateway.name` of its configuration.
-    pub name: String,
-    /// Since when (RFC 3339, UTC).
-    pub started_at: String,
-    /// Seconds its lease has left; below zero it has ended.
-    pub lease_seconds: i64,
-    /// Roles that it alone has.
-    pub roles: Vec<String>,
-}
-
 /// Why the store could not do it.
 #[derive(Clone, Debug)]
 pub struct StoreError {
@@ -513,7 +499,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Bundles + RecordStore + Tasks + Send + Sync {
+pub trait Store: Bundles + Instances + RecordStore + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {
@@ -570,23 +556,6 @@ pub trait Store: Bundles + RecordStore + Tasks + Send + Sync {
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>>;
     /// The tree over all that is committed of the record.
     fn tree(&self) -> Later<'_, Frontier>;
-    /// Whether this instance has a role that only one may have at a time: it keeps it, takes it when
-    /// nobody has it, and takes it over from an instance whose lease has ended. A store that one
-    /// process owns gives it every role.
-    fn lead(&self, role: String) -> Later<'_, bool> {
-        let _only_one = role;
-        Box::pin(async { Ok(true) })
-    }
-    /// Whether a request that begins now and may take this long ends within this instance's lease.
-    /// One that does not must not begin: others may take what it is about for interrupted.
-    fn covers(&self, time: Duration) -> bool {
-        let _without_lease = time;
-        true
-    }
-    /// The instances that share the store; none for a store that one process owns.
-    fn instances(&self) -> Later<'_, Vec<InstanceView>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
     /// A named cursor of a pull.
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.

@@ -4,8 +4,8 @@
 
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
-    InstanceView, Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
-    Rerouted, Settled, Settlement, Store, StoreError,
+    InstanceView, Instances, Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending,
+    RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -403,18 +403,6 @@ impl Store for PostgresStore {
         Box::pin(self.word(Work::Complete(operator, reason, at)))
     }
 
-    fn lead(&self, role: String) -> Later<'_, bool> {
-        Box::pin(self.pulse.with(async move |session| self.membership.lead(session, &role).await))
-    }
-
-    fn covers(&self, time: Duration) -> bool {
-        self.membership.covers(time)
-    }
-
-    fn instances(&self) -> Later<'_, Vec<InstanceView>> {
-        Box::pin(self.looks.with(async |session| instances::view(session).await))
-    }
-
     fn close(&self) -> Later<'_, ()> {
         Box::pin(async move {
             self.pause();
@@ -427,5 +415,19 @@ impl Store for PostgresStore {
             self.pulse.close();
             closed
         })
+    }
+}
+
+impl Instances for PostgresStore {
+    fn lead(&self, role: String) -> Later<'_, bool> {
+        Box::pin(self.pulse.with(async move |session| self.membership.lead(session, &role).await))
+    }
+
+    fn covers(&self, time: Duration) -> bool {
+        self.membership.covers(time)
+    }
+
+    fn instances(&self) -> Later<'_, Vec<InstanceView>> {
+        Box::pin(self.looks.with(async |session| instances::view(session).await))
     }
 }
