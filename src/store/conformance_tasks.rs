@@ -130,7 +130,7 @@ async fn a_selection_finds_what_it_says(store: &dyn Store) {
     assert_eq!(select(code(failure().code.code)).await.unwrap(), [d1, d2]);
     assert!(select(code("G999")).await.unwrap().is_empty());
     let route = |route: &str| Selection { route: Some(route.to_owned()), ..none.clone() };
-    assert_eq!(select(route("subject-to-pmh")).await.unwrap(), [d1, d2]);
+    assert_eq!(select(route(&exchange(1).route)).await.unwrap(), [d1, d2]);
     assert!(select(route("")).await.unwrap().is_empty());
     let from = Selection { from: Some(at(0)), to: Some(at(1)), ..none.clone() };
     assert_eq!(select(from).await.unwrap(), [d1, d2]);
