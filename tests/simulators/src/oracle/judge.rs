@@ -193,10 +193,10 @@ fn unrecorded(case: &Case, index: &Index<'_>, verdict: &mut Verdict) {
             verdict.unrecorded.push(finding(id, problem));
         }
         // What no answer told, a person may have told: that is an entry of its own.
-        let told = |entry: &&Entry| {
+        let told = |entry: &Entry| {
             entry.phase == "outcome" || entry.outcome.as_deref() == Some("confirm-applied")
         };
-        if !entries.iter().any(|entry| told(&entry)) {
+        if !entries.iter().any(|entry| told(entry)) {
             verdict.unrecorded.push(finding(id, format!("{place}: no outcome recorded")));
         }
     }
