@@ -12,11 +12,12 @@ use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
+    Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
+    outbox, pull,
 };
 use crate::store::sqlite::Options;
 use crate::store::{Keys, PostgresStore, SqliteStore, Store, StoreError};
-use crate::telemetry::{logging, metrics as metrics_register};
+use crate::telemetry::{crash, logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
 use std::collections::BTreeSet;
@@ -132,7 +133,9 @@ async fn open_store(
     let refused =
         |error: StoreError| StartError { code: error.code, detail: error.detail, exit: 69 };
     let Some(postgres) = &config.store.postgres else {
-        let options = Options { max_bytes: config.store.max_bytes, ..Options::default() };
+        let crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
+        let max_bytes = config.store.max_bytes;
+        let options = Options { max_bytes, crash_points, ..Options::default() };
         return Ok(SqliteStore::open(&config.store.path, keys, options).map_err(refused)?);
     };
     // A request must end while its instance has its lease: with no room at all none could begin.
@@ -148,7 +151,8 @@ async fn open_store(
             return Err(StartError::configuration(&codes::BAD_VALUE, detail));
         }
     }
-    let options = connect::postgres_options(config, postgres);
+    let mut options = connect::postgres_options(config, postgres);
+    options.crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
     Ok(PostgresStore::open(connect::postgres(postgres)?, keys, options).await.map_err(refused)?)
 }
 
@@ -263,7 +267,10 @@ async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Contex
     let arrival = arrival(delivery);
     loop {
         match accept(arrival.clone(), &cx).await {
-            Ok(_) => return acknowledger.complete([receipt]),
+            Ok(_) => {
+                crash::reach("ack:before");
+                return acknowledger.complete([receipt]);
+            }
             Err(error) => {
                 // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
                 tracing::error!(
@@ -359,8 +366,11 @@ fn start_work(
     work: &mut JoinSet<()>,
 ) {
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
     for counterpart in &cx.counterparts.all() {
         let adapter = &counterpart.adapter;
+        let (one, all) = (Arc::clone(counterpart), Arc::clone(cx));
+        work.spawn(availability::run(one, all, work_stop.clone()));
         let publishes = cx.bundle().routes().any(|route| {
             route.adapter.name == adapter.name
                 && matches!(route.destination, Destination::Publish(_))

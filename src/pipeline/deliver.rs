@@ -1,13 +1,15 @@
 //! Deliver: the intent durable first, then one attempt, then the outcome table.
 
 use super::call::{Answer, Parts, call};
-use super::context::Context;
+use super::context::{Context, Counterpart};
 use super::map::Mapped;
 use super::settle::{self, Outcome};
 use crate::adapter::{Destination, Operation, Route, UnknownRule};
-use crate::model::Secret;
+use crate::model::codes::store as codes;
+use crate::model::{Class, Failure, Secret, Stage};
 use crate::record::Phase;
-use crate::store::{Claimed, Intent, NewOutgoing};
+use crate::store::{Claimed, Intent, NewOutgoing, StoreError};
+use crate::telemetry::crash;
 use std::sync::Arc;
 
 /// One attempt for one exchange. Inbound routes end in the outbox and send nothing.
@@ -25,14 +27,27 @@ pub async fn deliver(
     };
     let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
     // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
-    // leave it unknown though nothing was sent.
+    // leave it unknown though nothing was sent. Shortly before closing none waits either: its turn
+    // could come too late.
+    let closes_soon = counterpart.closes_soon(cx.clock.now());
     let early = match operation.unknown {
-        UnknownRule::Person => counterpart.slots.acquire().await.ok(),
-        UnknownRule::Resend | UnknownRule::Ask => None,
+        UnknownRule::Resend | UnknownRule::Ask if !closes_soon => None,
+        _ => counterpart.slots.acquire().await.ok(),
     };
+    if closes_soon {
+        counterpart.turn().await;
+    }
+    let Ok(mut permission) = counterpart.admit(cx.clock.now()) else { return Outcome::NotNow };
+    permission.has_turn = closes_soon;
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Outcome::StoreDown(StoreError::new(failure.code, ""));
+    }
     let digest = super::hex_digest(&mapped.body);
     let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
-    match cx.store.intend(vec![intent]).await {
+    crash::reach("deliver:before-intent");
+    let taken = cx.store.intend(vec![intent]).await;
+    crash::reach("deliver:after-intent");
+    match taken {
         Ok(taken) if taken.first() == Some(&true) => {}
         Ok(_) => return Outcome::Stale,
         Err(error) => return Outcome::StoreDown(error),
@@ -41,6 +56,13 @@ pub async fn deliver(
         Some(slot) => Some(slot),
         None => counterpart.slots.acquire().await.ok(),
     };
+    if !permission.has_turn {
+        counterpart.turn().await;
+        permission.has_turn = true;
+    }
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Outcome::Answered(Answer::none(failure));
+    }
     let parts = Parts {
         body: Some((mapped.body, mapped.content_type)),
         idempotency_key: claimed.idempotency_key.clone(),
@@ -48,7 +70,8 @@ pub async fn deliver(
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
     };
-    Outcome::Answered(call(&counterpart, &operation.name, &operation.step, parts).await)
+    let (name, step) = (&operation.name, &operation.step);
+    Outcome::Answered(call(&counterpart, permission, name, step, parts).await)
 }
 
 /// One attempt for several exchanges in one request; outcomes in the order of `items`. The
@@ -62,6 +85,17 @@ pub async fn deliver_batch(
     let Some(counterpart) = cx.counterpart(&first_route.adapter.name) else {
         return Err(Outcome::Stale);
     };
+    let closes_soon = counterpart.closes_soon(cx.clock.now());
+    if closes_soon {
+        counterpart.turn().await;
+    }
+    let Ok(mut permission) = counterpart.admit(cx.clock.now()) else {
+        return Err(Outcome::NotNow);
+    };
+    permission.has_turn = closes_soon;
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Err(Outcome::StoreDown(StoreError::new(failure.code, "")));
+    }
     let intents = items
         .iter()
         .map(|(claimed, route, mapped)| {
@@ -69,19 +103,40 @@ pub async fn deliver_batch(
             intent(claimed, route, &digest, mapped.not_disclosed, cx)
         })
         .collect();
-    let taken = match cx.store.intend(intents).await {
+    crash::reach("deliver:before-intent");
+    let taken = cx.store.intend(intents).await;
+    crash::reach("deliver:after-intent");
+    let taken = match taken {
         Ok(taken) => taken,
         Err(error) => return Err(Outcome::StoreDown(error)),
     };
     let kept: Vec<&(Claimed, Arc<Route>, Mapped)> =
         items.iter().zip(&taken).filter_map(|(item, taken)| taken.then_some(item)).collect();
     let Some((_, _, mapped)) = kept.first() else { return Err(Outcome::Stale) };
+    if !permission.has_turn {
+        counterpart.turn().await;
+        permission.has_turn = true;
+    }
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Ok((Answer::none(failure), taken));
+    }
     let parts = Parts {
         body: Some((wrap(&kept), mapped.content_type.clone())),
         idempotency_key: batch_key(&kept, cx),
         ..Parts::default()
     };
-    Ok((call(&counterpart, &operation.name, &operation.step, parts).await, taken))
+    let (name, step) = (&operation.name, &operation.step);
+    Ok((call(&counterpart, permission, name, step, parts).await, taken))
+}
+
+/// Whether a request that begins now would end within this instance's lease. One that would not
+/// must not begin: others may take it for interrupted while it is still on its way.
+fn within_lease(counterpart: &Counterpart, cx: &Context) -> Result<(), Failure> {
+    if cx.store.covers(counterpart.adapter.limits.timeout) {
+        return Ok(());
+    }
+    let (stage, class) = (Stage::Deliver, Class::TryAgain);
+    Err(Failure { code: &codes::LEASE_LOST, stage, class, detail: String::new() })
 }
 
 /// A JSON array of the items, in order: item numbers count from 1.

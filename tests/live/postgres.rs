@@ -13,7 +13,7 @@ use watashi::model::codes::store as codes;
 use watashi::model::{Secret, State};
 use watashi::record::verify;
 use watashi::store::postgres::{Address, Options};
-use watashi::store::{Accepted, Filter, Keys, Next, PostgresStore, Settled, Store};
+use watashi::store::{Accepted, Filter, Instances, Keys, Next, PostgresStore, Settled, Store};
 
 pub fn keys(fill: u8) -> Arc<Keys> {
     let masters = vec![("k1".to_owned(), Secret::new(vec![fill; 32]))];

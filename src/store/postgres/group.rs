@@ -71,6 +71,17 @@ pub(super) enum Output {
 }
 
 impl Work {
+    /// Names of the points before and after its commit.
+    pub fn points(&self) -> (&'static str, &'static str) {
+        match self {
+            Work::Accept(_) => ("accept:before-commit", "accept:after-commit"),
+            Work::Intend(_) => ("intend:before-commit", "intend:after-commit"),
+            Work::Settle(_) => ("settle:before-commit", "settle:after-commit"),
+            Work::Act(_) | Work::Reroute(..) => ("act:before-commit", "act:after-commit"),
+            _ => ("other:before-commit", "other:after-commit"),
+        }
+    }
+
     /// About how much memory it takes on its way to the server.
     pub fn bytes(&self) -> usize {
         match self {

@@ -2,6 +2,7 @@
 //! row first, so that all groups of all instances have one order (ADR 0019); what an instance has
 //! in its hands is its own as long as its lease (ADR 0020).
 
+use super::sqlite::CrashPoints;
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
     InstanceView, Instances, Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending,
@@ -60,6 +61,8 @@ pub struct Options {
     pub group: usize,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
+    /// For tests.
+    pub crash_points: Option<CrashPoints>,
 }
 
 impl Default for Options {
@@ -70,6 +73,7 @@ impl Default for Options {
             connections: 4,
             group: 512,
             clock: Arc::new(SystemClock),
+            crash_points: None,
         }
     }
 }
@@ -102,6 +106,7 @@ impl PostgresStore {
         let (group, clock) = (options.group, Arc::clone(&options.clock));
         let (all, ours) = (Arc::clone(&keys), Arc::clone(&membership));
         let mut writer = Loop::new(address.clone(), all, ours, clock, group);
+        writer.crash_points.clone_from(&options.crash_points);
         match writer.connect().await {
             Ok(()) => {}
             Err(error) if *error.code == codes::STORE_UNREACHABLE => {

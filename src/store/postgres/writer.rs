@@ -11,6 +11,7 @@ use super::instances::Membership;
 use super::{migrate, record};
 use crate::model::Clock;
 use crate::model::codes::store as codes;
+use crate::store::sqlite::CrashPoints;
 use crate::store::{Keys, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,6 +90,8 @@ pub(super) struct Loop {
     pub clock: Arc<dyn Clock>,
     /// Calls in one transaction at most.
     pub group: usize,
+    /// Called at the points that SQLite's writer has, too.
+    pub crash_points: Option<CrashPoints>,
     session: Option<Session>,
     /// Number of the last group.
     number: i64,
@@ -113,6 +116,7 @@ impl Loop {
             membership,
             clock,
             group: group.max(1),
+            crash_points: None,
             session: None,
             number: 0,
             doubt: None,
@@ -237,8 +241,10 @@ impl Loop {
                 return Err(error);
             }
         };
+        self.reach(works, |work| work.points().0);
         match session.batch("COMMIT").await {
             Ok(()) => {
+                self.reach(works, |work| work.points().1);
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 Ok(outputs)
             }
@@ -256,6 +262,12 @@ impl Loop {
                 self.session = None;
                 Err(error)
             }
+        }
+    }
+
+    fn reach(&self, works: &[Work], point: fn(&Work) -> &'static str) {
+        if let Some(reached) = &self.crash_points {
+            works.iter().for_each(|work| reached(point(work)));
         }
     }
 
