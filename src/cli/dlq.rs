@@ -5,7 +5,7 @@ use super::operator::{self, Acted, Acting, Reasons};
 use super::trouble::{Trouble, UNAVAILABLE};
 use super::{Global, Outcome, list, load, print};
 use crate::model::{State, codes};
-use crate::store::{ActVerb, ExchangeView, Filter, Store};
+use crate::store::{ActVerb, ExchangeView, Filter};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Write;

@@ -11,6 +11,7 @@ mod crossing;
 mod database;
 mod environment;
 mod gateway;
+mod instances;
 mod pki;
 mod postgres;
 mod services;
