@@ -12,7 +12,7 @@ use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
+    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull, purge,
 };
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
@@ -112,6 +112,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
     let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
     listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
+    sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
     start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 

@@ -3,6 +3,7 @@
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::pipeline::purge::Retention;
 use crate::transport::https::Network;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,6 +45,8 @@ pub struct Config {
     pub enabled: Enabled,
     /// The store.
     pub store: StoreConfig,
+    /// How long what is kept.
+    pub retention: Retention,
     /// Sealing keys.
     pub keys: KeysConfig,
     /// The broker, when there is one.

@@ -35,6 +35,7 @@ pub mod guard;
 pub mod map;
 pub mod outbox;
 pub mod pull;
+pub mod purge;
 pub mod replay;
 pub mod resolve;
 #[cfg(test)]
