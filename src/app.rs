@@ -16,7 +16,7 @@ use crate::pipeline::{
 };
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
-use crate::telemetry::{logging, metrics as metrics_register};
+use crate::telemetry::{crash, logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
 use std::collections::BTreeSet;
@@ -81,6 +81,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let options = Options {
         max_bytes: config.store.max_bytes,
         clock: Arc::clone(&clock),
+        crash_points: cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _),
         ..Options::default()
     };
     let store = SqliteStore::open(&config.store.path, Arc::clone(&keys), options)
@@ -241,7 +242,10 @@ async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Contex
     let arrival = arrival(delivery);
     loop {
         match accept(arrival.clone(), &cx).await {
-            Ok(_) => return acknowledger.complete([receipt]),
+            Ok(_) => {
+                crash::reach("ack:before");
+                return acknowledger.complete([receipt]);
+            }
             Err(error) => {
                 // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
                 tracing::error!(

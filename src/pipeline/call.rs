@@ -5,7 +5,7 @@ use crate::adapter::{OutcomeTable, RequestPlan, Step, Then, Verdict};
 use crate::codec::Limits;
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Stage};
-use crate::telemetry::names;
+use crate::telemetry::{crash, names};
 use crate::transport::{Request, Response, SendError};
 use bytes::Bytes;
 use serde_json::Value;
@@ -59,7 +59,9 @@ pub async fn call(counterpart: &Counterpart, operation: &str, step: &Step, parts
     tokio::time::sleep_until(start.into()).await;
     counterpart.breaker().started(Instant::now());
     let begun = Instant::now();
+    crash::reach("call:before-send");
     let result = counterpart.target.send(request).await;
+    crash::reach("call:after-answer");
     let name = counterpart.adapter.name.clone();
     metrics::histogram!(names::ATTEMPT_SECONDS, "counterpart" => name, "operation" => operation.to_owned())
         .record(begun.elapsed().as_secs_f64());

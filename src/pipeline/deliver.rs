@@ -8,6 +8,7 @@ use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::Secret;
 use crate::record::Phase;
 use crate::store::{Claimed, Intent, NewOutgoing};
+use crate::telemetry::crash;
 use std::sync::Arc;
 
 /// One attempt for one exchange. Inbound routes end in the outbox and send nothing.
@@ -32,7 +33,10 @@ pub async fn deliver(
     };
     let digest = super::hex_digest(&mapped.body);
     let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
-    match cx.store.intend(vec![intent]).await {
+    crash::reach("deliver:before-intent");
+    let taken = cx.store.intend(vec![intent]).await;
+    crash::reach("deliver:after-intent");
+    match taken {
         Ok(taken) if taken.first() == Some(&true) => {}
         Ok(_) => return Outcome::Stale,
         Err(error) => return Outcome::StoreDown(error),
@@ -69,7 +73,10 @@ pub async fn deliver_batch(
             intent(claimed, route, &digest, mapped.not_disclosed, cx)
         })
         .collect();
-    let taken = match cx.store.intend(intents).await {
+    crash::reach("deliver:before-intent");
+    let taken = cx.store.intend(intents).await;
+    crash::reach("deliver:after-intent");
+    let taken = match taken {
         Ok(taken) => taken,
         Err(error) => return Err(Outcome::StoreDown(error)),
     };

@@ -10,6 +10,7 @@ use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Stage, State};
 use crate::record::Kind;
 use crate::store::{Claimed, Next};
+use crate::telemetry::crash;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -199,6 +200,7 @@ pub async fn ask(
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }
     let slot = counterpart.slots.acquire().await;
+    crash::reach("resolve:before-question");
     let answered = ask_step(&claimed, &operation.name, &ask.step, "", &counterpart, cx).await;
     drop(slot);
     let decided = match answered {

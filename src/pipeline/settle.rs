@@ -10,7 +10,7 @@ use crate::policy::retry::{Decision, Schedule};
 use crate::policy::verdict::{Follow, Resolution, follow};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{AttemptResult, Claimed, NewOutgoing, Next, Settled, Settlement, StoreError};
-use crate::telemetry::names;
+use crate::telemetry::{crash, names};
 use jiff::Timestamp;
 use serde_json::json;
 use std::sync::Arc;
@@ -256,7 +256,9 @@ pub async fn write(decided: Vec<(Claimed, &Route, i64, Decided)>, cx: &Arc<Conte
         notes.push((claimed.id, route, claimed.attempts, describe(&decided.next), has_outbox));
         settlements.push(settlement(&claimed, raised, decided, record, now));
     }
+    crash::reach("settle:before-write");
     let settled = submit(settlements, cx).await;
+    crash::reach("settle:after-write");
     for ((exchange, route, attempts, (outcome, failure), has_outbox), settled) in
         notes.into_iter().zip(settled)
     {
