@@ -12,7 +12,8 @@ use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull, purge,
+    Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
+    outbox, pull, purge,
 };
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
@@ -341,8 +342,11 @@ fn start_work(
     work: &mut JoinSet<()>,
 ) {
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
     for counterpart in &cx.counterparts.all() {
         let adapter = &counterpart.adapter;
+        let (one, all) = (Arc::clone(counterpart), Arc::clone(cx));
+        work.spawn(availability::run(one, all, work_stop.clone()));
         let publishes = cx.bundle().routes().any(|route| {
             route.adapter.name == adapter.name
                 && matches!(route.destination, Destination::Publish(_))
