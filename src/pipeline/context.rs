@@ -1,6 +1,7 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
 use super::definitions::Definitions;
+use super::seal::Sealing;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
@@ -43,6 +44,8 @@ pub struct Context {
     pub outbox: Notify,
     /// Whether new messages are taken (guard).
     pub accepting: Accepting,
+    /// Whether the record is sealed in time: if not, nothing is sent.
+    pub sealing: Arc<Sealing>,
 }
 
 impl std::fmt::Debug for Context {

@@ -37,6 +37,9 @@ pub mod outbox;
 pub mod pull;
 pub mod replay;
 pub mod resolve;
+pub mod seal;
+#[cfg(test)]
+mod seal_tests;
 pub mod settle;
 #[cfg(test)]
 mod testing;

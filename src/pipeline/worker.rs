@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 const READ_AHEAD: usize = 64;
 /// Results asked for in one go.
 const POLL_LIMIT: usize = 1_000;
+/// Pause while the record is not sealed in time.
+const SEAL_PAUSE: Duration = Duration::from_secs(1);
 /// Pause while all slots are taken.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// Longest sleep: whatever wake was missed, work goes on after it.
@@ -135,6 +137,9 @@ impl Worker {
     }
 
     async fn until_due(&self) -> Duration {
+        if self.cx.sealing.stops_sending().is_some() {
+            return SEAL_PAUSE;
+        }
         let now = Instant::now();
         if self.counterpart.allowance(now) == 0 {
             // Slots are shared by the counterpart's workers: one freed by another wakes nobody.
@@ -185,6 +190,9 @@ impl Worker {
 
     /// Claims and starts; returns how many tasks were started.
     async fn start_what_is_due(&mut self) -> usize {
+        if self.cx.sealing.stops_sending().is_some() {
+            return 0;
+        }
         let allowed = self.counterpart.allowance(Instant::now());
         if allowed == 0 {
             return 0;
