@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub mod backup;
 pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;

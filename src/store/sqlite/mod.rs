@@ -23,11 +23,13 @@ use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+pub mod backup;
 mod bundles;
 mod chain;
 mod claim;
 mod connection;
 mod exchanges;
+mod integrity;
 mod lanes;
 mod reader;
 mod record;
@@ -97,6 +99,7 @@ impl SqliteStore {
     ) -> Result<Arc<SqliteStore>, StoreError> {
         let lock = connection::lock(path)?;
         let connection = connection::open_writer(path, &keys)?;
+        integrity::quick(&connection)?;
         limit_pages(&connection, options.max_bytes)?;
         let mut state = Loop {
             tail: record::checked(&connection)?,
