@@ -32,7 +32,13 @@ pub(super) fn run(global: &Global) -> Result<Outcome, Trouble> {
 fn sharing(instances: &[InstanceView]) -> String {
     let row = |one: &InstanceView| {
         let lease = format!("{} s", one.lease_seconds);
-        vec![one.id.to_string(), one.name.clone(), one.started_at.clone(), lease, one.roles.join(" ")]
+        vec![
+            one.id.to_string(),
+            one.name.clone(),
+            one.started_at.clone(),
+            lease,
+            one.roles.join(" "),
+        ]
     };
     let rows: Vec<_> = instances.iter().map(row).collect();
     let head = ["instance", "name", "since", "lease left", "roles"];

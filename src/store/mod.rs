@@ -21,6 +21,8 @@ mod conformance_epochs;
 #[cfg(test)]
 mod conformance_lanes;
 #[cfg(test)]
+mod conformance_purge;
+#[cfg(test)]
 mod conformance_record;
 #[cfg(test)]
 mod conformance_tasks;
@@ -30,6 +32,7 @@ pub mod keys;
 #[cfg(test)]
 mod lifecycle;
 pub mod postgres;
+pub mod purge;
 pub mod record;
 pub mod sqlite;
 pub mod tasks;
@@ -39,6 +42,7 @@ pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use instances::{InstanceView, Instances};
 pub use keys::Keys;
 pub use postgres::PostgresStore;
+pub use purge::Forget;
 pub use record::RecordStore;
 pub use sqlite::SqliteStore;
 pub use tasks::Tasks;
@@ -499,7 +503,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Bundles + Instances + RecordStore + Tasks + Send + Sync {
+pub trait Store: Bundles + Forget + Instances + RecordStore + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

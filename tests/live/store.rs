@@ -8,6 +8,8 @@ pub mod conformance;
 pub mod conformance_epochs;
 #[path = "../../src/store/conformance_lanes.rs"]
 pub mod conformance_lanes;
+#[path = "../../src/store/conformance_purge.rs"]
+pub mod conformance_purge;
 #[path = "../../src/store/conformance_record.rs"]
 pub mod conformance_record;
 #[path = "../../src/store/conformance_tasks.rs"]

@@ -5,6 +5,7 @@ use super::exchanges::{lane_is_open, leave_lane};
 use super::prepared::Entry;
 use super::tx::{Ended, Tx};
 use crate::model::State;
+use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, StoreError};
 use std::sync::Arc;
@@ -60,6 +61,12 @@ pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, Sto
         (ActVerb::ConfirmNotApplied, Some(State::Unknown)) => State::WaitingRetry,
         _ => return Ok(None),
     };
+    if act.verb == ActVerb::Replay {
+        let sql = "SELECT 1 FROM bodies WHERE message = $1";
+        if tx.row(sql, &[&seen.message]).await?.is_none() {
+            return Err(StoreError::new(&codes::BODY_PURGED, ""));
+        }
+    }
     let at = act.at.as_millisecond();
     let due = matches!(to, State::Received | State::WaitingRetry | State::Unknown).then_some(at);
     let clear = act.verb == ActVerb::ConfirmNotApplied;

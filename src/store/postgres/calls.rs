@@ -5,10 +5,11 @@ use super::group::{Output, Work};
 use super::prepared::{Entry, Message};
 use super::replays::Item;
 use super::tasks::{self, Made};
-use super::{PostgresStore, claim, other, record};
+use super::{PostgresStore, claim, other, purge, record};
 use crate::model::codes::store as codes;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
+use crate::store::purge::{Forget, Purge, Purged};
 use crate::store::tasks::{
     Created, How, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange,
     TaskState, TaskView,
@@ -40,6 +41,26 @@ impl Bundles for PostgresStore {
 
     fn bundles_in_use(&self) -> Later<'_, Vec<String>> {
         Box::pin(self.looks.with(async |session| bundles::in_use(session).await))
+    }
+}
+
+impl Forget for PostgresStore {
+    fn purge(&self, purge: Purge) -> Later<'_, Purged> {
+        Box::pin(async move {
+            match self.write(Work::Purge(purge)).await? {
+                Output::Purged(purged) => Ok(purged),
+                output => other(output),
+            }
+        })
+    }
+
+    fn oldest_body(&self) -> Later<'_, Option<Timestamp>> {
+        Box::pin(self.looks.with(async |session| purge::oldest_body(session).await))
+    }
+
+    /// Pages and log are the server's: its vacuum reuses them.
+    fn scrub(&self) -> Later<'_, bool> {
+        Box::pin(async { Ok(true) })
     }
 }
 

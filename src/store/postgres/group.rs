@@ -13,10 +13,11 @@ use super::prepared::{Ending, Entry, Intended, Message};
 use super::replays::{self, Item};
 use super::tasks::{self, Made};
 use super::tx::{self, Head, Tx};
-use super::{act, instances, record, reroute, restored};
+use super::{act, instances, purge, record, reroute, restored};
 use crate::model::State;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Frontier};
+use crate::store::purge::{Purge, Purged};
 use crate::store::tasks::{ItemEnd, NewTask, TaskChange, TaskState};
 use crate::store::{Accepted, Act, EpochBegun, NewEpoch, Rerouted, Settled, StoreError};
 use jiff::Timestamp;
@@ -40,6 +41,7 @@ pub(super) enum Work {
     Block(Arc<Block>),
     Prune(Arc<Frontier>, Arc<Entry>, Timestamp),
     KeepBundle(Arc<Keeping>),
+    Purge(Purge),
     NewTask(Arc<NewTask>),
     ChangeTask(Arc<TaskChange>),
     Replay(Arc<Item>),
@@ -64,6 +66,7 @@ pub(super) enum Output {
     Rerouted(Rerouted),
     Begun(EpochBegun),
     Made(Made),
+    Purged(Purged),
     Task(Option<TaskState>),
     Item(ItemEnd),
     Word(bool),
@@ -203,6 +206,7 @@ async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, Stor
             bundles::keep(tx, keeping).await?;
             Output::Done
         }
+        Work::Purge(step) => Output::Purged(purge::run(tx, step).await?),
         Work::NewTask(task) => Output::Made(tasks::create(tx, task).await?),
         Work::ChangeTask(change) => Output::Task(tasks::change(tx, change).await?),
         Work::Replay(item) => Output::Item(replays::replay(tx, item).await?),

@@ -36,6 +36,7 @@ mod lanes;
 mod migrate;
 mod pool;
 mod prepared;
+mod purge;
 mod record;
 mod replays;
 mod reroute;

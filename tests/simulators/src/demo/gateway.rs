@@ -85,8 +85,7 @@ impl Gateway {
             *starts += 1;
             *starts
         };
-        let log =
-            |kind: &str| fs::File::create(self.folder.join(self.log(number, kind)));
+        let log = |kind: &str| fs::File::create(self.folder.join(self.log(number, kind)));
         let spawned = Command::new(&self.program)
             .arg("run")
             .arg("--config")

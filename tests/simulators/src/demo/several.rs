@@ -49,12 +49,13 @@ pub fn configure(site: &Site, several: &Several) -> Result<Vec<Site>, Trouble> {
     let Some(url) = &several.postgres else { return Ok(Vec::new()) };
     let folder = site.folder.display();
     write_secret(&site.folder.join("secrets/store-url"), url)?;
-    let mut store = format!(
-        "url = \"file:{folder}/secrets/store-url\"\nlease = \"{}s\"",
-        LEASE.as_secs()
-    );
+    let mut store =
+        format!("url = \"file:{folder}/secrets/store-url\"\nlease = \"{}s\"", LEASE.as_secs());
     if let Some(ca) = &several.postgres_ca {
-        write_secret(&site.folder.join("certificates/postgres.pem"), &std::fs::read_to_string(ca)?)?;
+        write_secret(
+            &site.folder.join("certificates/postgres.pem"),
+            &std::fs::read_to_string(ca)?,
+        )?;
         store.push_str(&format!("\nca = \"file:{folder}/certificates/postgres.pem\""));
     }
     let path = format!("path = \"{folder}/store/watashi.db\"");
