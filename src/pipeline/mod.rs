@@ -46,6 +46,9 @@ pub mod replay;
 pub mod resolve;
 #[cfg(test)]
 mod restoring;
+pub mod seal;
+#[cfg(test)]
+mod seal_tests;
 pub mod settle;
 #[cfg(test)]
 mod testing;

@@ -435,6 +435,7 @@ fn context_of(
         },
         outbox: tokio::sync::Notify::new(),
         accepting: Accepting::default(),
+        sealing: Arc::default(),
     })
 }
 

@@ -52,6 +52,10 @@ metrics_register! {
         "1 while new messages are taken";
     STORE_HEALTHY = "watashi_store_healthy", "gauge", [],
         "1 while the store and with it the record can be written";
+    RECORD_ENTRIES = "watashi_record_entries", "gauge", [],
+        "Entries of the record";
+    RECORD_UNSEALED_SECONDS = "watashi_record_unsealed_seconds", "gauge", [],
+        "Age of the oldest entry that is not under a signed and, where that is configured, exported checkpoint";
     BROKER_CONNECTED = "watashi_broker_connected", "gauge", [],
         "1 while the broker is connected and consumed";
     CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
