@@ -16,7 +16,7 @@ use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
     Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
-    outbox, pull,
+    outbox, pull, purge,
 };
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
@@ -125,6 +125,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
     let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
     listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
+    sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
     start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
     let sealing = tokio::spawn(seal::run(sealer, sealing_stop));
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");

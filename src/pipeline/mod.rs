@@ -42,6 +42,7 @@ pub mod map;
 pub mod outbox;
 pub mod pause;
 pub mod pull;
+pub mod purge;
 pub mod replay;
 pub mod resolve;
 #[cfg(test)]
