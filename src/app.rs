@@ -23,8 +23,12 @@ use crate::store::{Keys, PostgresStore, SqliteStore, Store, StoreError};
 use crate::telemetry::{crash, logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -282,50 +286,72 @@ fn broker(
 
 /// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
 /// once (bounded by the prefetch), so that the store can group them; their order within the store
-/// is the order of arrival, because each is handed to it before the next is read.
+/// is the order of arrival, because each is handed to it before the next is read. Once one could not
+/// be stored, nothing new is read until it and all behind it are, in their order.
 async fn take(
     mut deliveries: mpsc::Receiver<Delivery>,
     acknowledger: Acknowledger,
     cx: Arc<Context>,
 ) {
-    let mut waiting = futures_util::stream::FuturesUnordered::new();
-    loop {
-        tokio::select! {
+    let mut waiting = FuturesOrdered::new();
+    let mut open = true;
+    while open || !waiting.is_empty() {
+        let ended = tokio::select! {
             biased;
-            delivery = deliveries.recv() => {
-                let Some(delivery) = delivery else { break };
-                let (cx, acknowledger) = (Arc::clone(&cx), acknowledger.clone());
-                let mut accepting = Box::pin(take_one(delivery, acknowledger, cx));
-                // Polled once here: the message is queued at the store before the next one.
-                if futures_util::poll!(&mut accepting).is_pending() {
-                    waiting.push(accepting);
+            ended = waiting.next(), if !waiting.is_empty() => ended,
+            delivery = deliveries.recv(), if open => {
+                match delivery {
+                    Some(delivery) => {
+                        let receipt = delivery.receipt;
+                        waiting.push_back(store(receipt, arrival(delivery), &cx).await);
+                    }
+                    None => open = false,
                 }
+                None
             }
-            Some(()) = futures_util::StreamExt::next(&mut waiting), if !waiting.is_empty() => {}
+        };
+        let mut ended = ended;
+        let mut refused = Vec::new();
+        while let Some((receipt, arrival, stored)) = ended.take() {
+            match stored {
+                Ok(()) => {
+                    crash::reach("ack:before");
+                    acknowledger.complete([receipt]);
+                }
+                Err(error) => refused.push((receipt, arrival, error)),
+            }
+            if !refused.is_empty() {
+                ended = waiting.next().await;
+            }
+        }
+        if let Some((_, _, error)) = refused.first() {
+            // Not acknowledged: the broker keeps them, too. The guard pauses consumption.
+            let (code, detail, count) = (error.code.code, &error.detail, refused.len());
+            tracing::error!(code, detail, count, "messages not stored yet: trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        for (receipt, arrival, _) in refused {
+            waiting.push_back(store(receipt, arrival, &cx).await);
         }
     }
-    while futures_util::StreamExt::next(&mut waiting).await.is_some() {}
 }
 
-async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Context>) {
-    let receipt = delivery.receipt;
-    let arrival = arrival(delivery);
-    loop {
-        match accept(arrival.clone(), &cx).await {
-            Ok(_) => {
-                crash::reach("ack:before");
-                return acknowledger.complete([receipt]);
-            }
-            Err(error) => {
-                // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
-                tracing::error!(
-                    code = error.code.code,
-                    detail = error.detail,
-                    "message not stored yet: trying again"
-                );
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
+type Stored<R> = (R, Arrival, Result<(), StoreError>);
+
+/// Hands a message to the store: polled once here, so that it is queued before the next one.
+async fn store<R: Copy + Send + 'static>(
+    receipt: R,
+    arrival: Arrival,
+    cx: &Arc<Context>,
+) -> BoxFuture<'static, Stored<R>> {
+    let cx = Arc::clone(cx);
+    let mut storing: BoxFuture<'static, Stored<R>> = Box::pin(async move {
+        let stored = accept(arrival.clone(), &cx).await.map(drop);
+        (receipt, arrival, stored)
+    });
+    match futures_util::poll!(&mut storing) {
+        Poll::Ready(ended) => Box::pin(std::future::ready(ended)),
+        Poll::Pending => storing,
     }
 }
 

@@ -20,6 +20,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long callers wait to learn what became of a commit whose answer was lost.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a group is tried again while the server is away for a moment; after that callers are
+/// told at once.
+const RETRY: Duration = Duration::from_secs(5);
 /// Pause before the first attempt to connect again, and the longest.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -97,6 +100,8 @@ pub(super) struct Loop {
     number: i64,
     doubt: Option<Doubt>,
     failures: u32,
+    /// Since when groups have failed for want of the server.
+    failing_since: Option<Instant>,
     /// Until then the last failure is the answer.
     retry_at: Option<(Instant, StoreError)>,
     commits: Arc<AtomicU64>,
@@ -121,6 +126,7 @@ impl Loop {
             number: 0,
             doubt: None,
             failures: 0,
+            failing_since: None,
             retry_at: None,
             commits: Arc::default(),
         }
@@ -222,8 +228,23 @@ impl Loop {
         if works.is_empty() {
             return Ok(Vec::new());
         }
-        self.ready().await?;
-        self.try_transaction(works).await
+        loop {
+            let done = match self.ready().await {
+                Ok(()) => self.try_transaction(works).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = &done else {
+                self.failing_since = None;
+                return done;
+            };
+            let transient = [&codes::STORE_UNREACHABLE, &codes::STORE_SLOW].contains(&error.code);
+            let since = *self.failing_since.get_or_insert_with(Instant::now);
+            if !transient || since.elapsed() > RETRY {
+                return done;
+            }
+            // The same calls again, before those behind them: their order is that of arrival.
+            tokio::time::sleep(pause(self.failures)).await;
+        }
     }
 
     async fn try_transaction(&mut self, works: &[Work]) -> Result<Vec<Output>, StoreError> {

@@ -67,6 +67,7 @@ pub struct Options {
     /// Where the run's certificates, store and logs go [default: demo/… beside the program]
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
+    /// Several instances over one database.
     #[command(flatten)]
     pub several: Several,
 }
