@@ -17,7 +17,9 @@ pub mod definitions;
 pub mod keys;
 mod read;
 pub mod reference;
+pub mod renewal;
 mod tree;
+pub mod trial;
 
 pub use reference::Reference;
 

@@ -11,6 +11,7 @@ mod crossing;
 mod environment;
 mod gateway;
 mod pki;
+mod reload;
 mod services;
 mod town;
 

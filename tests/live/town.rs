@@ -267,6 +267,23 @@ impl Gateway {
         page
     }
 
+    /// An answer of the ops listener, as JSON.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.ops)).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Sends it a signal.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap();
+    }
+
+    /// Waits until it has ended; gives its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        patiently("stop", self.child.wait()).await.unwrap().code()
+    }
+
     /// Asks it to stop (SIGTERM); gives its exit code.
     pub async fn stop(mut self) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
