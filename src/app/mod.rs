@@ -111,6 +111,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
     // A signal counts from here on, also one that comes before the last line of the start.
     let signals = StopSignals::new();
+    let hangup = signal(SignalKind::hangup()).ok();
     // Listeners first, so that an address in use is said before anything is consumed.
     let stops = (&sources_stop, &work_stop);
     let (control, renewal) = broker(&config, &cx, stops, &mut sources, &mut work)?.unzip();
@@ -128,6 +129,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         config,
         broker: renewal,
         certificates,
+        hangup,
     };
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 

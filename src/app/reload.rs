@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
 /// How often the files behind certificates and secrets are looked at.
@@ -42,6 +42,8 @@ pub(super) struct Reloading {
     /// Of the ingest listener.
     pub certificates: Option<Certificates>,
     pub fingerprints: BTreeMap<String, Fingerprint>,
+    /// SIGHUP; `None` where the system gives no handler.
+    pub hangup: Option<Signal>,
 }
 
 /// Connections and secrets that were made of a configuration, none of them in use yet.
@@ -57,12 +59,11 @@ struct Made {
 impl Reloading {
     /// Serves SIGHUP, requests and changed files; never ends by itself.
     pub async fn run(&mut self, requests: &mut mpsc::Receiver<Request>) {
-        let mut hangup = signal(SignalKind::hangup()).ok();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = next(&mut hangup) => {
+                () = next(&mut self.hangup) => {
                     self.reload("SIGHUP".to_owned(), String::new()).await;
                 }
                 request = requests.recv() => {
@@ -260,6 +261,10 @@ impl Reloading {
         let now = renewal::fingerprints(&self.config);
         let is_new = |name: &&String| now.get(*name) != self.fingerprints.get(*name);
         let changed: BTreeSet<String> = now.keys().filter(is_new).cloned().collect();
+        for part in now.keys().filter(|part| !changed.contains(*part)) {
+            // What was broken may be as it was before.
+            self.ops.note(part, None);
+        }
         for part in changed {
             let made = self.make(&self.config, &self.cx.bundle(), |name| name == part);
             let problem = match made {
@@ -390,7 +395,8 @@ pub(super) async fn reach_older(
 }
 
 fn warn(code: &'static Code, detail: &str) {
-    tracing::warn!(code = code.code, detail, action = code.remedy, "{}", code.title);
+    let action = code.remedy;
+    tracing::warn!(code = code.code, detail, action, "older definitions are missed");
 }
 
 /// Which routes are new, gone or changed.

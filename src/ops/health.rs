@@ -87,6 +87,12 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
             notes.push(json!({ "what": "counterpart", "counterpart": name, "detail": "left alone after failures" }));
         }
     }
+    if let Ok(epoch) = ops.cx.store.epoch().await
+        && epoch.window
+    {
+        let detail = "restored: what is accepted is doubted until `watashi restore --complete`";
+        notes.push(json!({ "what": "restore", "epoch": epoch.number, "detail": detail }));
+    }
     notes.extend(ops.certificate_notes());
     for (what, problem) in ops.noted() {
         let (code, detail) = (problem.code.code, problem.detail);

@@ -13,6 +13,7 @@ mod gateway;
 mod pki;
 mod reload;
 mod services;
+mod stopping;
 mod town;
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
