@@ -2,18 +2,23 @@
 //! listeners, and that knows in which order they start and stop.
 
 use crate::adapter::Bundle;
+use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
 use crate::config::{Config, agree, definitions, renewal};
 use crate::diagnostic::{SourceFile, render};
 use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
+use crate::model::codes::store as store_codes;
 use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
-use crate::pipeline::{Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox};
+use crate::pipeline::seal::{self, Sealer};
+use crate::pipeline::{
+    Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox,
+};
 use crate::store::sqlite::Options;
-use crate::store::{SqliteStore, Store, StoreError};
-use crate::telemetry::{logging, metrics as metrics_register};
+use crate::store::{Keys, SqliteStore, Store, StoreError};
+use crate::telemetry::{crash, logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Renewal, Source};
 use crate::transport::https::{self, Certificates};
 use reload::Reloading;
@@ -78,32 +83,24 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let metrics = metrics_register::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (bundle, files) = load_bundle(&config)?;
-    let bundle = Arc::new(bundle);
     let keys = Arc::new(connect::keys(&config)?);
     let options = Options {
         max_bytes: config.store.max_bytes,
         clock: Arc::clone(&clock),
+        crash_points: cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _),
         ..Options::default()
     };
     let store =
         SqliteStore::open(&config.store.path, Arc::clone(&keys), options).map_err(unusable)?;
-    let counterparts = counterparts(&config, &bundle, &clock)?;
-    let cx = Arc::new(Context {
-        definitions: Definitions::new(bundle),
-        store: store.clone(),
-        keys,
-        clock: Arc::clone(&clock),
-        counterparts,
-        settings: Settings {
-            municipalities: config.municipalities.clone(),
-            max_body: config.max_body,
-            max_backlog: config.store.max_backlog,
-            drain: config.drain,
-        },
-        outbox: tokio::sync::Notify::new(),
-        accepting: crate::pipeline::context::Accepting::default(),
-    });
+    let cx = context(&config, bundle, store.clone(), keys, &clock)?;
     reload::remember(&cx, &config, &files).await.map_err(unusable)?;
+    let sealer = Arc::new(sealer(&config, &cx)?);
+    seal::check(&sealer).await.map_err(|error| StartError {
+        code: error.code,
+        detail: error.detail,
+        exit: 3,
+    })?;
+    let (stop_sealing, sealing_stop) = watch::channel(false);
     let (stop_sources, sources_stop) = watch::channel(false);
     let (stop_work, work_stop) = watch::channel(false);
     let mut sources = JoinSet::new();
@@ -118,6 +115,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let (ops, mut requests) = Ops::new(Arc::clone(&cx), metrics, control, &config)?;
     let certificates = listen(&config, &ops, stops, &mut sources, &mut work).await?;
     sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
     reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
     let limit = config.drain;
     let mut reloading = Reloading {
@@ -131,6 +129,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         certificates,
         hangup,
     };
+    let sealing = tokio::spawn(seal::run(sealer, sealing_stop));
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
     tokio::select! {
@@ -144,11 +143,70 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     stop_work.send_replace(true);
     let limit = limit + Duration::from_secs(5);
     tokio::join!(drain(&mut work, limit), reloading.workers.stop_work(limit));
+    // After the last outcome: it, too, leaves under a checkpoint.
+    stop_sealing.send_replace(true);
+    if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
+        tracing::warn!("the last entries are not exported: the next start does it");
+    }
     if let Err(error) = store.close().await {
         tracing::error!(code = error.code.code, detail = error.detail, "store not closed cleanly");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What every station needs.
+fn context(
+    config: &Config,
+    bundle: Bundle,
+    store: Arc<SqliteStore>,
+    keys: Arc<Keys>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Context>, StartError> {
+    let counterparts = counterparts(config, &bundle, clock)?;
+    Ok(Arc::new(Context {
+        definitions: Definitions::new(Arc::new(bundle)),
+        store,
+        keys,
+        clock: Arc::clone(clock),
+        counterparts,
+        settings: Settings {
+            municipalities: config.municipalities.clone(),
+            max_body: config.max_body,
+            max_backlog: config.store.max_backlog,
+            drain: config.drain,
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: crate::pipeline::context::Accepting::default(),
+        sealing: Arc::default(),
+    }))
+}
+
+/// How long the last seal and export may take.
+const LAST_SEAL: Duration = Duration::from_secs(10);
+
+/// What seals the record, with notes on what is set less safely than it could be.
+fn sealer(config: &Config, cx: &Arc<Context>) -> Result<Sealer, StartError> {
+    let settings = &config.record;
+    if settings.signing_key.is_none() {
+        let path = crate::config::record::generated(config);
+        cx.sealing.note(&store_codes::RECORD_KEY_GENERATED, path.display().to_string());
+    }
+    if settings.export.is_none() {
+        cx.sealing.note(&store_codes::RECORD_EXPORT_OFF, "");
+    }
+    for note in cx.sealing.notes() {
+        let (code, detail, action) = (note.code.code, note.detail, note.code.remedy);
+        tracing::warn!(code, detail, action, "the record is less safe than it could be");
+    }
+    Ok(Sealer {
+        store: Arc::clone(&cx.store),
+        clock: Arc::clone(&cx.clock),
+        signer: crate::config::record::signer(config)?,
+        archive: settings.export.as_ref().map(Archive::new),
+        grace: settings.grace,
+        sealing: Arc::clone(&cx.sealing),
+    })
 }
 
 /// Reads and checks all definitions.
@@ -256,7 +314,10 @@ async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Contex
     let arrival = arrival(delivery);
     loop {
         match accept(arrival.clone(), &cx).await {
-            Ok(_) => return acknowledger.complete([receipt]),
+            Ok(_) => {
+                crash::reach("ack:before");
+                return acknowledger.complete([receipt]);
+            }
             Err(error) => {
                 // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
                 tracing::error!(

@@ -270,6 +270,9 @@ impl Reloading {
             let problem = match made {
                 Ok(made) => {
                     self.take_over(made);
+                    if part.starts_with(COUNTERPART) {
+                        self.workers.replace();
+                    }
                     if let Some(fingerprint) = now.get(&part) {
                         self.fingerprints.insert(part.clone(), fingerprint.clone());
                     }

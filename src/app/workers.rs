@@ -4,7 +4,7 @@
 use super::drain;
 use crate::adapter::{Adapter, Destination, Interaction};
 use crate::pipeline::worker::{self, Work};
-use crate::pipeline::{Context, Counterpart, pull};
+use crate::pipeline::{Context, Counterpart, availability, pull};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +87,8 @@ impl Workers {
                 route.adapter.name == *name && matches!(route.destination, Destination::Publish(_))
             })
         });
+        let (one, cx) = (Arc::clone(counterpart), Arc::clone(&self.cx));
+        self.work.tasks.spawn(availability::run(one, cx, self.work.stop.subscribe()));
         let mut works = Vec::new();
         if publishes {
             works.push(Work::Publish);

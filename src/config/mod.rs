@@ -4,6 +4,7 @@ use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::transport::https::Network;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub mod connect;
 pub mod definitions;
 pub mod keys;
 mod read;
+pub mod record;
 pub mod reference;
 pub mod renewal;
 mod tree;
@@ -46,6 +48,8 @@ pub struct Config {
     pub enabled: Enabled,
     /// The store.
     pub store: StoreConfig,
+    /// Signing and exporting the record.
+    pub record: RecordConfig,
     /// Sealing keys.
     pub keys: KeysConfig,
     /// The broker, when there is one.
@@ -67,6 +71,21 @@ pub struct StoreConfig {
     pub max_bytes: Option<u64>,
     /// Exchanges not yet ended per counterpart, beyond which nothing new is taken.
     pub max_backlog: u64,
+}
+
+/// `[record]`
+#[derive(Debug)]
+pub struct RecordConfig {
+    /// The key that signs checkpoints.
+    pub signing_key: Option<Reference>,
+    /// The key that takes its place, and when.
+    pub next: Option<(Reference, Timestamp)>,
+    /// Folder for checkpoints and segments.
+    pub export: Option<PathBuf>,
+    /// How long entries may be unsealed before sending stops.
+    pub grace: Duration,
+    /// Years, from April, that must be kept.
+    pub retention_years: u16,
 }
 
 /// `[keys]`
