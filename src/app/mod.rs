@@ -14,7 +14,7 @@ use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox,
+    Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
 };
 use crate::store::sqlite::Options;
 use crate::store::{Keys, SqliteStore, Store, StoreError};
@@ -115,6 +115,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let (ops, mut requests) = Ops::new(Arc::clone(&cx), metrics, control, &config)?;
     let certificates = listen(&config, &ops, stops, &mut sources, &mut work).await?;
     sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
+    sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
     work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
     reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
     let limit = config.drain;
