@@ -14,7 +14,9 @@ mod gateway;
 mod instances;
 mod pki;
 mod postgres;
+mod reload;
 mod services;
+mod stopping;
 mod store;
 mod town;
 

@@ -238,8 +238,11 @@ impl Loop {
                 return done;
             };
             let transient = [&codes::STORE_UNREACHABLE, &codes::STORE_SLOW].contains(&error.code);
+            if !transient {
+                return done;
+            }
             let since = *self.failing_since.get_or_insert_with(Instant::now);
-            if !transient || since.elapsed() > RETRY {
+            if since.elapsed() > RETRY {
                 return done;
             }
             // The same calls again, before those behind them: their order is that of arrival.

@@ -1,39 +1,37 @@
 //! Composition root: the one file that joins definitions, store, transports, pipeline and
 //! listeners, and that knows in which order they start and stop.
 
-use crate::adapter::{Adapter, Bundle, Destination, Interaction};
+use crate::adapter::Bundle;
 use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
-use crate::config::{Config, definitions};
-use crate::diagnostic::render;
+use crate::config::{Config, agree, definitions, renewal};
+use crate::diagnostic::{SourceFile, render};
 use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
 use crate::model::codes::store as store_codes;
 use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
-use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::seal::{self, Sealer};
-use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
-    outbox, pull, purge,
+    Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
 };
-use crate::store::sqlite::Options;
-use crate::store::{Keys, PostgresStore, SqliteStore, Store, StoreError};
-use crate::telemetry::{crash, logging, metrics as metrics_register};
-use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
-use crate::transport::https;
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesOrdered;
-use std::collections::BTreeSet;
+use crate::store::{Keys, Store, StoreError};
+use crate::telemetry::{logging, metrics as metrics_register};
+use crate::transport::amqp::{AmqpPublisher, Control, Renewal, Source};
+use crate::transport::https::{self, Certificates};
+use reload::Reloading;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use workers::Workers;
+
+mod intake;
+mod reload;
+mod store;
+mod workers;
 
 /// Why the gateway did not start, or did not stop well.
 #[derive(Debug)]
@@ -84,26 +82,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     logging::start(&config.log);
     let metrics = metrics_register::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let bundle = Arc::new(load_bundle(&config)?);
+    let (bundle, files) = load_bundle(&config)?;
     let keys = Arc::new(connect::keys(&config)?);
-    let store = open_store(&config, Arc::clone(&keys), &bundle).await?;
-    let counterparts = counterparts(&config, &bundle, &clock)?;
-    let cx = Arc::new(Context {
-        definitions: Definitions::new(bundle),
-        store: store.clone(),
-        keys,
-        clock: Arc::clone(&clock),
-        counterparts,
-        settings: Settings {
-            municipalities: config.municipalities.clone(),
-            max_body: config.max_body,
-            max_backlog: config.store.max_backlog,
-            drain: config.drain,
-        },
-        outbox: tokio::sync::Notify::new(),
-        accepting: crate::pipeline::context::Accepting::default(),
-        sealing: Arc::default(),
-    });
+    let store = store::open(&config, Arc::clone(&keys), &bundle).await?;
+    let cx = context(&config, bundle, store.clone(), keys, &clock)?;
+    reload::remember(&cx, &config, &files).await.map_err(unusable)?;
     let sealer = Arc::new(sealer(&config, &cx)?);
     seal::check(&sealer).await.map_err(|error| StartError {
         code: error.code,
@@ -118,22 +101,42 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
     // A signal counts from here on, also one that comes before the last line of the start.
     let signals = StopSignals::new();
+    let hangup = signal(SignalKind::hangup()).ok();
     // Listeners first, so that an address in use is said before anything is consumed.
-    let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
-    let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
-    listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
+    let stops = (&sources_stop, &work_stop);
+    let (control, renewal) = broker(&config, &cx, stops, &mut sources, &mut work)?.unzip();
+    let (ops, mut requests) = Ops::new(Arc::clone(&cx), metrics, control, &config)?;
+    let certificates = listen(&config, &ops, stops, &mut sources, &mut work).await?;
+    sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
     sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
-    start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
+    work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
+    reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
+    let limit = config.drain;
+    let mut reloading = Reloading {
+        workers: Workers::start(&cx),
+        cx: Arc::clone(&cx),
+        ops: Arc::clone(&ops),
+        clock,
+        fingerprints: renewal::fingerprints(&config),
+        config,
+        broker: renewal,
+        certificates,
+        hangup,
+    };
     let sealing = tokio::spawn(seal::run(sealer, sealing_stop));
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
-    signals.wait().await;
+    tokio::select! {
+        () = signals.wait() => {}
+        () = reloading.run(&mut requests) => {}
+    }
     tracing::info!("stopping: no new messages are taken, what is under way is finished");
     ops.stopping();
     stop_sources.send_replace(true);
-    drain(&mut sources, config.drain).await;
+    tokio::join!(drain(&mut sources, limit), reloading.workers.stop_pulls(limit));
     stop_work.send_replace(true);
-    drain(&mut work, config.drain + Duration::from_secs(5)).await;
+    let limit = limit + Duration::from_secs(5);
+    tokio::join!(drain(&mut work, limit), reloading.workers.stop_work(limit));
     // After the last outcome: it, too, leaves under a checkpoint.
     stop_sealing.send_replace(true);
     if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
@@ -146,36 +149,31 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The store, as the configuration names it.
-async fn open_store(
+/// What every station needs.
+fn context(
     config: &Config,
+    bundle: Bundle,
+    store: Arc<dyn Store>,
     keys: Arc<Keys>,
-    bundle: &Bundle,
-) -> Result<Arc<dyn Store>, StartError> {
-    let refused =
-        |error: StoreError| StartError { code: error.code, detail: error.detail, exit: 69 };
-    let Some(postgres) = &config.store.postgres else {
-        let crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
-        let max_bytes = config.store.max_bytes;
-        let options = Options { max_bytes, crash_points, ..Options::default() };
-        return Ok(SqliteStore::open(&config.store.path, keys, options).map_err(refused)?);
-    };
-    // A request must end while its instance has its lease: with no room at all none could begin.
-    for adapter in enabled_adapters(bundle) {
-        let timeout = adapter.limits.timeout;
-        if timeout >= postgres.lease {
-            let detail = format!(
-                "`lease` of [store] ({}s) must be longer than the timeout of {} ({}s)",
-                postgres.lease.as_secs(),
-                adapter.name,
-                timeout.as_secs()
-            );
-            return Err(StartError::configuration(&codes::BAD_VALUE, detail));
-        }
-    }
-    let mut options = connect::postgres_options(config, postgres);
-    options.crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
-    Ok(PostgresStore::open(connect::postgres(postgres)?, keys, options).await.map_err(refused)?)
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Context>, StartError> {
+    let counterparts = counterparts(config, &bundle, clock)?;
+    Ok(Arc::new(Context {
+        definitions: Definitions::new(Arc::new(bundle)),
+        store,
+        keys,
+        clock: Arc::clone(clock),
+        counterparts,
+        settings: Settings {
+            municipalities: config.municipalities.clone(),
+            max_body: config.max_body,
+            max_backlog: config.store.max_backlog,
+            drain: config.drain,
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: crate::pipeline::context::Accepting::default(),
+        sealing: Arc::default(),
+    }))
 }
 
 /// How long the last seal and export may take.
@@ -209,7 +207,7 @@ fn sealer(config: &Config, cx: &Arc<Context>) -> Result<Sealer, StartError> {
 ///
 /// # Errors
 /// All problems, rendered.
-pub fn load_bundle(config: &Config) -> Result<Bundle, StartError> {
+fn load_bundle(config: &Config) -> Result<(Bundle, Vec<Arc<SourceFile>>), StartError> {
     let mut problems = Vec::new();
     let files = definitions::read(&config.definitions, &mut problems);
     if files.is_empty() {
@@ -219,13 +217,14 @@ pub fn load_bundle(config: &Config) -> Result<Bundle, StartError> {
         ));
     }
     let bundle = Bundle::build(&files, &config.enabled, &config.overrides(), &mut problems);
-    bundle.ok_or_else(|| {
+    let bundle = bundle.ok_or_else(|| {
         let first = problems.first().map_or(&codes::NO_DEFINITIONS, |problem| problem.code);
         StartError::configuration(
             first,
             format!("definitions have errors\n\n{}", render::text(&problems)),
         )
-    })
+    })?;
+    Ok((bundle, files))
 }
 
 /// The counterparts that enabled routes lead to, each with its client.
@@ -239,7 +238,7 @@ fn counterparts(
         return Err(StartError::configuration(&codes::UNKNOWN_COUNTERPART, name));
     }
     let mut found = Vec::new();
-    for adapter in enabled_adapters(bundle) {
+    for adapter in agree::needed(bundle) {
         let Some(settings) = config.counterparts.get(&adapter.name) else {
             let detail = format!("[counterpart.{}]", adapter.name);
             return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
@@ -251,24 +250,14 @@ fn counterparts(
     Ok(Counterparts::new(found))
 }
 
-fn enabled_adapters(bundle: &Bundle) -> Vec<Arc<Adapter>> {
-    let mut names = BTreeSet::new();
-    let enabled = bundle.routes().filter(|route| bundle.is_enabled(&route.name));
-    enabled
-        .filter(|route| names.insert(route.adapter.name.clone()))
-        .map(|route| Arc::clone(&route.adapter))
-        .collect()
-}
-
 /// The broker's three tasks: consume, publish, pause with the guard.
 fn broker(
     config: &Config,
     cx: &Arc<Context>,
-    sources_stop: &watch::Receiver<bool>,
-    work_stop: &watch::Receiver<bool>,
+    (sources_stop, work_stop): Stops<'_>,
     sources: &mut JoinSet<()>,
     work: &mut JoinSet<()>,
-) -> Result<Option<Control>, StartError> {
+) -> Result<Option<(Control, Renewal)>, StartError> {
     let Some(amqp) = &config.amqp else { return Ok(None) };
     let settings = connect::broker(amqp)?;
     let unusable = |error: crate::transport::amqp::BrokerError| {
@@ -278,104 +267,14 @@ fn broker(
     let publisher = AmqpPublisher::start(settings.clone(), work_stop.clone()).map_err(unusable)?;
     let (sink, deliveries) = mpsc::channel(usize::from(settings.prefetch));
     sources.spawn(source.run(sink, sources_stop.clone()));
-    sources.spawn(take(deliveries, acknowledger, Arc::clone(cx)));
+    sources.spawn(intake::take(deliveries, acknowledger, Arc::clone(cx)));
     sources.spawn(follow_guard(control.clone(), Arc::clone(cx), sources_stop.clone()));
     work.spawn(outbox::run(Arc::new(publisher), Arc::clone(cx), work_stop.clone()));
-    Ok(Some(control))
+    Ok(Some((control, settings.renewal)))
 }
 
-/// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
-/// once (bounded by the prefetch), so that the store can group them; their order within the store
-/// is the order of arrival, because each is handed to it before the next is read. Once one could not
-/// be stored, nothing new is read until it and all behind it are, in their order.
-async fn take(
-    mut deliveries: mpsc::Receiver<Delivery>,
-    acknowledger: Acknowledger,
-    cx: Arc<Context>,
-) {
-    let mut waiting = FuturesOrdered::new();
-    let mut open = true;
-    while open || !waiting.is_empty() {
-        let ended = tokio::select! {
-            biased;
-            ended = waiting.next(), if !waiting.is_empty() => ended,
-            delivery = deliveries.recv(), if open => {
-                match delivery {
-                    Some(delivery) => {
-                        let receipt = delivery.receipt;
-                        waiting.push_back(store(receipt, arrival(delivery), &cx).await);
-                    }
-                    None => open = false,
-                }
-                None
-            }
-        };
-        let mut ended = ended;
-        let mut refused = Vec::new();
-        while let Some((receipt, arrival, stored)) = ended.take() {
-            match stored {
-                Ok(()) => {
-                    crash::reach("ack:before");
-                    acknowledger.complete([receipt]);
-                }
-                Err(error) => refused.push((receipt, arrival, error)),
-            }
-            if !refused.is_empty() {
-                ended = waiting.next().await;
-            }
-        }
-        if let Some((_, _, error)) = refused.first() {
-            // Not acknowledged: the broker keeps them, too. The guard pauses consumption.
-            let (code, detail, count) = (error.code.code, &error.detail, refused.len());
-            tracing::error!(code, detail, count, "messages not stored yet: trying again");
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        for (receipt, arrival, _) in refused {
-            waiting.push_back(store(receipt, arrival, &cx).await);
-        }
-    }
-}
-
-type Stored<R> = (R, Arrival, Result<(), StoreError>);
-
-/// Hands a message to the store: polled once here, so that it is queued before the next one.
-async fn store<R: Copy + Send + 'static>(
-    receipt: R,
-    arrival: Arrival,
-    cx: &Arc<Context>,
-) -> BoxFuture<'static, Stored<R>> {
-    let cx = Arc::clone(cx);
-    let mut storing: BoxFuture<'static, Stored<R>> = Box::pin(async move {
-        let stored = accept(arrival.clone(), &cx).await.map(drop);
-        (receipt, arrival, stored)
-    });
-    match futures_util::poll!(&mut storing) {
-        Poll::Ready(ended) => Box::pin(std::future::ready(ended)),
-        Poll::Pending => storing,
-    }
-}
-
-fn arrival(delivery: Delivery) -> Arrival {
-    let Delivery { mut properties, body, undeliverable, receipt: _ } = delivery;
-    let source = properties.user_id.unwrap_or_else(|| "amqp".to_owned());
-    let routing_key = Some(properties.routing_key).filter(|key| !key.is_empty());
-    Arrival {
-        source,
-        origin: match undeliverable {
-            Some(dead) => Origin::Undeliverable { reason: dead.reason },
-            None => Origin::Upstream,
-        },
-        message_id: properties.message_id,
-        message_type: properties.message_type.or(routing_key),
-        content_type: properties.content_type,
-        correlation_id: properties.correlation_id,
-        reply_to: properties.reply_to,
-        traceparent: properties.headers.remove("traceparent"),
-        operator: properties.headers.remove("watashi-operator"),
-        municipality: properties.headers.remove("watashi-municipality"),
-        body,
-    }
-}
+/// The words to stop: for what takes messages, and for what carries them.
+type Stops<'s> = (&'s watch::Receiver<bool>, &'s watch::Receiver<bool>);
 
 /// Pauses consumption while the guard refuses new messages.
 async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Receiver<bool>) {
@@ -397,11 +296,10 @@ async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Recei
 async fn listen(
     config: &Config,
     ops: &Arc<Ops>,
-    sources_stop: &watch::Receiver<bool>,
-    work_stop: &watch::Receiver<bool>,
+    (sources_stop, work_stop): Stops<'_>,
     sources: &mut JoinSet<()>,
     work: &mut JoinSet<()>,
-) -> Result<(), StartError> {
+) -> Result<Option<Certificates>, StartError> {
     // All addresses are held before anybody is told that the gateway is ready.
     let listener = bind(config.ops.listen).await?;
     let ingest = match &config.ingest {
@@ -409,15 +307,16 @@ async fn listen(
         None => None,
     };
     work.spawn(https::serve_plain(listener, ops::router(Arc::clone(ops)), work_stop.clone()));
-    if let Some((listener, tls)) = ingest {
-        let router = ops::ingest::router(Arc::clone(ops));
-        let served =
-            https::serve(listener, &tls, router, sources_stop.clone()).map_err(|error| {
-                StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string())
-            })?;
-        sources.spawn(served);
-    }
-    Ok(())
+    let Some((listener, tls)) = ingest else { return Ok(None) };
+    let router = ops::ingest::router(Arc::clone(ops));
+    let certificates = Certificates::new(&tls)
+        .map_err(|error| StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string()))?;
+    sources.spawn(https::serve(listener, certificates.clone(), router, sources_stop.clone()));
+    Ok(Some(certificates))
+}
+
+fn unusable(error: StoreError) -> StartError {
+    StartError { code: error.code, detail: error.detail, exit: 69 }
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
@@ -426,49 +325,6 @@ async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> 
         detail: format!("{address}: {}", error.kind()),
         exit: 69,
     })
-}
-
-/// One worker per operation that an enabled route leads to, the pulls, and the guard.
-fn start_work(
-    cx: &Arc<Context>,
-    work_stop: &watch::Receiver<bool>,
-    sources_stop: &watch::Receiver<bool>,
-    sources: &mut JoinSet<()>,
-    work: &mut JoinSet<()>,
-) {
-    sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
-    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
-    for counterpart in &cx.counterparts.all() {
-        let adapter = &counterpart.adapter;
-        let (one, all) = (Arc::clone(counterpart), Arc::clone(cx));
-        work.spawn(availability::run(one, all, work_stop.clone()));
-        let publishes = cx.bundle().routes().any(|route| {
-            route.adapter.name == adapter.name
-                && matches!(route.destination, Destination::Publish(_))
-        });
-        if publishes {
-            work.spawn(worker::run(
-                Work::Publish,
-                Arc::clone(counterpart),
-                Arc::clone(cx),
-                work_stop.clone(),
-            ));
-        }
-        for operation in adapter.operations.values() {
-            let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
-            if operation.interaction == Interaction::Pull {
-                sources.spawn(pull::run(
-                    operation,
-                    counterpart,
-                    Arc::clone(cx),
-                    sources_stop.clone(),
-                ));
-            } else {
-                let job = Work::Operation(operation);
-                work.spawn(worker::run(job, counterpart, Arc::clone(cx), work_stop.clone()));
-            }
-        }
-    }
 }
 
 /// SIGTERM and SIGINT; none where the system gives no handlers.
