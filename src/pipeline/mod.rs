@@ -34,6 +34,8 @@ pub mod definitions;
 #[cfg(test)]
 mod definitions_tests;
 pub mod deliver;
+#[cfg(test)]
+mod flow_tests;
 pub mod gate;
 pub mod guard;
 pub mod map;
