@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub mod export;
 pub mod seed;
+pub mod since;
 pub mod verify;
 
 /// File of the newest checkpoint.
