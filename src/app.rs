@@ -119,7 +119,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     stop_sources.send_replace(true);
     drain(&mut sources, config.drain).await;
     stop_work.send_replace(true);
-    drain(&mut work, config.drain + Duration::from_secs(5)).await;
+    // What went on directly has no worker that waits for it.
+    let direct = futures_util::future::join_all(cx.counterparts.values().map(|one| one.idle()));
+    let direct = tokio::time::timeout(config.drain, direct);
+    let (_, ended) = tokio::join!(drain(&mut work, config.drain + Duration::from_secs(5)), direct);
+    if ended.is_err() {
+        tracing::warn!("requests still under way at the end of the drain time");
+    }
     if let Err(error) = store.close().await {
         tracing::error!(code = error.code.code, detail = error.detail, "store not closed cleanly");
     }
@@ -216,10 +222,20 @@ async fn take(
     cx: Arc<Context>,
 ) {
     let mut waiting = futures_util::stream::FuturesUnordered::new();
+    let mut pause = None;
     loop {
+        // A moment's patience where places are about to be free: see `policy::brake`.
+        if pause.is_none()
+            && let Some(full) = cx.counterparts.values().find(|one| one.is_full()).cloned()
+        {
+            pause = Some(Box::pin(async move { full.wait_for_place().await }));
+        }
+        let goes_on = pause.is_none();
+        let pausing = futures_util::future::OptionFuture::from(pause.as_mut());
         tokio::select! {
             biased;
-            delivery = deliveries.recv() => {
+            Some(()) = pausing => pause = None,
+            delivery = deliveries.recv(), if goes_on => {
                 let Some(delivery) = delivery else { break };
                 let (cx, acknowledger) = (Arc::clone(&cx), acknowledger.clone());
                 let mut accepting = Box::pin(take_one(delivery, acknowledger, cx));

@@ -1,5 +1,6 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
+use super::direct::Gate;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
@@ -65,6 +66,15 @@ impl Context {
 }
 
 impl Context {
+    /// Something of an operation waits in the store: its worker is told, and nothing newer passes
+    /// it until it has been taken up.
+    pub fn leave_to_worker(&self, counterpart: &str, operation: &str) {
+        if let Some(known) = self.counterparts.get(counterpart) {
+            known.gate.caught_up(operation, false);
+        }
+        self.wake(counterpart);
+    }
+
     /// Tells every worker that something may be due.
     pub fn wake_all(&self) {
         for name in self.counterparts.keys() {
@@ -129,6 +139,10 @@ pub struct Counterpart {
     /// Exchanges that may be anywhere between claim and settlement. More than slots: while some
     /// are at the counterpart, the intents of the next and the outcomes of the last share commits.
     pub places: Arc<Semaphore>,
+    /// How many places there are.
+    pub(super) all_places: usize,
+    /// Whether new messages go on directly.
+    pub gate: Gate,
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
     pub wake: watch::Sender<u64>,
@@ -148,9 +162,12 @@ impl std::fmt::Debug for Counterpart {
 impl Counterpart {
     /// A counterpart with nothing under way.
     pub fn new(adapter: Arc<Adapter>, target: Arc<dyn Target>) -> Self {
+        let slots = adapter.limits.concurrency.max(1);
         Counterpart {
-            slots: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1))),
-            places: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1) * PLACES_PER_SLOT)),
+            slots: Arc::new(Semaphore::new(slots)),
+            places: Arc::new(Semaphore::new(slots * PLACES_PER_SLOT)),
+            all_places: slots * PLACES_PER_SLOT,
+            gate: Gate::default(),
             wake: watch::Sender::new(0),
             breaker: Mutex::new(CircuitBreaker::new(
                 adapter.breaker.failures,
@@ -162,9 +179,11 @@ impl Counterpart {
         }
     }
 
-    /// How many exchanges may start now, breaker and places together.
+    /// How many exchanges may start now, breaker and places together. At least one while the
+    /// breaker is closed: where all places are taken, a worker waits for one in line with the
+    /// messages that go on directly, or these would never let it in.
     pub fn allowance(&self, now: Instant) -> usize {
-        let free = self.places.available_permits();
+        let free = self.places.available_permits().max(1);
         self.breaker().allowance(now).map_or(free, |allowed| allowed.min(free))
     }
 

@@ -9,6 +9,7 @@ use crate::model::Secret;
 use crate::record::Phase;
 use crate::store::{Claimed, Intent, NewOutgoing};
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// One attempt for one exchange. Inbound routes end in the outbox and send nothing.
 pub async fn deliver(
@@ -27,19 +28,31 @@ pub async fn deliver(
     // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
     // leave it unknown though nothing was sent.
     let early = match operation.unknown {
-        UnknownRule::Person => counterpart.slots.acquire().await.ok(),
+        UnknownRule::Person => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
         UnknownRule::Resend | UnknownRule::Ask => None,
     };
-    let digest = super::hex_digest(&mapped.body);
-    let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
+    let intent = intent(claimed, route, &mapped, cx);
     match cx.store.intend(vec![intent]).await {
         Ok(taken) if taken.first() == Some(&true) => {}
         Ok(_) => return Outcome::Stale,
         Err(error) => return Outcome::StoreDown(error),
     }
-    let _slot = match early {
+    attempt(claimed, route, mapped, early, cx).await
+}
+
+/// The one attempt that an intent stands for; `slot` where it was taken before the intent.
+pub(super) async fn attempt(
+    claimed: &Claimed,
+    route: &Route,
+    mapped: Mapped,
+    slot: Option<OwnedSemaphorePermit>,
+    cx: &Context,
+) -> Outcome {
+    let Destination::Operation(operation) = &route.destination else { return Outcome::Stale };
+    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
+    let _slot = match slot {
         Some(slot) => Some(slot),
-        None => counterpart.slots.acquire().await.ok(),
+        None => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
     };
     let parts = Parts {
         body: Some((mapped.body, mapped.content_type)),
@@ -65,8 +78,7 @@ pub async fn deliver_batch(
     let intents = items
         .iter()
         .map(|(claimed, route, mapped)| {
-            let digest = super::hex_digest(&mapped.body);
-            intent(claimed, route, &digest, mapped.not_disclosed, cx)
+            intent(claimed, route, mapped, cx)
         })
         .collect();
     let taken = match cx.store.intend(intents).await {
@@ -109,24 +121,19 @@ fn batch_key(items: &[&(Claimed, Arc<Route>, Mapped)], cx: &Context) -> String {
     cx.keys.idempotency_key(counterpart, "batch", &joined, "batch")
 }
 
-fn intent(
-    claimed: &Claimed,
-    route: &Route,
-    digest: &str,
-    not_disclosed: bool,
-    cx: &Context,
-) -> Intent {
+/// The intent of sending this.
+pub(super) fn intent(claimed: &Claimed, route: &Route, mapped: &Mapped, cx: &Context) -> Intent {
     let at = cx.clock.now();
     let record = route.record.as_ref().map(|rule| {
         let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at, cx);
         draft.attempt = claimed.attempts + 1;
-        draft.not_disclosed = not_disclosed;
+        draft.not_disclosed = mapped.not_disclosed;
         draft
     });
     Intent {
         exchange: claimed.id,
         fence: claimed.fence,
-        request_digest: digest.to_owned(),
+        request_digest: super::hex_digest(&mapped.body),
         at,
         record,
     }

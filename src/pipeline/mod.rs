@@ -28,6 +28,7 @@ pub mod accept;
 pub mod call;
 pub mod context;
 pub mod deliver;
+pub mod direct;
 pub mod guard;
 pub mod map;
 pub mod outbox;

@@ -1,9 +1,11 @@
 //! Decisions without side effects: what to do next. Time and chance come in as arguments.
 
+pub mod brake;
 pub mod breaker;
 pub mod pace;
 pub mod retry;
 pub mod verdict;
 
+pub use brake::Brake;
 pub use breaker::CircuitBreaker;
 pub use pace::Pace;

@@ -32,6 +32,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         failure: None,
         announce: None,
         bundle: "b0".to_owned(),
+        first: None,
     }
 }
 

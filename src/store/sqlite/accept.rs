@@ -2,7 +2,7 @@
 
 use super::exchanges;
 use super::tallies::Ended;
-use super::writer::Tx;
+use super::writer::{Entry, Tx};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     record: Vec<Draft>,
     /// Sealed announcements of the exchanges, in their order.
     announced: Vec<Option<Sealed>>,
+    /// Entries of their first attempts, in their order.
+    intended: Vec<Option<Entry>>,
     if_reused: Option<Announcement>,
     /// Seals the announcement of a reused id, should it be needed.
     keys: Arc<Keys>,
@@ -34,7 +36,7 @@ pub(super) fn label(source: &str, fingerprint: &[u8]) -> String {
 
 /// Seals body and salt as one and completes entries that name no commitment.
 pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared, StoreError> {
-    let NewMessage { envelope, fingerprint, body, exchanges, mut record, if_reused } = message;
+    let NewMessage { envelope, fingerprint, body, mut exchanges, mut record, if_reused } = message;
     let (salt, commitment) = keys.commitment(body.expose())?;
     let label = label(&envelope.source, &fingerprint);
     let sealed = keys.seal_parts(&label, &[body.expose(), &salt])?;
@@ -45,6 +47,13 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
         exchange.announce.as_ref().map(|outgoing| exchanges::seal(keys, outgoing)).transpose()
     };
     let announced = exchanges.iter().map(seal).collect::<Result<_, _>>()?;
+    let intended = |exchange: &mut NewExchange| {
+        let draft = exchange.first.as_mut().and_then(|first| first.record.as_mut())?;
+        draft.commitment.get_or_insert_with(|| commitment.clone());
+        Some(Entry::new(draft))
+    };
+    let intended = exchanges.iter_mut().map(|one| intended(one).transpose());
+    let intended = intended.collect::<Result<_, _>>()?;
     Ok(Prepared {
         envelope,
         fingerprint,
@@ -53,6 +62,7 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
         exchanges,
         record,
         announced,
+        intended,
         if_reused,
         keys: Arc::clone(keys),
     })
@@ -69,15 +79,26 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     tx.check_room()?;
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
-    for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
-        let id = insert_exchange(tx, row, exchange, message.envelope.accepted_at)?;
+    let mut states = Vec::with_capacity(message.exchanges.len());
+    tx.append_all(&message.record)?;
+    let parts = message.exchanges.iter().zip(&message.announced).zip(&message.intended);
+    for ((exchange, sealed), entry) in parts {
+        let state = match (first_state(tx, exchange), &exchange.first) {
+            (State::Received, Some(_)) => State::Sending,
+            (state, _) => state,
+        };
+        let id = insert_exchange(tx, row, exchange, state, message.envelope.accepted_at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
+        if let (State::Sending, Some(first)) = (state, &exchange.first) {
+            exchanges::write_intent(tx, id, 1, first.at, &first.request_digest, entry.as_ref())?;
+        }
         exchanges.push(id);
+        states.push(state);
     }
-    tx.append_all(&message.record)?;
-    Ok(Accepted::New { message: row, exchanges })
+    let commitment = message.commitment.clone();
+    Ok(Accepted::New { message: row, exchanges, states, commitment })
 }
 
 /// The row that already has this id, and whether its content is the same.
@@ -186,10 +207,12 @@ pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
     row: i64,
     exchange: &NewExchange,
+    state: State,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     let now = at.as_millisecond();
-    let state = first_state(tx, exchange);
+    // As if it had been claimed and taken: one attempt, and the fence of one intent.
+    let begun = i64::from(state == State::Sending);
     let due = (state == State::Received).then_some(now);
     let failure = exchange.failure.as_ref();
     let code = failure.map(|failure| failure.code.code);
@@ -200,8 +223,9 @@ pub(super) fn insert_exchange(
         tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
     }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
-            idempotency_key, subject, bundle, state, due, since, code, stage, detail)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+            idempotency_key, subject, bundle, state, due, since, code, stage, detail, fence,
+            attempts)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)";
     tx.insert(
         sql,
         params![
@@ -219,6 +243,7 @@ pub(super) fn insert_exchange(
             code,
             failure.map(|failure| failure.stage.name()),
             failure.map(|failure| failure.detail.as_str()),
+            begun,
         ],
     )
 }

@@ -54,7 +54,8 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     tx.tallies.take(&before.ended(State::Dead));
     let state = replace_exchange(tx, act.exchange, first, act.at)?;
     for exchange in others {
-        insert_exchange(tx, before.message, exchange, act.at)?;
+        let state = first_state(tx, exchange);
+        insert_exchange(tx, before.message, exchange, state, act.at)?;
     }
     if let Some(mut after) = act::find(tx, act)? {
         // The way it goes now, and why it had not gone before.
