@@ -234,7 +234,9 @@ impl Counterpart {
 
     /// Whether the next message had better wait a moment for a place.
     pub fn is_full(&self) -> bool {
-        self.places.available_permits() == 0 && self.gate.patience().is_some()
+        self.places.available_permits() == 0
+            && self.gate.patience().is_some()
+            && !self.breaker().is_open()
     }
 
     /// Waits for a place, but only as long as the brake allows: then new messages go through the
