@@ -11,13 +11,15 @@ use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
-use crate::pipeline::{Context, Counterpart, Settings, guard, outbox, pull};
+use crate::pipeline::{
+    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
+};
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
 use crate::telemetry::{logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -85,7 +87,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         .map_err(|error| StartError { code: error.code, detail: error.detail, exit: 69 })?;
     let counterparts = counterparts(&config, &bundle, &clock)?;
     let cx = Arc::new(Context {
-        bundle,
+        definitions: Definitions::new(bundle),
         store: store.clone(),
         keys,
         clock: Arc::clone(&clock),
@@ -111,7 +113,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
     listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
     start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
-    tracing::info!(bundle = cx.bundle.digest(), version = env!("CARGO_PKG_VERSION"), "started");
+    tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
     signals.wait().await;
     tracing::info!("stopping: no new messages are taken, what is under way is finished");
@@ -120,7 +122,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     drain(&mut sources, config.drain).await;
     stop_work.send_replace(true);
     // What went on directly has no worker that waits for it.
-    let direct = futures_util::future::join_all(cx.counterparts.values().map(|one| one.idle()));
+    let all = cx.counterparts.all();
+    let direct = futures_util::future::join_all(all.iter().map(|one| one.idle()));
     let direct = tokio::time::timeout(config.drain, direct);
     let (_, ended) = tokio::join!(drain(&mut work, config.drain + Duration::from_secs(5)), direct);
     if ended.is_err() {
@@ -161,12 +164,12 @@ fn counterparts(
     config: &Config,
     bundle: &Bundle,
     clock: &Arc<dyn Clock>,
-) -> Result<HashMap<String, Arc<Counterpart>>, StartError> {
+) -> Result<Counterparts, StartError> {
     if let Some(name) = config.counterparts.keys().find(|name| !bundle.adapters.contains_key(*name))
     {
         return Err(StartError::configuration(&codes::UNKNOWN_COUNTERPART, name));
     }
-    let mut found = HashMap::new();
+    let mut found = Vec::new();
     for adapter in enabled_adapters(bundle) {
         let Some(settings) = config.counterparts.get(&adapter.name) else {
             let detail = format!("[counterpart.{}]", adapter.name);
@@ -174,10 +177,9 @@ fn counterparts(
         };
         let target =
             connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
-        let counterpart = Counterpart::new(Arc::clone(&adapter), Arc::new(target));
-        found.insert(adapter.name.clone(), Arc::new(counterpart));
+        found.push(Counterpart::new(adapter, Arc::new(target)));
     }
-    Ok(found)
+    Ok(Counterparts::new(found))
 }
 
 fn enabled_adapters(bundle: &Bundle) -> Vec<Arc<Adapter>> {
@@ -226,7 +228,7 @@ async fn take(
     loop {
         // A moment's patience where places are about to be free: see `policy::brake`.
         if pause.is_none()
-            && let Some(full) = cx.counterparts.values().find(|one| one.is_full()).cloned()
+            && let Some(full) = cx.counterparts.full()
         {
             pause = Some(Box::pin(async move { full.wait_for_place().await }));
         }
@@ -351,9 +353,9 @@ fn start_work(
     work: &mut JoinSet<()>,
 ) {
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
-    for counterpart in cx.counterparts.values() {
+    for counterpart in &cx.counterparts.all() {
         let adapter = &counterpart.adapter;
-        let publishes = cx.bundle.routes().any(|route| {
+        let publishes = cx.bundle().routes().any(|route| {
             route.adapter.name == adapter.name
                 && matches!(route.destination, Destination::Publish(_))
         });

@@ -25,7 +25,7 @@ pub struct Bundle {
     by_type: HashMap<String, Vec<Arc<Route>>>,
     pulls: HashMap<String, Pulled>,
     enabled: Vec<String>,
-    digest: String,
+    digest: Arc<str>,
 }
 
 /// An operation that fetches, and the adapter it belongs to.
@@ -101,7 +101,7 @@ impl Bundle {
                 by_type.entry(message_type.clone()).or_default().push(Arc::clone(route));
             }
         }
-        let digest = digest(files);
+        let digest = digest(files).into();
         let mappings = mappings.into_iter().collect();
         Some(Bundle { schemas, mappings, adapters, routes, by_type, pulls, enabled, digest })
     }
@@ -140,6 +140,11 @@ impl Bundle {
     /// SHA-256 over all files, hex: what the record names as the definitions in force.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The same, for entries that share it.
+    pub fn shared_digest(&self) -> Arc<str> {
+        Arc::clone(&self.digest)
     }
 }
 

@@ -139,6 +139,12 @@ pub(super) static RETRY: Keys = Keys::new(
         Key::new("max-attempts", Form::Count(1, 10_000), "Attempts altogether.").default("20"),
         Key::new("max-age", Form::Duration, "Age of the message after which it is over.")
             .default("24h"),
+        Key::new(
+            "definitions",
+            Form::Words(&["accepted", "current"]),
+            "Definitions another try goes by: those the message was accepted under, or those in force.",
+        )
+        .default("accepted"),
     ],
 );
 
@@ -373,6 +379,17 @@ pub(super) static ROUTE: Keys = Keys {
                 "ordering-key",
                 Form::Either(&[FIELD, Form::Null]),
                 "Path: messages with the same value keep their order; null: no order.",
+            ),
+            Key::new(
+                "when-stuck",
+                Form::Words(&["block", "supersede"]),
+                "Older messages with the same ordering key go first, or are given up for a newer full state.",
+            )
+            .default("block"),
+            Key::new(
+                "deadline",
+                Form::Duration,
+                "Counted from acceptance; after it the message is over, whatever it waits for.",
             ),
             Key::new("subject", FIELD, "Path: whom it is about."),
             Key::new("municipality", FIELD, "Path: must be one of gateway.municipalities."),

@@ -126,6 +126,18 @@ pub struct Retry {
     pub max_attempts: u32,
     /// Age of the message after which nothing is tried again.
     pub max_age: Duration,
+    /// Which definitions another try goes by.
+    pub definitions: Definitions,
+}
+
+/// Which definitions something goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Definitions {
+    /// Those the message was accepted under.
+    #[default]
+    Accepted,
+    /// Those in force when it is done.
+    Current,
 }
 
 /// When to leave a counterpart alone.
@@ -304,6 +316,10 @@ pub struct Route {
     pub mapping: Arc<Mapping>,
     /// Ordering key within the source document.
     pub ordering_key: Option<Path>,
+    /// What a newer message does to older ones of its lane.
+    pub when_stuck: WhenStuck,
+    /// Time from acceptance after which it is over, whatever it waits for.
+    pub deadline: Option<Duration>,
     /// Whom it is about.
     pub subject: Option<Path>,
     /// Where the document names its municipality.
@@ -323,6 +339,30 @@ pub struct Route {
     /// What becomes of characters that the receiver does not know: the route's own rule, else
     /// that of its operation's request.
     pub characters: Option<Arc<CharacterPolicy>>,
+    /// Its names as entries of the record share them.
+    pub names: RecordNames,
+}
+
+/// The names that all entries of a route have in common.
+#[derive(Clone, Debug)]
+pub struct RecordNames {
+    /// Of the route.
+    pub route: Arc<str>,
+    /// Of its adapter.
+    pub counterpart: Arc<str>,
+    /// Of its operation, or `publish`.
+    pub operation: Arc<str>,
+}
+
+/// What a newer message does to older ones of the same route and ordering key that wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenStuck {
+    /// It waits behind them.
+    #[default]
+    Block,
+    /// Each message is the full state: older ones that have certainly not been applied and are not
+    /// under way are given up for it.
+    Supersede,
 }
 
 /// Where a route leads.
@@ -334,13 +374,20 @@ pub enum Destination {
     Publish(String),
 }
 
-impl Route {
+impl Destination {
     /// Name of the operation, or `publish`.
     pub fn operation_name(&self) -> &str {
-        match &self.destination {
+        match self {
             Destination::Operation(operation) => &operation.name,
             Destination::Publish(_) => PUBLISH,
         }
+    }
+}
+
+impl Route {
+    /// Name of the operation, or `publish`.
+    pub fn operation_name(&self) -> &str {
+        self.destination.operation_name()
     }
 }
 

@@ -4,7 +4,7 @@ use super::trouble::{INTEGRITY, Trouble, UNAVAILABLE};
 use super::{Global, Outcome, load, print};
 use crate::diagnostic::nearest::nearest;
 use crate::model::codes::store as codes;
-use crate::record::{Kind, Query, Verdict, Verifier, export, parse_export};
+use crate::record::{Kind, Query, Verdict, Verifier, export, hex, parse_export};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 enum LogCommand {
     /// Find entries; all filters given must match
     Find(Find),
-    /// Walk the chain; exit code 3 and the first bad sequence where it is broken
+    /// Walk the record; exit code 3 and the first bad sequence where it is broken
     Verify {
         /// An export instead of the store
         #[arg(long, value_name = "EXPORT")]
@@ -198,21 +198,21 @@ fn told(global: &Global, verdict: &Verdict) -> Result<Outcome, Trouble> {
         let why = format!("{} {}: {}", code.code, code.title, why.reason());
         return broken(global, verdict.entries, sequence, &why);
     }
-    let (sequence, link) = &verdict.head;
+    let (size, root) = (verdict.head.size, hex(&verdict.head.root));
     if global.json {
         print::json(&json!({
             "entries": verdict.entries,
             "verified": true,
             "first_bad": null,
-            "head": {"sequence": sequence, "link": link},
+            "head": {"sequence": size, "root": root},
         }))?;
     } else {
         let entries = usize::try_from(verdict.entries).unwrap_or(usize::MAX);
         print::data(&format!("verified: {}\n", print::plural(entries, "entry")))?;
-        if *sequence > 0 {
-            print::human(&format!("head: sequence {sequence}, link {link}"));
+        if size > 0 {
+            print::human(&format!("head: sequence {size}, root {root}"));
             print::human(
-                "hint: a chain cannot tell that its end was cut off: compare the head with a copy kept elsewhere",
+                "hint: a record cannot tell that its end was cut off: compare the head with a copy kept elsewhere",
             );
         }
     }

@@ -9,7 +9,7 @@ use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret};
 use crate::pipeline::context::Accepting;
 use crate::pipeline::replay::{Replayed, replay};
-use crate::pipeline::{Context, Settings};
+use crate::pipeline::{Context, Counterparts, Definitions, Settings};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::sqlite::Options;
 use crate::store::{Act, ActVerb, ExchangeView, Filter, SqliteStore, Store};
@@ -17,7 +17,6 @@ use crate::transport::https::ops_client;
 use clap::Args;
 use serde_json::{Value, json};
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Who acts, and why; both go into the record.
@@ -106,9 +105,9 @@ impl<'c> Acting<'c> {
                     operator: reasons.operator.clone(),
                     reason: reasons.reason.clone(),
                     at: SystemClock.now(),
+                    bundle: None,
                 };
-                let unrouted = verb == ActVerb::Replay && store.kept(id).await?.is_some();
-                let state = if unrouted {
+                let state = if verb == ActVerb::Replay {
                     let cx = match context.get() {
                         Some(cx) => cx,
                         None => {
@@ -166,13 +165,13 @@ impl<'c> Acting<'c> {
                     source: view.source.clone(),
                     message_id: view.message_id.clone(),
                     message_type: view.message_type.clone(),
-                    route: view.route.clone(),
-                    counterpart: view.counterpart.clone(),
-                    operation: view.operation.clone(),
+                    route: view.route.as_str().into(),
+                    counterpart: view.counterpart.as_str().into(),
+                    operation: view.operation.as_str().into(),
                     outcome: Some("body-viewed".to_owned()),
                     operator: Some(reasons.operator.clone()),
                     reason: Some(reasons.reason.clone()),
-                    bundle: view.bundle.clone(),
+                    bundle: view.bundle.as_str().into(),
                     ..Draft::new(Kind::Operate, Phase::Noted, SystemClock.now())
                 };
                 store.note(vec![draft]).await?;
@@ -203,11 +202,11 @@ impl<'c> Acting<'c> {
 /// What recognising a message needs, as the gateway would have it; nothing is sent from here.
 fn recogniser(store: &Arc<SqliteStore>, config: &Config) -> Result<Context, Trouble> {
     Ok(Context {
-        bundle: Arc::new(load::bundle(config)?),
+        definitions: Definitions::new(Arc::new(load::bundle(config)?)),
         store: store.clone(),
         keys: load::keys(config)?,
         clock: Arc::new(SystemClock),
-        counterparts: HashMap::new(),
+        counterparts: Counterparts::default(),
         settings: Settings {
             municipalities: config.municipalities.clone(),
             max_body: config.max_body,

@@ -98,15 +98,11 @@ pub fn https_target(
 ) -> Result<HttpsTarget, StartProblem> {
     let ca = counterpart.ca.text()?.into_bytes();
     let mut settings = HttpsSettings::new(name, counterpart.base_url.clone(), ca);
-    settings.identity = match (&counterpart.client_certificate, &counterpart.client_key) {
-        (Some(certificate), Some(key)) => Some(identity(certificate, key)?),
-        (None, None) => None,
-        _ => {
-            let detail =
-                format!("[counterpart.{name}]: client-certificate and client-key go together");
-            return Err(StartProblem::new(&codes::BAD_CERTIFICATE, detail));
-        }
-    };
+    settings.identity = own_identity(
+        &format!("counterpart.{name}"),
+        &counterpart.client_certificate,
+        &counterpart.client_key,
+    )?;
     settings.addresses =
         AllowList { networks: counterpart.addresses.clone(), ..AllowList::default() };
     settings.auth = auth_settings(name, counterpart, auth)?;
@@ -118,13 +114,14 @@ pub fn https_target(
 /// Where the broker is.
 ///
 /// # Errors
-/// `C201`, `C202` for references, `N107` for a URL that cannot be used.
+/// `C201`, `C202` for references, `C207` for half an identity, `N107` for a URL that cannot be used.
 pub fn broker(config: &AmqpConfig) -> Result<amqp::Settings, StartProblem> {
     let mut settings = amqp::Settings::new(config.url.secret()?);
     settings.ca = match &config.ca {
         Some(ca) => Some(ca.text()?.into_bytes()),
         None => None,
     };
+    settings.identity = own_identity("amqp", &config.client_certificate, &config.client_key)?;
     settings.prefetch = config.prefetch;
     settings.check()?;
     Ok(settings)
@@ -145,6 +142,22 @@ pub fn server_tls(config: &IngestConfig) -> Result<ServerTls, StartProblem> {
         require_client: client_ca.is_some() && config.tokens.is_empty(),
         client_ca,
     })
+}
+
+/// The certificate that a section names for us, with its key: both or none.
+fn own_identity(
+    section: &str,
+    certificate: &Option<Reference>,
+    key: &Option<Reference>,
+) -> Result<Option<Identity>, StartProblem> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => identity(certificate, key).map(Some),
+        (None, None) => Ok(None),
+        _ => {
+            let detail = format!("[{section}]: client-certificate and client-key go together");
+            Err(StartProblem::new(&codes::BAD_CERTIFICATE, detail))
+        }
+    }
 }
 
 fn identity(certificate: &Reference, key: &Reference) -> Result<Identity, StartProblem> {

@@ -106,6 +106,8 @@ pub(super) static AMQP: Keys = Keys::new(
         Key::new("url", Form::Text, "A reference to amqps://user:password@host:port/vhost.")
             .required(),
         Key::new("ca", Form::Text, "A reference to PEM: the only authority trusted."),
+        Key::new("client-certificate", Form::Text, "A reference to PEM: shown to the broker."),
+        Key::new("client-key", Form::Text, "A reference to its key, PEM."),
         Key::new("prefetch", Form::Count(1, 10_000), "Deliveries taken ahead per queue.")
             .default("512"),
     ],

@@ -83,6 +83,10 @@ pub struct AmqpConfig {
     pub url: Reference,
     /// Private CA of the broker.
     pub ca: Option<Reference>,
+    /// Our certificate, for a broker that asks for one.
+    pub client_certificate: Option<Reference>,
+    /// Its key.
+    pub client_key: Option<Reference>,
     /// Deliveries taken ahead.
     pub prefetch: u16,
 }

@@ -164,8 +164,11 @@ impl Sections<'_> {
         let url =
             self.reader.required(node, "[amqp]", "url").and_then(|node| self.reference(node))?;
         let ca = node.get("ca").and_then(|node| self.reference(node));
+        let client_certificate =
+            node.get("client-certificate").and_then(|node| self.reference(node));
+        let client_key = node.get("client-key").and_then(|node| self.reference(node));
         let prefetch = self.number(node, "prefetch", 1, 10_000, 512) as u16;
-        Some(AmqpConfig { url, ca, prefetch })
+        Some(AmqpConfig { url, ca, client_certificate, client_key, prefetch })
     }
 
     fn ingest(&mut self, node: &Node) -> Option<IngestConfig> {

@@ -123,7 +123,7 @@ pub struct Mapping {
     /// Schema of the documents it gives.
     pub to: Arc<Schema>,
     plan: Plan,
-    items: Vec<String>,
+    items: Arc<[String]>,
     inverse: Option<Inverse>,
     digest: String,
     file: Arc<SourceFile>,
@@ -161,7 +161,7 @@ impl Mapping {
             from: compiled.from,
             to: compiled.to,
             plan: compiled.plan,
-            items: compiled.items,
+            items: compiled.items.into(),
             inverse: compiled.inverse,
             digest,
             file: Arc::clone(file),
@@ -216,8 +216,13 @@ impl Mapping {
     }
 
     /// Legal item codes (`x-item`) of the target fields that some rule sets, sorted.
-    pub fn items(&self) -> Vec<String> {
-        self.items.clone()
+    pub fn items(&self) -> &[String] {
+        &self.items
+    }
+
+    /// The same, for entries that share them.
+    pub fn shared_items(&self) -> Arc<[String]> {
+        Arc::clone(&self.items)
     }
 
     /// Every rule that gives a target its value, with its place.

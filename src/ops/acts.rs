@@ -73,6 +73,7 @@ pub async fn act(
         operator: reasons.operator,
         reason: reasons.reason,
         at: ops.cx.clock.now(),
+        bundle: None,
     };
     let state = if verb == ActVerb::Replay {
         match replay(act, &ops.cx).await.map_err(store_down)? {
@@ -118,13 +119,13 @@ pub async fn body(
         message_id: exchange.message_id,
         message_type: exchange.message_type,
         municipality: None,
-        route: exchange.route,
-        counterpart: exchange.counterpart,
-        operation: exchange.operation,
+        route: exchange.route.into(),
+        counterpart: exchange.counterpart.into(),
+        operation: exchange.operation.into(),
         attempt: 0,
         idempotency_key: String::new(),
         basis: None,
-        items: Vec::new(),
+        items: Arc::default(),
         reference: None,
         not_disclosed: false,
         outcome: Some("body-viewed".to_owned()),
@@ -133,7 +134,7 @@ pub async fn body(
         commitment: None,
         operator: Some(reasons.operator),
         reason: Some(reasons.reason),
-        bundle: ops.cx.bundle.digest().to_owned(),
+        bundle: ops.cx.bundle().shared_digest(),
     };
     ops.cx.store.note(vec![draft]).await.map_err(store_down)?;
     match ops.cx.store.original(id).await.map_err(store_down)? {

@@ -54,7 +54,7 @@ pub async fn live() -> &'static str {
 pub async fn version(State(ops): State<Arc<Ops>>) -> Json<Value> {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "bundle": ops.cx.bundle.digest(),
+        "bundle": ops.cx.bundle().digest(),
     }))
 }
 
@@ -81,7 +81,8 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
             causes.push(json!({ "what": "broker", "code": code, "detail": detail }));
         }
     }
-    for (name, counterpart) in &ops.cx.counterparts {
+    for counterpart in ops.cx.counterparts.all() {
+        let name = &counterpart.adapter.name;
         if counterpart.breaker().is_open() {
             notes.push(json!({ "what": "counterpart", "counterpart": name, "detail": "left alone after failures" }));
         }
@@ -120,7 +121,8 @@ impl Ops {
                     .set(count as f64);
             }
         }
-        for (name, counterpart) in &self.cx.counterparts {
+        for counterpart in self.cx.counterparts.all() {
+            let name = &counterpart.adapter.name;
             let open = if counterpart.breaker().is_open() { 1.0 } else { 0.0 };
             metrics::gauge!(names::BREAKER_OPEN, "counterpart" => name.clone()).set(open);
         }

@@ -2,13 +2,13 @@
 
 use super::context::Context;
 use super::{direct, settle};
-use crate::adapter::{Adapter, Destination, Operation, Route};
+use crate::adapter::{Adapter, Bundle, Destination, Operation, Route, WhenStuck};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage, State};
 use crate::record::hex;
-use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError};
+use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError, Supersede};
 use crate::telemetry::names;
 use bytes::Bytes;
 use serde_json::Value;
@@ -71,6 +71,8 @@ pub struct Recognised<'a> {
     pub document: Tree<'a>,
     /// Routes that apply.
     pub routes: Vec<Arc<Route>>,
+    /// The definitions it was recognised by.
+    pub bundle: Arc<Bundle>,
 }
 
 /// Largest body kept as a dead letter; the broker's own limit is 128 MiB.
@@ -93,17 +95,18 @@ pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, Sto
     let ways: Vec<(String, String)> = message
         .exchanges
         .iter()
-        .filter(|exchange| exchange.failure.is_none())
         .map(|exchange| (exchange.counterpart.clone(), exchange.operation.clone()))
         .collect();
+    let all_dead = message.exchanges.iter().all(|exchange| exchange.failure.is_some());
     let dead: Vec<(String, Failure)> = message
         .exchanges
         .iter()
         .filter_map(|exchange| Some((exchange.route.clone(), exchange.failure.clone()?)))
         .collect();
+    let may_end_others = message.exchanges.iter().any(|exchange| exchange.supersedes.is_some());
     let accepted = direct::store(message, ready, cx).await?;
     let result = match &accepted {
-        Accepted::New { .. } if ways.is_empty() => "dead",
+        Accepted::New { .. } if all_dead => "dead",
         Accepted::New { .. } => "new",
         Accepted::Duplicate => "duplicate",
         Accepted::Quarantined => "quarantined",
@@ -113,14 +116,13 @@ pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, Sto
         for (route, failure) in dead {
             super::settle::count_dead(&route, &failure);
         }
-        let alive = states.iter().filter(|state| **state != State::Dead);
-        for ((counterpart, operation), state) in ways.iter().zip(alive) {
-            if *state == State::Received {
+        for ((counterpart, operation), state) in ways.iter().zip(states) {
+            if matches!(state, State::Received | State::Unknown) {
                 cx.leave_to_worker(counterpart, operation);
             }
         }
     }
-    if !matches!(accepted, Accepted::New { .. }) || ways.is_empty() {
+    if !matches!(accepted, Accepted::New { .. }) || all_dead || may_end_others {
         cx.outbox.notify_one();
     }
     Ok(accepted)
@@ -153,9 +155,10 @@ pub fn recognise<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Recognised<'a
     let Some(id) = id else { return Err(refuse(&codes::MISSING_MESSAGE_ID, "")) };
     let message_id = MessageId::parse(&id).ok_or_else(|| refuse(&codes::BAD_MESSAGE_ID, ""))?;
     let message_type = message_type.ok_or_else(|| refuse(&codes::MISSING_TYPE, ""))?;
-    let candidates = candidates(&arrival.origin, &message_type, cx);
+    let bundle = cx.bundle();
+    let candidates = candidates(&arrival.origin, &message_type, &bundle);
     if candidates.is_empty() {
-        let known = cx.bundle.message_types();
+        let known = bundle.message_types();
         let nearest = crate::diagnostic::nearest::nearest(&message_type, known);
         let detail = nearest.map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
         return Err(refuse(&codes::UNKNOWN_TYPE, detail));
@@ -177,7 +180,7 @@ pub fn recognise<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Recognised<'a
     if routes.is_empty() {
         return Err(refuse(&codes::NO_ROUTE_APPLIES, ""));
     }
-    Ok(Recognised { envelope, body, document, routes })
+    Ok(Recognised { envelope, body, document, routes, bundle })
 }
 
 struct Unwrapped<'a> {
@@ -254,12 +257,12 @@ fn read_json<'a>(body: &'a [u8], cx: &Context) -> Result<Tree<'a>, Failure> {
 
 /// Posted messages go to operations, fetched ones to upstream or, where a route names the very
 /// type that the pull gives, to an operation: a message of one kind never takes the other's way.
-fn candidates(origin: &Origin, message_type: &str, cx: &Context) -> Vec<Arc<Route>> {
-    let routes = cx.bundle.routes_for(message_type);
+fn candidates(origin: &Origin, message_type: &str, bundle: &Bundle) -> Vec<Arc<Route>> {
+    let routes = bundle.routes_for(message_type);
     let fits = |route: &&Arc<Route>| match (origin, &route.destination) {
-        (Origin::Upstream, Destination::Operation(_)) => cx.bundle.pull_of(message_type).is_none(),
+        (Origin::Upstream, Destination::Operation(_)) => bundle.pull_of(message_type).is_none(),
         (Origin::Pulled { adapter, operation }, Destination::Operation(_)) => {
-            cx.bundle.pull_of(message_type).is_some_and(|pulled| {
+            bundle.pull_of(message_type).is_some_and(|pulled| {
                 pulled.adapter.name == adapter.name && pulled.operation.name == operation.name
             })
         }
@@ -318,8 +321,8 @@ pub(super) fn new_message(recognised: Recognised<'_>, cx: &Context) -> NewMessag
 }
 
 fn new_exchanges(recognised: &Recognised<'_>, cx: &Context) -> Vec<NewExchange> {
-    let Recognised { envelope, document, routes, .. } = recognised;
-    routes.iter().map(|route| new_exchange(route, envelope, document, cx)).collect()
+    let Recognised { envelope, document, routes, bundle, .. } = recognised;
+    routes.iter().map(|route| new_exchange(route, envelope, document, bundle, cx)).collect()
 }
 
 fn with_exchanges(
@@ -349,6 +352,7 @@ fn new_exchange(
     route: &Route,
     envelope: &Envelope,
     document: &Tree<'_>,
+    bundle: &Bundle,
     cx: &Context,
 ) -> NewExchange {
     let text = |path: &Option<crate::mapping::path::Path>| {
@@ -370,9 +374,26 @@ fn new_exchange(
         subject: text(&route.subject).map(|person| cx.keys.subject(person)),
         failure: None,
         announce: None,
-        bundle: cx.bundle.digest().to_owned(),
+        supersedes: supersedes(route, id),
+        bundle: bundle.digest().to_owned(),
         first: None,
     }
+}
+
+/// How the new message ends older states of its route, where the route says so.
+fn supersedes(route: &Route, newer: &str) -> Option<Supersede> {
+    if route.when_stuck == WhenStuck::Block || route.ordering_key.is_none() {
+        return None;
+    }
+    let failure = refuse(&codes::SUPERSEDED, format!("by {newer}"));
+    let (name, told) = (route.name.clone(), failure.clone());
+    Some(Supersede {
+        failure,
+        record: route.record.as_ref().map(|rule| rule.kind),
+        announce: Arc::new(move |envelope, key| {
+            settle::announce_superseded(envelope, &name, key, &told)
+        }),
+    })
 }
 
 /// What could not be recognised is kept, sealed, as a dead letter. Without a usable id of its own
@@ -385,7 +406,7 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
     let own = arrival.message_id.as_deref().and_then(MessageId::parse);
     let message_id = own.unwrap_or_else(|| MessageId::from_content(&fingerprint));
     // Also that of a route which is not on yet.
-    let known_type = cx.bundle.routes().any(|route| route.on.contains(&message_type));
+    let known_type = cx.bundle().routes().any(|route| route.on.contains(&message_type));
     let envelope = Envelope {
         source: arrival.source.clone(),
         message_id: message_id.clone(),
@@ -417,8 +438,9 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         idempotency_key: key.clone(),
         subject: None,
         announce: Some(settle::announce_dead(&envelope, "", &key, &failure)),
+        supersedes: None,
         failure: Some(failure),
-        bundle: cx.bundle.digest().to_owned(),
+        bundle: cx.bundle().digest().to_owned(),
         first: None,
     };
     NewMessage {

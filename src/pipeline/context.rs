@@ -1,14 +1,15 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
+use super::definitions::Definitions;
 use super::direct::Gate;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
-use crate::store::Store;
 use crate::store::keys::Keys;
+use crate::store::{Claimed, Store};
 use crate::transport::Target;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -27,16 +28,16 @@ pub struct Settings {
 
 /// The shared context of all stations.
 pub struct Context {
-    /// Definitions in force.
-    pub bundle: Arc<Bundle>,
+    /// Definitions in force, and older ones that are still needed.
+    pub definitions: Definitions,
     /// Where everything survives.
     pub store: Arc<dyn Store>,
     /// Sealing and keyed hashes.
     pub keys: Arc<Keys>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
-    /// The counterparts that enabled routes lead to, by adapter name.
-    pub counterparts: HashMap<String, Arc<Counterpart>>,
+    /// The counterparts that enabled routes lead to.
+    pub counterparts: Counterparts,
     /// From `watashi.toml`.
     pub settings: Settings,
     /// Wakes the outbox.
@@ -52,34 +53,81 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// The enabled route of that name.
-    pub fn route(&self, name: &str) -> Option<Arc<Route>> {
-        self.bundle.route(name)
+    /// The bundle in force: what a new message is recognised by.
+    pub fn bundle(&self) -> Arc<Bundle> {
+        self.definitions.current()
+    }
+
+    /// The bundle a claimed exchange is handled under; that in force where its own is gone.
+    pub fn bundle_of(&self, claimed: &Claimed) -> Arc<Bundle> {
+        self.definitions.of(&claimed.bundle).unwrap_or_else(|| self.bundle())
+    }
+
+    /// The route a claimed exchange goes, enabled or not, in the bundle it is handled under.
+    pub fn route_of(&self, claimed: &Claimed) -> Option<Arc<Route>> {
+        self.bundle_of(claimed).route(&claimed.route)
+    }
+
+    /// A counterpart by its adapter's name, as it is now: settings and credentials may have
+    /// changed since the last call.
+    pub fn counterpart(&self, name: &str) -> Option<Arc<Counterpart>> {
+        self.counterparts.get(name)
     }
 
     /// Tells every worker of a counterpart that something may be due.
     pub fn wake(&self, counterpart: &str) {
-        if let Some(counterpart) = self.counterparts.get(counterpart) {
-            counterpart.wake.send_modify(|count| *count = count.wrapping_add(1));
+        if let Some(counterpart) = self.counterpart(counterpart) {
+            counterpart.wake();
         }
     }
-}
 
-impl Context {
     /// Something of an operation waits in the store: its worker is told, and nothing newer passes
     /// it until it has been taken up.
     pub fn leave_to_worker(&self, counterpart: &str, operation: &str) {
-        if let Some(known) = self.counterparts.get(counterpart) {
-            known.gate.caught_up(operation, false);
+        if let Some(counterpart) = self.counterpart(counterpart) {
+            counterpart.gate.caught_up(operation, false);
+            counterpart.wake();
         }
-        self.wake(counterpart);
     }
 
     /// Tells every worker that something may be due.
     pub fn wake_all(&self) {
-        for name in self.counterparts.keys() {
-            self.wake(name);
-        }
+        self.counterparts.all().iter().for_each(|counterpart| counterpart.wake());
+    }
+}
+
+/// The counterparts by adapter name; replaced as a whole.
+#[derive(Debug, Default)]
+pub struct Counterparts(RwLock<HashMap<String, Arc<Counterpart>>>);
+
+impl Counterparts {
+    /// These.
+    pub fn new(all: impl IntoIterator<Item = Counterpart>) -> Counterparts {
+        let counterparts = Counterparts::default();
+        counterparts.replace(all.into_iter().map(Arc::new));
+        counterparts
+    }
+
+    /// The one of that name.
+    pub fn get(&self, name: &str) -> Option<Arc<Counterpart>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All of them, in no order.
+    pub fn all(&self) -> Vec<Arc<Counterpart>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// One for which the next message had better wait a moment.
+    pub fn full(&self) -> Option<Arc<Counterpart>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().find(|one| one.is_full()).cloned()
+    }
+
+    /// From now on these, and no others.
+    pub fn replace(&self, all: impl IntoIterator<Item = Arc<Counterpart>>) {
+        let all = all.into_iter().map(|one| (one.adapter.name.clone(), one)).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = all;
     }
 }
 
@@ -139,15 +187,13 @@ pub struct Counterpart {
     /// Exchanges that may be anywhere between claim and settlement. More than slots: while some
     /// are at the counterpart, the intents of the next and the outcomes of the last share commits.
     pub places: Arc<Semaphore>,
-    /// How many places there are.
-    pub(super) all_places: usize,
     /// Whether new messages go on directly.
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
-    pub wake: watch::Sender<u64>,
-    breaker: Mutex<CircuitBreaker>,
-    pace: Mutex<Pace>,
+    wakes: Arc<watch::Sender<u64>>,
+    breaker: Arc<Mutex<CircuitBreaker>>,
+    pace: Arc<Mutex<Pace>>,
 }
 
 impl std::fmt::Debug for Counterpart {
@@ -166,17 +212,51 @@ impl Counterpart {
         Counterpart {
             slots: Arc::new(Semaphore::new(slots)),
             places: Arc::new(Semaphore::new(slots * PLACES_PER_SLOT)),
-            all_places: slots * PLACES_PER_SLOT,
-            gate: Gate::default(),
-            wake: watch::Sender::new(0),
-            breaker: Mutex::new(CircuitBreaker::new(
+            gate: Arc::default(),
+            wakes: Arc::new(watch::Sender::new(0)),
+            breaker: Arc::new(Mutex::new(CircuitBreaker::new(
                 adapter.breaker.failures,
                 adapter.breaker.open_for,
-            )),
-            pace: Mutex::new(Pace::new(adapter.limits.rate_per_second)),
+            ))),
+            pace: Arc::new(Mutex::new(Pace::new(adapter.limits.rate_per_second))),
             adapter,
             target,
         }
+    }
+
+    /// The same counterpart under other definitions or with other credentials: what is under way
+    /// is shared, so that no limit is exceeded while the old one still finishes. The breaker
+    /// starts anew only where its own rule changed.
+    #[must_use]
+    pub fn succeed(&self, adapter: Arc<Adapter>, target: Arc<dyn Target>) -> Counterpart {
+        let (before, after) = (&self.adapter, &adapter);
+        let (was, is) = (before.limits.concurrency.max(1), after.limits.concurrency.max(1));
+        resize(&self.slots, was, is);
+        resize(&self.places, was * PLACES_PER_SLOT, is * PLACES_PER_SLOT);
+        let same_breaker = before.breaker.failures == after.breaker.failures
+            && before.breaker.open_for == after.breaker.open_for;
+        let same_pace = before.limits.rate_per_second == after.limits.rate_per_second;
+        let fresh = Counterpart::new(Arc::clone(&adapter), Arc::clone(&target));
+        Counterpart {
+            slots: Arc::clone(&self.slots),
+            places: Arc::clone(&self.places),
+            gate: Arc::clone(&self.gate),
+            wakes: Arc::clone(&self.wakes),
+            breaker: if same_breaker { Arc::clone(&self.breaker) } else { fresh.breaker },
+            pace: if same_pace { Arc::clone(&self.pace) } else { fresh.pace },
+            adapter,
+            target,
+        }
+    }
+
+    /// Tells its workers that something may be due.
+    pub fn wake(&self) {
+        self.wakes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Follows the wakes.
+    pub fn wakes(&self) -> watch::Receiver<u64> {
+        self.wakes.subscribe()
     }
 
     /// How many exchanges may start now, breaker and places together. At least one while the
@@ -185,6 +265,11 @@ impl Counterpart {
     pub fn allowance(&self, now: Instant) -> usize {
         let free = self.places.available_permits().max(1);
         self.breaker().allowance(now).map_or(free, |allowed| allowed.min(free))
+    }
+
+    /// How many places there are, free or not.
+    pub(super) fn all_places(&self) -> usize {
+        self.adapter.limits.concurrency.max(1) * PLACES_PER_SLOT
     }
 
     /// The breaker, for a moment.
@@ -196,4 +281,18 @@ impl Counterpart {
     pub fn reserve(&self, now: Instant) -> Instant {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner).reserve(now)
     }
+}
+
+/// Grows a semaphore at once; shrinks it as what is under way ends.
+fn resize(semaphore: &Arc<Semaphore>, was: usize, is: usize) {
+    semaphore.add_permits(is.saturating_sub(was));
+    let surplus = was.saturating_sub(is);
+    let left = surplus - semaphore.forget_permits(surplus);
+    let (Ok(left), true) = (u32::try_from(left), left > 0) else { return };
+    let semaphore = Arc::clone(semaphore);
+    tokio::spawn(async move {
+        if let Ok(permits) = semaphore.acquire_many_owned(left).await {
+            permits.forget();
+        }
+    });
 }

@@ -24,7 +24,7 @@ pub async fn deliver(
         }
         Destination::Operation(operation) => operation,
     };
-    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
+    let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
     // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
     // leave it unknown though nothing was sent.
     let early = match operation.unknown {
@@ -61,7 +61,7 @@ pub(super) async fn attempt(
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
     };
-    Outcome::Answered(call(counterpart, &operation.name, &operation.step, parts).await)
+    Outcome::Answered(call(&counterpart, &operation.name, &operation.step, parts).await)
 }
 
 /// One attempt for several exchanges in one request; outcomes in the order of `items`. The
@@ -72,15 +72,11 @@ pub async fn deliver_batch(
     cx: &Arc<Context>,
 ) -> Result<(Answer, Vec<bool>), Outcome> {
     let Some((_, first_route, _)) = items.first() else { return Err(Outcome::Stale) };
-    let Some(counterpart) = cx.counterparts.get(&first_route.adapter.name) else {
+    let Some(counterpart) = cx.counterpart(&first_route.adapter.name) else {
         return Err(Outcome::Stale);
     };
-    let intents = items
-        .iter()
-        .map(|(claimed, route, mapped)| {
-            intent(claimed, route, mapped, cx)
-        })
-        .collect();
+    let intents =
+        items.iter().map(|(claimed, route, mapped)| intent(claimed, route, mapped, cx)).collect();
     let taken = match cx.store.intend(intents).await {
         Ok(taken) => taken,
         Err(error) => return Err(Outcome::StoreDown(error)),
@@ -93,7 +89,7 @@ pub async fn deliver_batch(
         idempotency_key: batch_key(&kept, cx),
         ..Parts::default()
     };
-    Ok((call(counterpart, &operation.name, &operation.step, parts).await, taken))
+    Ok((call(&counterpart, &operation.name, &operation.step, parts).await, taken))
 }
 
 /// A JSON array of the items, in order: item numbers count from 1.
@@ -125,7 +121,7 @@ fn batch_key(items: &[&(Claimed, Arc<Route>, Mapped)], cx: &Context) -> String {
 pub(super) fn intent(claimed: &Claimed, route: &Route, mapped: &Mapped, cx: &Context) -> Intent {
     let at = cx.clock.now();
     let record = route.record.as_ref().map(|rule| {
-        let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at, cx);
+        let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at);
         draft.attempt = claimed.attempts + 1;
         draft.not_disclosed = mapped.not_disclosed;
         draft

@@ -19,9 +19,7 @@ use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
 use crate::policy::Brake;
-use crate::store::{
-    Accepted, Claimed, FirstAttempt, Intent, NewExchange, NewMessage, StoreError,
-};
+use crate::store::{Accepted, Claimed, FirstAttempt, Intent, NewExchange, NewMessage, StoreError};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::collections::HashSet;
@@ -116,7 +114,7 @@ fn prepare_one(
     if operation.batch.is_some() {
         return None;
     }
-    let counterpart = cx.counterparts.get(&route.adapter.name)?;
+    let counterpart = cx.counterpart(&route.adapter.name)?;
     let place = counterpart.direct_place(operation)?;
     let slot = match operation.unknown {
         UnknownRule::Person => Some(Arc::clone(&counterpart.slots).try_acquire_owned().ok()?),
@@ -149,6 +147,7 @@ fn claimed(recognised: &super::accept::Recognised<'_>, exchange: &NewExchange) -
         ticket: None,
         since: recognised.envelope.accepted_at,
         subject: exchange.subject.clone(),
+        bundle: exchange.bundle.as_str().into(),
         commitment: String::new(),
         envelope: recognised.envelope.clone(),
         body: Secret::new(Vec::new()),
@@ -254,7 +253,7 @@ impl Counterpart {
 
     /// Waits until nothing is under way any more.
     pub async fn idle(&self) {
-        let all = u32::try_from(self.all_places).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.all_places()).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         let _all = self.places.acquire_many(all).await;
     }

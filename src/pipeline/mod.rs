@@ -27,8 +27,13 @@ use std::sync::Arc;
 pub mod accept;
 pub mod call;
 pub mod context;
+pub mod definitions;
+#[cfg(test)]
+mod definitions_tests;
 pub mod deliver;
 pub mod direct;
+#[cfg(test)]
+mod direct_tests;
 pub mod guard;
 pub mod map;
 pub mod outbox;
@@ -43,7 +48,8 @@ mod tests;
 pub mod validate;
 pub mod worker;
 
-pub use context::{Context, Counterpart, Settings};
+pub use context::{Context, Counterpart, Counterparts, Settings};
+pub use definitions::Definitions;
 
 use settle::Outcome;
 
@@ -52,10 +58,11 @@ use settle::Outcome;
 /// Never panics on purpose and never returns an error: whatever happens becomes an outcome that
 /// is settled, so that nothing waits in silence.
 pub async fn process(claimed: Claimed, cx: &Arc<Context>) {
-    let Some(route) = cx.route(&claimed.route) else {
+    let bundle = cx.bundle_of(&claimed);
+    let Some(route) = bundle.route(&claimed.route) else {
         return settle::route_gone(claimed, cx).await;
     };
-    let prepared = validate::validate(&claimed, &route, cx)
+    let prepared = validate::validate(&claimed, &route, &bundle, cx)
         .and_then(|document| map::map(&claimed, &route, &document));
     let outcome = match prepared {
         Err(failure) => Outcome::NotSent(failure),

@@ -1,6 +1,6 @@
 //! Replay: an operator sends a dead letter on its way again.
 //!
-//! One that had a route is tried again as it is. One that no route could take is recognised anew,
+//! One that had a route is tried again as it is, by the definitions in force now. One that no route could take is recognised anew,
 //! by the definitions and limits in force now; what still cannot be recognised stays as it was.
 
 use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise, refuse};
@@ -28,6 +28,7 @@ pub enum Replayed {
 /// Only when the store cannot read or write.
 pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
     let Some(kept) = cx.store.kept(act.exchange).await? else {
+        let act = Act { bundle: Some(cx.bundle().digest().to_owned()), ..act };
         let state = cx.store.act(act).await?;
         return Ok(state.map_or(Replayed::NotAllowed, Replayed::Done));
     };
@@ -85,7 +86,7 @@ fn origin(source: &str, operation: &str, cx: &Context) -> Result<Origin, Failure
     if operation.is_empty() {
         return Ok(Origin::Upstream);
     }
-    let found = cx.bundle.adapters.get(source).and_then(|adapter| {
+    let found = cx.bundle().adapters.get(source).and_then(|adapter| {
         let operation = adapter.operations.get(operation)?;
         Some(Origin::Pulled { adapter: Arc::clone(adapter), operation: Arc::clone(operation) })
     });

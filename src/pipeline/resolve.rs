@@ -5,9 +5,9 @@ use super::call::{Answer, Parts, call, judge_item};
 use super::context::{Context, Counterpart};
 use super::settle::{self, Decided, Ticket};
 use super::{map, validate};
-use crate::adapter::{Ask, Destination, Operation, Poll, Route, Step, Then};
+use crate::adapter::{Ask, Destination, Operation, Poll, Route, Step, Then, UnknownRule};
 use crate::model::codes::message as codes;
-use crate::model::{Class, Code, Failure, Stage};
+use crate::model::{Class, Code, Failure, Stage, State};
 use crate::record::Kind;
 use crate::store::{Claimed, Next};
 use serde_json::{Value, json};
@@ -18,18 +18,19 @@ use std::sync::Arc;
 pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: &Arc<Context>) {
     let Some(poll) = &operation.poll else { return };
     let Some((first, route)) = group.first() else { return };
-    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
+    let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return };
     let reference =
         first.ticket.as_deref().map(|text| Ticket::parse(text).reference).unwrap_or_default();
     let answer =
-        match ask_step(first, &operation.name, &poll.step, &reference, counterpart, cx).await {
+        match ask_step(first, &operation.name, &poll.step, &reference, &counterpart, cx).await {
             Ok(answer) => answer,
             Err(failure) => return settle_all(group, cx, |_| person(failure.clone())).await,
         };
     let mut decided = Vec::with_capacity(group.len());
     for (claimed, route) in &group {
         let next =
-            judge_poll(claimed, route, operation, poll, &answer, &reference, counterpart, cx).await;
+            judge_poll(claimed, route, operation, poll, &answer, &reference, &counterpart, cx)
+                .await;
         decided.push((claimed.clone(), route.as_ref(), 0, next));
     }
     settle::write(decided, cx).await;
@@ -152,6 +153,31 @@ async fn fetch(
     }
 }
 
+/// Whether an exchange may have been applied by an operation that does not recognise a repetition:
+/// nothing may be sent for it before that is settled.
+pub fn must_not_send(claimed: &Claimed, operation: &Operation) -> bool {
+    claimed.state == State::Unknown && operation.unknown != UnknownRule::Resend
+}
+
+/// Asked about where the operation can be asked, else left to a person: after a crash or a restore
+/// an exchange is `unknown` and due whatever its operation declares.
+pub async fn without_sending(
+    claimed: Claimed,
+    route: &Route,
+    operation: &Operation,
+    cx: &Arc<Context>,
+) {
+    match (operation.unknown, &operation.ask) {
+        (UnknownRule::Ask, Some(question)) => {
+            ask(claimed, route, operation, question, cx).await;
+        }
+        _ => {
+            let decided = person(failure(&codes::PERSON_NEEDED, Class::Unknown, ""));
+            settle::write(vec![(claimed, route, 0, decided)], cx).await;
+        }
+    }
+}
+
 /// Asks whether a submit whose answer was lost was applied. Only a declared answer counts; it is
 /// asked after the settle time, so that a late request cannot be missed.
 pub async fn ask(
@@ -161,7 +187,7 @@ pub async fn ask(
     ask: &Ask,
     cx: &Arc<Context>,
 ) {
-    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return };
+    let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return };
     let settled_at = settle::later(claimed.since, ask.settle_after);
     if cx.clock.now() < settled_at {
         // Interrupted by a restart a moment ago: the request may still be on its way, and an
@@ -173,7 +199,7 @@ pub async fn ask(
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }
     let slot = counterpart.slots.acquire().await;
-    let answered = ask_step(&claimed, &operation.name, &ask.step, "", counterpart, cx).await;
+    let answered = ask_step(&claimed, &operation.name, &ask.step, "", &counterpart, cx).await;
     drop(slot);
     let decided = match answered {
         Err(failure) => person(failure),
@@ -220,7 +246,7 @@ async fn ask_step(
 ) -> Result<Answer, Failure> {
     let body = match (&step.request.mapping, &step.request.body) {
         (Some(mapping), Some(plan)) => {
-            let document = validate::read(claimed, cx)?.into_value();
+            let document = validate::read(claimed, &cx.bundle_of(claimed), cx)?.into_value();
             let ticket = json!({
                 "ticket": reference,
                 "idempotencyKey": claimed.idempotency_key,

@@ -252,7 +252,7 @@ pub async fn write(decided: Vec<(Claimed, &Route, i64, Decided)>, cx: &Arc<Conte
     let mut notes = Vec::with_capacity(decided.len());
     for (claimed, route, raised, decided) in decided {
         let has_outbox = !decided.outbox.is_empty();
-        let record = entries(&claimed, route, raised, &decided, now, cx);
+        let record = entries(&claimed, route, raised, &decided, now);
         notes.push((claimed.id, route, claimed.attempts, describe(&decided.next), has_outbox));
         settlements.push(settlement(&claimed, raised, decided, record, now));
     }
@@ -366,6 +366,26 @@ pub fn announce_dead(
     key: &str,
     failure: &Failure,
 ) -> NewOutgoing {
+    announce(DEAD_TYPE, format!("dead-{key}"), envelope, route, failure)
+}
+
+/// Upstream is told that a newer state took a message's place.
+pub fn announce_superseded(
+    envelope: &Envelope,
+    route: &str,
+    key: &str,
+    failure: &Failure,
+) -> NewOutgoing {
+    announce(SUPERSEDED_TYPE, format!("superseded-{key}"), envelope, route, failure)
+}
+
+fn announce(
+    message_type: &str,
+    message_id: String,
+    envelope: &Envelope,
+    route: &str,
+    failure: &Failure,
+) -> NewOutgoing {
     let body = json!({
         "messageId": envelope.message_id.as_str(),
         "messageType": envelope.message_type,
@@ -376,14 +396,17 @@ pub fn announce_dead(
         "fault": failure.code.fault.name(),
     });
     NewOutgoing {
-        routing_key: DEAD_TYPE.to_owned(),
-        message_id: format!("dead-{key}"),
-        message_type: DEAD_TYPE.to_owned(),
+        routing_key: message_type.to_owned(),
+        message_id,
+        message_type: message_type.to_owned(),
         correlation_id: Some(envelope.message_id.as_str().to_owned()),
         content_type: "application/json".to_owned(),
         body: Secret::new(body.to_string().into_bytes()),
     }
 }
+
+/// Type of the message that tells upstream of a message whose place a newer one took.
+pub const SUPERSEDED_TYPE: &str = "watashi.exchange.superseded";
 
 /// Type of the message that tells upstream of a dead letter.
 pub const DEAD_TYPE: &str = "watashi.exchange.dead";
@@ -412,7 +435,6 @@ fn entries(
     raised: i64,
     decided: &Decided,
     now: Timestamp,
-    cx: &Context,
 ) -> Vec<Draft> {
     let Some(rule) = &route.record else { return Vec::new() };
     let kind = decided.kind.unwrap_or(rule.kind);
@@ -422,7 +444,7 @@ fn entries(
         } else {
             Phase::Outcome
         };
-    let mut draft = draft(claimed, route, kind, phase, now, cx);
+    let mut draft = draft(claimed, route, kind, phase, now);
     draft.attempt = claimed.attempts + u32::from(raised > 0);
     draft.reference = decided
         .reference
@@ -449,14 +471,7 @@ fn entries(
 }
 
 /// An entry with everything that exchange and route say.
-pub fn draft(
-    claimed: &Claimed,
-    route: &Route,
-    kind: Kind,
-    phase: Phase,
-    at: Timestamp,
-    cx: &Context,
-) -> Draft {
+pub fn draft(claimed: &Claimed, route: &Route, kind: Kind, phase: Phase, at: Timestamp) -> Draft {
     let envelope = &claimed.envelope;
     Draft {
         kind,
@@ -466,13 +481,13 @@ pub fn draft(
         message_id: envelope.message_id.as_str().to_owned(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
-        route: route.name.clone(),
-        counterpart: route.adapter.name.clone(),
-        operation: route.operation_name().to_owned(),
+        route: Arc::clone(&route.names.route),
+        counterpart: Arc::clone(&route.names.counterpart),
+        operation: Arc::clone(&route.names.operation),
         attempt: claimed.attempts,
         idempotency_key: claimed.idempotency_key.clone(),
         basis: route.basis.clone(),
-        items: route.mapping.items(),
+        items: route.mapping.shared_items(),
         reference: None,
         not_disclosed: false,
         outcome: None,
@@ -481,7 +496,7 @@ pub fn draft(
         commitment: Some(claimed.commitment.clone()),
         operator: envelope.operator.clone(),
         reason: None,
-        bundle: cx.bundle.digest().to_owned(),
+        bundle: Arc::clone(&claimed.bundle),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::accept::{Arrival, Origin, accept};
 use super::context::Accepting;
 use super::worker::{self, Work};
-use super::{Context, Counterpart, Settings};
+use super::{Context, Counterpart, Counterparts, Definitions, Settings};
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{SourceFile, render};
@@ -17,7 +17,7 @@ use crate::store::{Accepted, Claim, Claimed, ExchangeView, Filter};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -248,7 +248,7 @@ impl Harness {
     /// Runs the workers until the exchanges satisfy `done`, then stops them.
     pub async fn run_until(&self, done: impl Fn(&[ExchangeView]) -> bool) {
         let (stop, stopped) = watch::channel(false);
-        let counterpart = Arc::clone(&self.cx.counterparts["post"]);
+        let counterpart = self.cx.counterpart("post").unwrap();
         let workers: Vec<_> = counterpart
             .adapter
             .operations
@@ -325,7 +325,7 @@ impl Drop for Harness {
 }
 
 fn context(folder: &std::path::Path, target: &Arc<FakeTarget>, enabled: &Enabled) -> Arc<Context> {
-    let bundle = Arc::new(bundle(enabled));
+    let bundle = Arc::new(bundle(enabled, &[]));
     let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
     let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
     let store =
@@ -333,11 +333,11 @@ fn context(folder: &std::path::Path, target: &Arc<FakeTarget>, enabled: &Enabled
     let adapter = Arc::clone(&bundle.adapters["post"]);
     let counterpart = Counterpart::new(adapter, target.clone());
     Arc::new(Context {
-        bundle,
+        definitions: Definitions::new(bundle),
         store,
         keys,
         clock: Arc::new(SystemClock),
-        counterparts: HashMap::from([("post".to_owned(), Arc::new(counterpart))]),
+        counterparts: Counterparts::new([counterpart]),
         settings: Settings {
             municipalities: vec!["131237".to_owned()],
             max_body: 100_000,
@@ -372,7 +372,8 @@ pub fn arrival(message_type: &str, id: &str, body: &str) -> Arrival {
     }
 }
 
-fn bundle(enabled: &Enabled) -> Bundle {
+/// The definitions of the tests, with texts in them replaced.
+pub fn bundle(enabled: &Enabled, changes: &[(&str, &str)]) -> Bundle {
     let adapter =
         SHARED.iter().fold(ADAPTER.to_owned(), |text, (name, value)| text.replace(name, value));
     let files = [
@@ -386,7 +387,11 @@ fn bundle(enabled: &Enabled) -> Bundle {
         ("mappings/lines-to-parcel/mapping.yaml", LINES_MAPPING),
         ("adapters/post/adapter.yaml", &adapter),
     ];
-    let files: Vec<Arc<SourceFile>> = files.map(|(path, text)| SourceFile::new(path, text)).into();
+    let changed = |text: &str| {
+        changes.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    };
+    let files: Vec<Arc<SourceFile>> =
+        files.map(|(path, text)| SourceFile::new(path, changed(text))).into();
     let mut problems = Vec::new();
     let bundle = Bundle::build(&files, enabled, &BTreeMap::new(), &mut problems);
     bundle.unwrap_or_else(|| panic!("{}", render::text(&problems)))

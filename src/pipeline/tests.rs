@@ -27,6 +27,7 @@ async fn act(harness: &Harness, id: &str, verb: ActVerb) {
         operator: "ops".to_owned(),
         reason: "test".to_owned(),
         at: Timestamp::UNIX_EPOCH,
+        bundle: None,
     };
     assert!(harness.cx.store.act(act).await.unwrap().is_some());
 }
@@ -214,6 +215,28 @@ async fn a_question_waits_for_the_settle_time_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_a_crash_interrupted_is_not_sent_again_where_only_a_person_can_tell() {
+    let harness = Harness::new();
+    harness.post("order.manual", "m1", ORDER).await;
+    let claimed = harness.claim("manual").await;
+    let intent = Intent {
+        exchange: claimed.id,
+        fence: claimed.fence,
+        request_digest: String::new(),
+        at: harness.cx.clock.now(),
+        record: None,
+    };
+    assert_eq!(harness.cx.store.intend(vec![intent]).await.unwrap(), [true]);
+    let harness = harness.restart().await;
+    harness.target.always_json(200, OK);
+    harness.settle().await;
+    let exchange = harness.exchange("m1").await;
+    assert_eq!((exchange.state.as_str(), exchange.code.as_deref()), ("unknown", Some("G410")));
+    assert!(exchange.maybe_applied);
+    assert!(harness.target.requests().is_empty(), "sent again");
+}
+
+#[tokio::test]
 async fn a_rejected_document_is_dead_before_anything_is_sent() {
     let harness = Harness::new();
     harness.post("order.placed", "m1", r#"{"person":"a","amount":1,"note":"forbidden"}"#).await;
@@ -354,6 +377,7 @@ async fn replay_of(harness: &Harness, exchange: i64) -> Result<String, String> {
         operator: "ops".to_owned(),
         reason: "test".to_owned(),
         at: harness.cx.clock.now(),
+        bundle: None,
     };
     match replay(act, &harness.cx).await.unwrap() {
         Replayed::Done(state) => Ok(state.name().to_owned()),
@@ -477,7 +501,7 @@ async fn what_was_fetched_goes_where_a_route_of_its_type_leads() {
     let harness = Harness::new();
     harness.target.always_json(200, OK);
     let lines = "person,amount\r\nann,7\r\n";
-    let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);
+    let adapter = std::sync::Arc::clone(&harness.cx.bundle().adapters["post"]);
     let operation = std::sync::Arc::clone(&adapter.operations["drawer"]);
     let mut fetched = arrival("order.fetched", "f1", lines);
     fetched.source = "post".to_owned();
@@ -501,7 +525,7 @@ async fn what_was_fetched_goes_where_a_route_of_its_type_leads() {
 #[tokio::test]
 async fn what_was_fetched_is_never_sent_to_a_counterpart() {
     let harness = Harness::new();
-    let adapter = std::sync::Arc::clone(&harness.cx.bundle.adapters["post"]);
+    let adapter = std::sync::Arc::clone(&harness.cx.bundle().adapters["post"]);
     let operation = std::sync::Arc::clone(&adapter.operations["place"]);
     let mut fetched = arrival("order.placed", "m1", ORDER);
     fetched.source = "post".to_owned();

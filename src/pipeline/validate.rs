@@ -1,7 +1,7 @@
 //! Validate: is the document what its schema says, and does it belong here?
 
 use super::context::Context;
-use crate::adapter::Route;
+use crate::adapter::{Bundle, Route};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
@@ -16,21 +16,27 @@ use crate::store::Claimed;
 pub fn validate<'a>(
     claimed: &'a Claimed,
     route: &Route,
-    cx: &'a Context,
+    bundle: &'a Bundle,
+    cx: &Context,
 ) -> Result<Tree<'a>, Failure> {
-    let document = read(claimed, cx)?;
+    let document = read(claimed, bundle, cx)?;
     check(&document, route, cx)?;
     Ok(document)
 }
 
-/// The document of a claimed exchange; its texts are borrowed from the body.
+/// The document of a claimed exchange, read by the bundle it goes by; its texts are borrowed from
+/// the body.
 ///
 /// # Errors
 /// `G107` when it cannot be read.
-pub fn read<'a>(claimed: &'a Claimed, cx: &'a Context) -> Result<Tree<'a>, Failure> {
+pub fn read<'a>(
+    claimed: &'a Claimed,
+    bundle: &'a Bundle,
+    cx: &Context,
+) -> Result<Tree<'a>, Failure> {
     let body = claimed.body.expose();
     let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
-    let pulled = cx.bundle.pull_of(&claimed.envelope.message_type);
+    let pulled = bundle.pull_of(&claimed.envelope.message_type);
     let decoded = match pulled.and_then(|pulled| pulled.operation.step.response.as_ref()) {
         Some(response) => response.codec.read(body, &limits),
         None => codec::json::read_strict(body, &limits),

@@ -6,7 +6,7 @@ use super::deliver::deliver_batch;
 use super::map::Mapped;
 use super::settle::{self, Decided, Outcome};
 use super::{map, process, resolve, validate};
-use crate::adapter::{Batch, Operation, PUBLISH, Route, Then, UnknownRule};
+use crate::adapter::{Batch, Operation, PUBLISH, Route, Then};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Failure, Secret, Stage, State};
 use crate::store::{Claim, Claimed, Next};
@@ -61,7 +61,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut worker = Worker {
-        wake: counterpart.wake.subscribe(),
+        wake: counterpart.wakes(),
         work,
         counterpart,
         cx,
@@ -168,7 +168,10 @@ impl Worker {
             exclude: self.busy.clone(),
         };
         match self.cx.store.claim(claim).await {
-            Ok(claimed) => claimed,
+            Ok(mut claimed) => {
+                claimed.iter_mut().for_each(|one| self.cx.definitions.choose(one));
+                claimed
+            }
             Err(error) => {
                 tracing::error!(
                     code = error.code.code,
@@ -213,11 +216,11 @@ impl Worker {
             }
             let Ok(place) = places.acquire_owned().await else { break };
             self.busy.insert(exchange.id);
-            let (cx, work) = (Arc::clone(&self.cx), self.work.clone());
+            let cx = Arc::clone(&self.cx);
             self.running.spawn(async move {
                 let _place = place;
                 let id = exchange.id;
-                one(exchange, &work, &cx).await;
+                one(exchange, &cx).await;
                 vec![id]
             });
             started += 1;
@@ -230,21 +233,25 @@ impl Worker {
         if operation.poll.is_none() {
             return 0;
         }
-        let operation = Arc::clone(operation);
         let claimed = self.claim(vec![State::WaitingResult], POLL_LIMIT).await;
         let with_routes = claimed
             .into_iter()
             .filter_map(|claimed| {
-                let route = self.cx.route(&claimed.route)?;
+                let route = self.cx.route_of(&claimed)?;
                 Some((claimed, route))
             })
             .collect();
         let mut started = 0;
         for group in resolve::by_ticket(with_routes).into_iter().take(allowed) {
+            let Some(operation) = group.first().and_then(|(_, route)| resolve::operation_of(route))
+            else {
+                continue;
+            };
+            let operation = Arc::clone(operation);
             let Ok(slot) = Arc::clone(&self.counterpart.slots).try_acquire_owned() else { break };
             let ids: Vec<i64> = group.iter().map(|(claimed, _)| claimed.id).collect();
             self.busy.extend(&ids);
-            let (cx, operation) = (Arc::clone(&self.cx), Arc::clone(&operation));
+            let cx = Arc::clone(&self.cx);
             self.running.spawn(async move {
                 let _slot = slot;
                 let polled =
@@ -264,8 +271,6 @@ impl Worker {
     }
 
     async fn start_batches(&mut self, batch: &Batch, states: Vec<State>, allowed: usize) -> usize {
-        let Work::Operation(operation) = &self.work else { return 0 };
-        let operation = Arc::clone(operation);
         if allowed == 0 {
             return 0;
         }
@@ -280,16 +285,16 @@ impl Worker {
             let Ok(slot) = Arc::clone(&self.counterpart.slots).try_acquire_owned() else { break };
             let ids: Vec<i64> = group.iter().map(|claimed| claimed.id).collect();
             self.busy.extend(&ids);
-            let (cx, operation, max_bytes) =
-                (Arc::clone(&self.cx), Arc::clone(&operation), batch.max_bytes);
+            let (cx, max_bytes) = (Arc::clone(&self.cx), batch.max_bytes);
             let alone = Arc::clone(&self.alone);
+            let name = self.work.name().to_owned();
             self.running.spawn(async move {
                 let _slot = slot;
-                let sent = many(group, &operation, max_bytes, &alone, &cx);
+                let sent = many(group, max_bytes, &alone, &cx);
                 if AssertUnwindSafe(sent).catch_unwind().await.is_err() {
                     tracing::error!(
                         code = codes::INTERNAL.code,
-                        operation = operation.name,
+                        operation = name,
                         "batch ended abnormally"
                     );
                 }
@@ -306,9 +311,22 @@ impl Worker {
             claimed.into_iter().partition(|claimed| alone.contains(&claimed.id));
         let mut groups: Vec<Vec<Claimed>> =
             single.into_iter().map(|claimed| vec![claimed]).collect();
-        let mut rest = together.into_iter().peekable();
-        while rest.peek().is_some() {
-            groups.push(rest.by_ref().take(max_items).collect());
+        // Items of one request go by the same definitions.
+        let mut by_bundle: Vec<Vec<Claimed>> = Vec::new();
+        for claimed in together {
+            let same = |group: &&mut Vec<Claimed>| {
+                group.first().is_some_and(|first| first.bundle == claimed.bundle)
+            };
+            match by_bundle.iter_mut().find(same) {
+                Some(group) => group.push(claimed),
+                None => by_bundle.push(vec![claimed]),
+            }
+        }
+        for group in by_bundle {
+            let mut rest = group.into_iter().peekable();
+            while rest.peek().is_some() {
+                groups.push(rest.by_ref().take(max_items).collect());
+            }
         }
         groups
     }
@@ -316,21 +334,17 @@ impl Worker {
 
 /// One exchange: asked about when its answer was lost and the operation says so, else sent. A
 /// defect that panics puts the exchange aside instead of leaving it under way for ever.
-async fn one(mut claimed: Claimed, work: &Work, cx: &Arc<Context>) {
+async fn one(mut claimed: Claimed, cx: &Arc<Context>) {
     // All but the body is kept, for the case of a defect.
     let body = std::mem::replace(&mut claimed.body, Secret::new(Vec::new()));
     let kept = claimed.clone();
     claimed.body = body;
     let way = async {
-        if let Work::Operation(operation) = work
-            && claimed.state == State::Unknown
-            && operation.unknown == UnknownRule::Ask
-            && let Some(ask) = &operation.ask
+        if let Some(route) = cx.route_of(&claimed)
+            && let Some(operation) = resolve::operation_of(&route)
+            && resolve::must_not_send(&claimed, operation)
         {
-            return match cx.route(&claimed.route) {
-                Some(route) => resolve::ask(claimed, &route, operation, ask, cx).await,
-                None => settle::route_gone(claimed, cx).await,
-            };
+            return resolve::without_sending(claimed, &route, operation, cx).await;
         }
         process(claimed, cx).await;
     };
@@ -346,7 +360,7 @@ pub(super) async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
         exchange = claimed.id,
         "exchange ended abnormally"
     );
-    let Some(route) = cx.route(&claimed.route) else { return };
+    let Some(route) = cx.route_of(&claimed) else { return };
     let failure = Failure {
         code: &codes::INTERNAL,
         stage: Stage::Deliver,
@@ -363,22 +377,23 @@ pub(super) async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
 }
 
 /// Several exchanges in one request; what cannot be mapped settles alone.
-async fn many(
-    group: Vec<Claimed>,
-    operation: &Operation,
-    max_bytes: usize,
-    alone: &Alone,
-    cx: &Arc<Context>,
-) {
+async fn many(group: Vec<Claimed>, max_bytes: usize, alone: &Alone, cx: &Arc<Context>) {
     let mut ready: Vec<(Claimed, Arc<Route>, Mapped)> = Vec::with_capacity(group.len());
     let mut failed = Vec::new();
     let mut size = 2;
     for claimed in group {
-        let Some(route) = cx.route(&claimed.route) else {
+        let bundle = cx.bundle_of(&claimed);
+        let Some(route) = bundle.route(&claimed.route) else {
             settle::route_gone(claimed, cx).await;
             continue;
         };
-        let mapped = validate::validate(&claimed, &route, cx)
+        if let Some(operation) = resolve::operation_of(&route)
+            && resolve::must_not_send(&claimed, operation)
+        {
+            resolve::without_sending(claimed, &route, operation, cx).await;
+            continue;
+        }
+        let mapped = validate::validate(&claimed, &route, &bundle, cx)
             .and_then(|document| map::map(&claimed, &route, &document));
         match mapped {
             // Beyond the size limit it stays as it is and travels in a later request.
@@ -393,9 +408,9 @@ async fn many(
     for (claimed, route, failure) in failed {
         settle::settle(claimed, &route, Outcome::NotSent(failure), cx).await;
     }
-    if ready.is_empty() {
-        return;
-    }
+    let Some((_, first, _)) = ready.first() else { return };
+    let first = Arc::clone(first);
+    let Some(operation) = resolve::operation_of(&first) else { return };
     match deliver_batch(&ready, operation, cx).await {
         Ok((answer, taken)) => settle_batch(&ready, &taken, answer, operation, alone, cx).await,
         Err(Outcome::StoreDown(error)) => {

@@ -3,7 +3,7 @@
 use super::{Basis, Draft, Kind, Phase};
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use serde::Serialize;
+use std::sync::Arc;
 
 impl Kind {
     /// All kinds.
@@ -49,88 +49,94 @@ impl Phase {
     }
 }
 
-/// Fields in the order of their names: serde writes them as they stand, and a test holds the order.
-#[derive(Serialize)]
-struct Entry<'a> {
-    #[serde(skip_serializing_if = "is_zero")]
-    attempt: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    basis: Option<Frame<'a>>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    bundle: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    commitment: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    counterpart: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    idempotency_key: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    items: &'a [String],
-    jst: String,
-    kind: &'static str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    message_id: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    message_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    municipality: Option<&'a str>,
-    not_disclosed: bool,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    operation: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operator: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'a str>,
-    phase: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    route: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    source: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
-    time: String,
+/// Writes one JSON object whose fields come in the order of their names.
+struct Object {
+    text: String,
 }
 
-#[derive(Serialize)]
-struct Frame<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    affair: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    information: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    inquirer: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    law: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    procedure: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    provider: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    table_item: &'a str,
+impl Object {
+    /// Longer than nearly every entry, so that the text moves at most once.
+    const USUAL: usize = 1_024;
+
+    fn new() -> Object {
+        let mut text = String::with_capacity(Object::USUAL);
+        text.push('{');
+        Object { text }
+    }
+
+    fn name(&mut self, name: &'static str) {
+        if !self.text.ends_with('{') {
+            self.text.push(',');
+        }
+        self.text.push('"');
+        self.text.push_str(name);
+        self.text.push_str("\":");
+    }
+
+    /// A text, unless it is empty.
+    fn text(&mut self, name: &'static str, value: &str) {
+        if !value.is_empty() {
+            self.name(name);
+            quote(&mut self.text, value);
+        }
+    }
+
+    /// A text that is written even when it is empty.
+    fn given(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.name(name);
+            quote(&mut self.text, value);
+        }
+    }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+/// A JSON string. Only what must be escaped is, in the shortest way.
+fn quote(out: &mut String, value: &str) {
+    out.push('"');
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        let (plain, tail) = rest.split_at(at);
+        out.push_str(plain);
+        let mut tail = tail.chars();
+        if let Some(special) = tail.next() {
+            escape(out, special);
+        }
+        rest = tail.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+fn escape(out: &mut String, special: char) {
+    let short = match special {
+        '"' => '"',
+        '\\' => '\\',
+        '\u{8}' => 'b',
+        '\t' => 't',
+        '\n' => 'n',
+        '\u{c}' => 'f',
+        '\r' => 'r',
+        other => {
+            out.push_str(&format!("\\u{:04x}", u32::from(other)));
+            return;
+        }
+    };
+    out.push('\\');
+    out.push(short);
 }
 
 impl Basis {
-    fn frame(&self) -> Frame<'_> {
-        Frame {
-            affair: &self.affair,
-            information: &self.information,
-            inquirer: &self.inquirer,
-            law: &self.law,
-            procedure: &self.procedure,
-            provider: &self.provider,
-            table_item: &self.table_item,
-        }
+    fn write(&self, out: &mut Object) {
+        out.name("basis");
+        out.text.push('{');
+        out.text("affair", &self.affair);
+        out.text("information", &self.information);
+        out.text("inquirer", &self.inquirer);
+        out.text("law", &self.law);
+        out.text("procedure", &self.procedure);
+        out.text("provider", &self.provider);
+        out.text("table_item", &self.table_item);
+        out.text.push('}');
     }
 }
 
@@ -145,13 +151,13 @@ impl Draft {
             message_id: String::new(),
             message_type: String::new(),
             municipality: None,
-            route: String::new(),
-            counterpart: String::new(),
-            operation: String::new(),
+            route: Arc::default(),
+            counterpart: Arc::default(),
+            operation: Arc::default(),
             attempt: 0,
             idempotency_key: String::new(),
             basis: None,
-            items: Vec::new(),
+            items: Arc::default(),
             reference: None,
             not_disclosed: false,
             outcome: None,
@@ -160,53 +166,82 @@ impl Draft {
             commitment: None,
             operator: None,
             reason: None,
-            bundle: String::new(),
+            bundle: Arc::default(),
         }
     }
 
     /// The canonical JSON that is hashed, stored and exported.
-    ///
-    /// # Errors
-    /// None in practice: every field is text, a number or a flag.
-    pub fn canonical(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Entry {
-            attempt: self.attempt,
-            basis: self.basis.as_deref().map(Basis::frame),
-            bundle: &self.bundle,
-            code: self.code.as_deref(),
-            commitment: self.commitment.as_deref(),
-            counterpart: &self.counterpart,
-            idempotency_key: &self.idempotency_key,
-            items: &self.items,
-            jst: jst(self.at),
-            kind: self.kind.name(),
-            message_id: &self.message_id,
-            message_type: &self.message_type,
-            municipality: self.municipality.as_deref(),
-            not_disclosed: self.not_disclosed,
-            operation: &self.operation,
-            operator: self.operator.as_deref(),
-            outcome: self.outcome.as_deref(),
-            phase: self.phase.name(),
-            reason: self.reason.as_deref(),
-            reference: self.reference.as_deref(),
-            route: &self.route,
-            source: &self.source,
-            subject: self.subject.as_deref(),
-            time: format!("{:.3}", self.at),
-        })
+    pub fn canonical(&self) -> String {
+        let mut out = Object::new();
+        if self.attempt > 0 {
+            out.name("attempt");
+            out.text.push_str(&self.attempt.to_string());
+        }
+        if let Some(basis) = &self.basis {
+            basis.write(&mut out);
+        }
+        out.text("bundle", &self.bundle);
+        out.given("code", self.code.as_deref());
+        out.given("commitment", self.commitment.as_deref());
+        out.text("counterpart", &self.counterpart);
+        out.text("idempotency_key", &self.idempotency_key);
+        if !self.items.is_empty() {
+            out.name("items");
+            for (index, item) in self.items.iter().enumerate() {
+                out.text.push(if index == 0 { '[' } else { ',' });
+                quote(&mut out.text, item);
+            }
+            out.text.push(']');
+        }
+        out.name("jst");
+        time(&mut out.text, self.at, Offset::constant(9), "+09:00");
+        out.text("kind", self.kind.name());
+        out.text("message_id", &self.message_id);
+        out.text("message_type", &self.message_type);
+        out.given("municipality", self.municipality.as_deref());
+        out.name("not_disclosed");
+        out.text.push_str(if self.not_disclosed { "true" } else { "false" });
+        out.text("operation", &self.operation);
+        out.given("operator", self.operator.as_deref());
+        out.given("outcome", self.outcome.as_deref());
+        out.text("phase", self.phase.name());
+        out.given("reason", self.reason.as_deref());
+        out.given("reference", self.reference.as_deref());
+        out.text("route", &self.route);
+        out.text("source", &self.source);
+        out.given("subject", self.subject.as_deref());
+        out.name("time");
+        time(&mut out.text, self.at, Offset::UTC, "Z");
+        out.text.push('}');
+        out.text
     }
 }
 
-/// Japanese wall time; the zone has had one offset since 1951.
-fn jst(at: Timestamp) -> String {
-    format!("{:.3}+09:00", Offset::constant(9).to_datetime(at))
+/// A time with milliseconds in a zone of fixed offset; Japan has had one since 1951.
+fn time(out: &mut String, at: Timestamp, offset: Offset, suffix: &str) {
+    let local = offset.to_datetime(at);
+    let mut part = |number: i32, digits: u32, before: char| {
+        out.push(before);
+        for place in (0..digits).rev() {
+            let digit = number / 10_i32.pow(place) % 10;
+            out.push(char::from(b'0'.saturating_add(u8::try_from(digit).unwrap_or(0))));
+        }
+    };
+    part(i32::from(local.year()), 4, '"');
+    part(i32::from(local.month()), 2, '-');
+    part(i32::from(local.day()), 2, '-');
+    part(i32::from(local.hour()), 2, 'T');
+    part(i32::from(local.minute()), 2, ':');
+    part(i32::from(local.second()), 2, ':');
+    part(local.subsec_nanosecond() / 1_000_000, 3, '.');
+    out.push_str(suffix);
+    out.push('"');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+    use proptest::prelude::*;
 
     fn keys_in_order(value: &serde_json::Value) -> bool {
         let Some(object) = value.as_object() else { return true };
@@ -220,9 +255,9 @@ mod tests {
             message_id: word(),
             message_type: word(),
             municipality: Some(word()),
-            route: word(),
-            counterpart: word(),
-            operation: word(),
+            route: word().into(),
+            counterpart: word().into(),
+            operation: word().into(),
             attempt: 1,
             idempotency_key: word(),
             basis: Some(Arc::new(Basis {
@@ -234,7 +269,7 @@ mod tests {
                 provider: word(),
                 information: word(),
             })),
-            items: vec![word()],
+            items: vec![word(), word()].into(),
             reference: Some(word()),
             outcome: Some(word()),
             code: Some(word()),
@@ -242,14 +277,14 @@ mod tests {
             commitment: Some(word()),
             operator: Some(word()),
             reason: Some("二\"重\n".to_owned()),
-            bundle: word(),
+            bundle: word().into(),
             ..Draft::new(Kind::Send, Phase::Outcome, "2026-06-01T15:30:00.5Z".parse().unwrap())
         }
     }
 
     #[test]
     fn a_full_entry_has_all_fields_in_order() {
-        let text = full().canonical().unwrap();
+        let text = full().canonical();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(keys_in_order(&value), "{text}");
         assert_eq!(value.as_object().unwrap().len(), 24);
@@ -263,10 +298,32 @@ mod tests {
     fn nothing_empty_is_written() {
         let draft = Draft::new(Kind::System, Phase::Noted, Timestamp::UNIX_EPOCH);
         assert_eq!(
-            draft.canonical().unwrap(),
+            draft.canonical(),
             "{\"jst\":\"1970-01-01T09:00:00.000+09:00\",\"kind\":\"系\",\"not_disclosed\":false,\
              \"phase\":\"noted\",\"time\":\"1970-01-01T00:00:00.000Z\"}"
         );
+    }
+
+    proptest! {
+        /// The texts are those that every JSON library writes for the same values, so that a
+        /// reader needs no rule of ours.
+        #[test]
+        fn every_text_is_written_as_json_has_it(
+            reason in any::<String>(),
+            id in "[\u{0}-\u{7f}\u{e9}\u{3042}\u{1f600}]{0,20}",
+            seconds in 0i64..253_402_200_000,
+            millisecond in 0i64..1_000,
+        ) {
+            let at = Timestamp::from_millisecond(seconds * 1_000 + millisecond).unwrap();
+            let draft = Draft { message_id: id, reason: Some(reason), at, ..full() };
+            let text = draft.canonical();
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(serde_json::to_string(&value).unwrap(), text);
+            prop_assert_eq!(value["reason"].as_str(), draft.reason.as_deref());
+            prop_assert_eq!(value["time"].as_str().unwrap(), format!("{at:.3}"));
+            let japan = Offset::constant(9).to_datetime(at);
+            prop_assert_eq!(value["jst"].as_str().unwrap(), format!("{japan:.3}+09:00"));
+        }
     }
 
     #[test]

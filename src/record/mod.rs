@@ -1,22 +1,21 @@
-//! The 情報提供等記録 and everything else that must be provable: append-only, hash-linked.
+//! The 情報提供等記録 and everything else that must be provable: append-only, a Merkle tree.
 //!
-//! An entry is canonical JSON; its leaf hash is RFC 6962's SHA-256(0x00 ‖ entry), and each row
-//! also carries link = SHA-256(previous link ‖ leaf), so that one walk finds the first bad
-//! sequence. Checkpoints over the same leaves can be added without touching what is written.
+//! An entry is canonical JSON; its leaf hash is RFC 6962's SHA-256(0x00 ‖ entry). The tree over
+//! all leaves has one root, which tells whether any entry was changed, left out or moved.
 
 use jiff::Timestamp;
 use std::sync::Arc;
 
-mod chain;
 mod entry;
 mod export;
 mod row;
+pub mod tree;
+mod walk;
 
-pub use chain::{
-    Broken, GENESIS, Verdict, Verifier, hex, leaf, leaf_and_link, leaf_bytes, link, link_to, verify,
-};
 pub use export::{Query, export, find, parse_export};
 pub use row::RecordRow;
+pub use tree::{Frontier, Hash, Head};
+pub use walk::{Broken, Verdict, Verifier, hex, unhex, verify};
 
 /// What an entry tells of (番号法23条 for the first group).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,8 +68,9 @@ pub struct Basis {
     pub information: String,
 }
 
-/// An entry before the store gives it its sequence and link. No field carries personal data:
-/// the subject is a keyed pseudonym, the body a salted commitment.
+/// An entry before the store gives it its sequence. No field carries personal data: the subject is
+/// a keyed pseudonym, the body a salted commitment. What is the same for all messages of a route
+/// is shared with it.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// What it tells of.
@@ -88,11 +88,11 @@ pub struct Draft {
     /// 団体コード.
     pub municipality: Option<String>,
     /// Route, counterpart and operation; empty for acts that have none.
-    pub route: String,
+    pub route: Arc<str>,
     /// Counterpart.
-    pub counterpart: String,
+    pub counterpart: Arc<str>,
     /// Operation.
-    pub operation: String,
+    pub operation: Arc<str>,
     /// Attempt number, from 1; 0 when none.
     pub attempt: u32,
     /// The key the counterpart sees.
@@ -100,7 +100,7 @@ pub struct Draft {
     /// Legal frame.
     pub basis: Option<Arc<Basis>>,
     /// Item codes provided or asked for.
-    pub items: Vec<String>,
+    pub items: Arc<[String]>,
     /// 処理通番, 受付番号 or task id.
     pub reference: Option<String>,
     /// 不開示.
@@ -118,5 +118,5 @@ pub struct Draft {
     /// Reason given by an operator. Free text is limited and screened by the caller.
     pub reason: Option<String>,
     /// Digest of the definitions in force, hex.
-    pub bundle: String,
+    pub bundle: Arc<str>,
 }

@@ -31,6 +31,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         subject: Some("5ub7ec7".to_owned()),
         failure: None,
         announce: None,
+        supersedes: None,
         bundle: "b0".to_owned(),
         first: None,
     }
@@ -101,7 +102,7 @@ pub fn unknown(due: Option<Timestamp>) -> Next {
 
 pub async fn act(store: &dyn Store, exchange: i64, verb: ActVerb) -> Option<State> {
     let (operator, reason) = ("yamada".to_owned(), "照会済み".to_owned());
-    store.act(Act { exchange, verb, operator, reason, at: at(3) }).await.unwrap()
+    store.act(Act { exchange, verb, operator, reason, at: at(3), bundle: None }).await.unwrap()
 }
 
 pub fn claim_of(states: &[State], now: Timestamp) -> Claim {
@@ -131,6 +132,7 @@ pub async fn state_of(store: &dyn Store, exchange: i64) -> State {
 /// Runs everything; `fresh` gives an empty store each time.
 pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     accepting(&*fresh()).await;
+    super::conformance_direct::first_attempts(&*fresh()).await;
     quarantine(&*fresh()).await;
     lanes(&*fresh()).await;
     claiming(&*fresh()).await;
@@ -143,6 +145,9 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
+    super::conformance_tasks::run(&fresh).await;
+    super::conformance_lanes::run(&fresh).await;
+    super::conformance_epochs::run(&fresh).await;
 }
 
 async fn accepting(store: &dyn Store) {
@@ -400,7 +405,14 @@ async fn replay_keeps_the_lane(store: &dyn Store) {
 
 async fn reroute(store: &dyn Store, exchange: i64, message: NewMessage) -> Rerouted {
     let (verb, operator) = (ActVerb::Replay, "yamada".to_owned());
-    let act = Act { exchange, verb, operator, reason: "経路を有効化".to_owned(), at: at(9) };
+    let act = Act {
+        exchange,
+        verb,
+        operator,
+        reason: "経路を有効化".to_owned(),
+        at: at(9),
+        bundle: None,
+    };
     store.reroute(act, NewMessage { record: vec![], ..message }).await.unwrap()
 }
 
@@ -515,4 +527,6 @@ async fn record(store: &dyn Store) {
     let verdict = verify(rows.clone());
     assert_eq!((verdict.entries, verdict.first_bad), (5, None));
     assert_eq!(store.record(2, 1).await.unwrap(), rows[2..3]);
+    let tree = store.tree().await.unwrap();
+    assert_eq!((tree.size(), tree.root()), (5, verdict.head.root));
 }

@@ -2,6 +2,7 @@
 //! against it.
 
 use super::conformance::{self as suite, at};
+use super::conformance_lanes;
 use super::sqlite::tests::Folder;
 use super::{ActVerb, Claim, Filter, Next, Settled, Settlement, Store};
 use crate::model::State;
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Accept { lane: i64 },
+    Accept { lane: i64, supersedes: bool },
     Intend { which: usize, stale: bool },
     Settle { which: usize, next: usize, clear: bool, stale: bool },
     Act { which: usize, verb: ActVerb },
@@ -22,7 +23,8 @@ fn step() -> impl Strategy<Value = Step> {
     let verbs =
         [ActVerb::Replay, ActVerb::Discard, ActVerb::ConfirmApplied, ActVerb::ConfirmNotApplied];
     prop_oneof![
-        4 => (0..2i64).prop_map(|lane| Step::Accept { lane }),
+        4 => (0..2i64, prop::bool::weighted(0.3))
+            .prop_map(|(lane, supersedes)| Step::Accept { lane, supersedes }),
         8 => (which.clone(), prop::bool::weighted(0.1))
             .prop_map(|(which, stale)| Step::Intend { which, stale }),
         8 => (which.clone(), 0..6usize, prop::bool::weighted(0.2), prop::bool::weighted(0.1))
@@ -40,6 +42,7 @@ struct Exchange {
     due: bool,
     fence: i64,
     maybe: bool,
+    supersedes: bool,
 }
 
 #[derive(Default)]
@@ -69,6 +72,17 @@ impl Model {
         }
     }
 
+    /// A newer state ends older ones that nobody has begun to send, or that were not taken.
+    fn supersede(&mut self, lane: i64) {
+        for which in (0..self.exchanges.len()).rev() {
+            let one = &self.exchanges[which];
+            let waits = [State::Held, State::Received, State::WaitingRetry].contains(&one.state);
+            if one.lane == lane && one.supersedes && waits && !one.maybe {
+                self.go(which, State::Discarded, false);
+            }
+        }
+    }
+
     fn intend(&mut self, which: usize) -> bool {
         let one = &self.exchanges[which];
         let takes = [State::Received, State::WaitingRetry, State::Unknown].contains(&one.state);
@@ -81,7 +95,8 @@ impl Model {
 
     fn settle(&mut self, which: usize, next: usize, clear: bool) -> Settled {
         let one = &mut self.exchanges[which];
-        if one.state.is_final() || one.state == State::Held {
+        let may_end = next == 1 && !one.maybe;
+        if one.state.is_final() || (one.state == State::Held && !may_end) {
             return Settled::Stale;
         }
         one.maybe &= !clear;
@@ -120,7 +135,7 @@ impl Model {
                     due: true,
                     maybe: true,
                     fence: one.fence + 1,
-                    lane: one.lane,
+                    ..*one
                 };
             }
         }
@@ -171,11 +186,20 @@ async fn run(steps: Vec<Step>) {
     for (number, step) in steps.into_iter().enumerate() {
         let count = model.exchanges.len();
         match step {
-            Step::Accept { lane } => {
-                suite::accept(&*store, &format!("m{number}"), lane).await;
+            Step::Accept { lane, supersedes } => {
+                let exchange = match supersedes {
+                    true => conformance_lanes::full_state(lane),
+                    false => suite::exchange(lane),
+                };
+                let message = suite::message(&format!("m{number}"), 1, vec![exchange]);
+                store.accept(message).await.unwrap();
+                if supersedes {
+                    model.supersede(lane);
+                }
                 let state = if model.open(lane) { State::Held } else { State::Received };
                 let due = state == State::Received;
-                model.exchanges.push(Exchange { lane, state, due, fence: 0, maybe: false });
+                let new = Exchange { lane, state, due, fence: 0, maybe: false, supersedes };
+                model.exchanges.push(new);
             }
             Step::Restart => {
                 drop(store);

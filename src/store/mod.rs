@@ -5,22 +5,36 @@
 //! nothing per message; calls made at the same time share one transaction and one fsync.
 
 use crate::model::{Code, Envelope, Failure, Secret, State};
-use crate::record::Draft;
 pub use crate::record::RecordRow;
+use crate::record::{Draft, Frontier, Kind};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod conformance_direct;
+#[cfg(test)]
+mod conformance_epochs;
+#[cfg(test)]
+mod conformance_lanes;
+#[cfg(test)]
+mod conformance_tasks;
+pub mod epoch;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
 pub mod sqlite;
+pub mod tasks;
 
+pub use bundles::{Bundles, KeptBundle};
+pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use keys::Keys;
 pub use sqlite::SqliteStore;
+pub use tasks::Tasks;
 
 /// A message as it arrives, before it has a row.
 #[derive(Debug)]
@@ -79,6 +93,8 @@ pub struct NewExchange {
     pub failure: Option<Failure>,
     /// Told to upstream when it is dead on arrival.
     pub announce: Option<NewOutgoing>,
+    /// What becomes of older states of the same route and lane; `None`: they go first.
+    pub supersedes: Option<Supersede>,
     /// Digest of the definitions in force.
     pub bundle: String,
     /// The first attempt, where it can be made as soon as the message is safe.
@@ -95,6 +111,40 @@ pub struct FirstAttempt {
     pub at: Timestamp,
     /// Entry "intended"; the store fills in the commitment.
     pub record: Option<Draft>,
+}
+
+/// How a newer state of one route and lane ends older ones: those that have certainly not been
+/// applied and are not under way. They are `discarded`.
+#[derive(Clone)]
+pub struct Supersede {
+    /// Why they end.
+    pub failure: Failure,
+    /// Kind of their entries in the record; `None` where the route is not recorded.
+    pub record: Option<Kind>,
+    /// Makes what upstream is told, out of an older one's envelope and key.
+    pub announce: Arc<Announce>,
+}
+
+/// Makes a message for upstream out of an exchange's envelope and idempotency key.
+pub type Announce = dyn Fn(&Envelope, &str) -> NewOutgoing + Send + Sync;
+
+impl std::fmt::Debug for Supersede {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Supersede")
+    }
+}
+
+/// Which exchanges are looked at for a deadline that has passed.
+#[derive(Clone, Debug)]
+pub struct Overdue {
+    /// Counterpart name.
+    pub counterpart: String,
+    /// Routes, each with the instant at or before which its messages were accepted too long ago.
+    pub routes: Vec<(String, Timestamp)>,
+    /// Exchanges after this one.
+    pub after: i64,
+    /// At most so many are looked at.
+    pub limit: usize,
 }
 
 /// What became of an accept.
@@ -161,6 +211,8 @@ pub struct Claimed {
     pub since: Timestamp,
     /// Keyed pseudonym of the person.
     pub subject: Option<String>,
+    /// Digest of the definitions it goes by; the pipeline may put newer ones here.
+    pub bundle: Arc<str>,
     /// Commitment to the body, for record entries.
     pub commitment: String,
     /// Envelope of the message.
@@ -297,6 +349,8 @@ pub struct Act {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// Digest of the definitions a replay goes by; `None`: those it had.
+    pub bundle: Option<String>,
 }
 
 /// What an operator may do with an exchange that waits for a person.
@@ -373,8 +427,11 @@ pub struct ExchangeView {
     pub since: String,
     /// Next due (RFC 3339, UTC).
     pub due: Option<String>,
-    /// Digest of the definitions that last handled it.
+    /// Digest of the definitions it goes by.
     pub bundle: String,
+    /// The delivered exchange that it sends once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<i64>,
 }
 
 /// One attempt, for a trace.
@@ -455,7 +512,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Send + Sync {
+pub trait Store: Bundles + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {
@@ -467,8 +524,12 @@ pub trait Store: Send + Sync {
     fn claim(&self, claim: Claim) -> Later<'_, Vec<Claimed>>;
     /// Takes exchanges for one attempt each: `false` where the fence was old.
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>>;
-    /// Writes outcomes.
+    /// Writes outcomes. One that is `held` can only become dead.
     fn settle(&self, settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>>;
+    /// Reads exchanges whose deadline has passed and that are not under way: `held`, `received`,
+    /// `waiting-retry`, `waiting-result`, and `unknown` with a due time. Gives as well after which
+    /// exchange to go on looking; `None`: there is nothing more.
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)>;
     /// The earliest instant at which some exchange of these states becomes due.
     fn next_due(
         &self,
@@ -506,10 +567,20 @@ pub trait Store: Send + Sync {
     fn backlog(&self) -> Later<'_, Vec<(String, u64)>>;
     /// Record rows after a sequence.
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>>;
+    /// The tree over all that is committed of the record.
+    fn tree(&self) -> Later<'_, Frontier>;
     /// A named cursor of a pull.
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
     /// Moves it.
     fn set_cursor(&self, name: String, value: String) -> Later<'_, ()>;
+    /// The epoch it is in, and whether the window of a restore is open.
+    fn epoch(&self) -> Later<'_, Epoch>;
+    /// Begins a new epoch in a store that was put back, before anything else is done with it:
+    /// what may have been sent since the backup is `unknown`, never `received`.
+    fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun>;
+    /// Ends the window of a restore, by the word of an operator: upstream has posted again what
+    /// was lost. `false` when none is open.
+    fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool>;
     /// Flushes, checkpoints and closes.
     fn close(&self) -> Later<'_, ()>;
 }

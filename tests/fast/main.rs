@@ -14,6 +14,7 @@ mod commands;
 mod copy;
 mod examples;
 mod fixture;
+mod model;
 mod operating;
 mod pages;
 mod registers;

@@ -138,7 +138,9 @@ fn message(folder: &Folder, id: &str) -> NewMessage {
             subject: Some(keys.subject("山田")),
             failure: None,
             announce: None,
+            supersedes: None,
             bundle: "b".to_owned(),
+            first: None,
         }],
         record: Vec::new(),
         if_reused: None,
@@ -153,7 +155,7 @@ fn failure(code: &'static watashi::model::Code, class: Class) -> Failure {
 fn draft(phase: Phase, id: &str) -> Draft {
     Draft {
         message_id: id.to_owned(),
-        route: "placing".to_owned(),
+        route: "placing".into(),
         subject: Some(if id == "good" { "0a".repeat(16) } else { "0b".repeat(16) }),
         ..Draft::new(Kind::Send, phase, "2026-06-01T00:01:00Z".parse().unwrap())
     }

@@ -1,5 +1,6 @@
 //! The AMQP transport against RabbitMQ.
 
+use crate::pki::Authority;
 use crate::services::{Broker, broker};
 use crate::setup;
 use futures_util::StreamExt;
@@ -10,6 +11,8 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -18,6 +21,7 @@ use watashi::transport::amqp::topology::{self, Finding};
 use watashi::transport::amqp::{
     Acknowledger, AmqpPublisher, Control, Delivery, Names, Settings, Source, Status,
 };
+use watashi::transport::https::Identity;
 use watashi::transport::{Outgoing, Publisher};
 
 /// A guard against hanging, not a measurement.
@@ -369,4 +373,62 @@ async fn what_the_broker_sets_aside_arrives_with_its_reason() {
     consuming.acknowledger.complete([delivery.receipt]);
     consuming.stop().await;
     outsider.until_ready(&settings.names.undeliverable, 0).await;
+}
+
+/// A port that speaks TLS and refuses clients without a certificate of `authority`.
+fn with_tls(authority: &Authority, folder: &Path, port: u16) -> String {
+    let own = authority.server("broker");
+    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    fs::write(folder.join("broker.pem"), &own.certificate).unwrap();
+    fs::write(folder.join("broker.key"), &own.key).unwrap();
+    let folder = folder.display();
+    format!(
+        "listeners.ssl.default = 127.0.0.1:{port}\n\
+         ssl_options.cacertfile = {folder}/ca.pem\n\
+         ssl_options.certfile = {folder}/broker.pem\n\
+         ssl_options.keyfile = {folder}/broker.key\n\
+         ssl_options.verify = verify_peer\n\
+         ssl_options.fail_if_no_peer_cert = true\n"
+    )
+}
+
+fn over_tls(broker: &Broker, authority: &Authority, own: Option<&Authority>) -> Settings {
+    let mut settings = Settings::new(Secret::new(format!(
+        "amqps://guest:guest@localhost:{}/%2f",
+        broker.second_port()
+    )));
+    settings.names = Names::with_prefix("over-tls");
+    settings.ca = Some(authority.pem().into_bytes());
+    settings.identity = own.map(|issuer| {
+        let client = issuer.client("watashi");
+        let key_pem = Secret::new(client.key.into_bytes());
+        Identity { certificate_pem: client.certificate.into_bytes(), key_pem }
+    });
+    settings
+}
+
+#[tokio::test]
+async fn over_tls_both_sides_prove_who_they_are() {
+    setup();
+    let (authority, foreign) = (Authority::new("ca"), Authority::new("other"));
+    let broker = Broker::start_with(|folder, port| with_tls(&authority, folder, port)).await;
+    let good = over_tls(&broker, &authority, Some(&authority));
+    topology::apply(&good).await.unwrap();
+    let outsider = Outsider::new(&broker).await;
+    outsider.publish(&good.names, 0..20).await;
+    let mut consuming = Consuming::start(good.clone());
+    for delivery in consuming.take(20).await {
+        consuming.acknowledger.complete([delivery.receipt]);
+    }
+    outsider.until_ready(&good.names.ingest, 0).await;
+    consuming.stop().await;
+    for (what, settings) in [
+        ("a broker of another authority", over_tls(&broker, &foreign, Some(&authority))),
+        ("our certificate of another authority", over_tls(&broker, &authority, Some(&foreign))),
+        ("no certificate of ours", over_tls(&broker, &authority, None)),
+    ] {
+        let refused = patiently(what, topology::check(&settings)).await.expect_err(what);
+        assert!(refused.code.code.starts_with("N1"), "{what}: {refused}");
+        assert!(!refused.to_string().contains("guest:guest"), "{what}: {refused}");
+    }
 }

@@ -10,6 +10,7 @@ mod copy;
 mod crossing;
 mod environment;
 mod gateway;
+mod pki;
 mod services;
 mod town;
 

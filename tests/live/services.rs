@@ -35,7 +35,7 @@ exit 0
 /// One RabbitMQ node.
 pub struct Broker {
     folder: PathBuf,
-    ports: [u16; 3],
+    ports: [u16; 4],
     keeper: Option<Child>,
 }
 
@@ -48,6 +48,21 @@ pub async fn broker() -> &'static Broker {
 impl Broker {
     /// Starts a node with an empty database and waits until it takes connections.
     pub async fn start() -> Broker {
+        let mut broker = Broker::prepare();
+        broker.resume().await;
+        broker
+    }
+
+    /// The same with a configuration, made out of the node's folder and a second free port.
+    pub async fn start_with(configuration: impl FnOnce(&Path, u16) -> String) -> Broker {
+        let mut broker = Broker::prepare();
+        let configuration = configuration(&broker.folder, broker.second_port());
+        fs::write(broker.folder.join("rabbitmq.conf"), configuration).unwrap();
+        broker.resume().await;
+        broker
+    }
+
+    fn prepare() -> Broker {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let folder = std::env::temp_dir()
@@ -58,14 +73,17 @@ impl Broker {
         fs::set_permissions(folder.join(".erlang.cookie"), owner_only).unwrap();
         fs::write(folder.join("plugins"), "[].").unwrap();
         fs::write(folder.join("env"), "").unwrap();
-        let mut broker = Broker { folder, ports: free_ports(), keeper: None };
-        broker.resume().await;
-        broker
+        Broker { folder, ports: free_ports(), keeper: None }
     }
 
     /// `amqp://…` with the administrator's login.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports[0])
+    }
+
+    /// A port for what the configuration says; nobody listens there otherwise.
+    pub fn second_port(&self) -> u16 {
+        self.ports[3]
     }
 
     /// The URL of a new virtual host, for tests that use the names of the product.
@@ -76,7 +94,7 @@ impl Broker {
     }
 
     fn control(&self, arguments: &[&str]) {
-        let [port, _, epmd] = self.ports;
+        let [port, _, epmd, _] = self.ports;
         let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")
             .args(["--node", &format!("live{port}@localhost")])
             .args(arguments)
@@ -100,7 +118,7 @@ impl Broker {
     /// Starts the node again on the same ports and data, and waits until it takes connections.
     pub async fn resume(&mut self) {
         let folder = &self.folder;
-        let [port, distribution, epmd] = self.ports.map(|port| port.to_string());
+        let [port, distribution, epmd, _] = self.ports.map(|port| port.to_string());
         let _ = fs::remove_file(folder.join("pid"));
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -157,7 +175,7 @@ fn server_binary() -> PathBuf {
 }
 
 /// Ports that were free a moment ago, all different.
-fn free_ports() -> [u16; 3] {
-    let sockets = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+fn free_ports() -> [u16; 4] {
+    let sockets = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }

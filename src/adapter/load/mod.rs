@@ -210,6 +210,7 @@ impl Loader<'_, '_> {
             max: Duration::from_secs(300),
             max_attempts: 20,
             max_age: Duration::from_secs(24 * 3_600),
+            definitions: super::Definitions::Accepted,
         };
         let Some(node) = node else { return retry };
         self.reader.keys(node, &keys::RETRY);
@@ -218,6 +219,14 @@ impl Loader<'_, '_> {
         retry.max_age = self.duration_at(node, "max-age").unwrap_or(retry.max_age);
         if let Some(count) = self.number(node, "max-attempts", 1, 10_000) {
             retry.max_attempts = count as u32;
+        }
+        match self.reader.text_at(node, "definitions") {
+            Some("current") => retry.definitions = super::Definitions::Current,
+            None | Some("accepted") => {}
+            Some(other) => {
+                let found = node.get("definitions").unwrap_or(node);
+                self.not_allowed(found, other, "accepted, current");
+            }
         }
         retry
     }

@@ -3,7 +3,9 @@
 use super::Loader;
 use super::sink::{Sink, Start};
 use crate::adapter::permit::Permission;
-use crate::adapter::{Adapter, Destination, Operation, Permit, RecordRule, Reply, Route, keys};
+use crate::adapter::{
+    Adapter, Destination, Operation, Permit, RecordNames, RecordRule, Reply, Route, WhenStuck, keys,
+};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Entry, Node, Reader};
 use crate::mapping::Predicate;
@@ -38,9 +40,17 @@ impl Loader<'_, '_> {
         let record = node.get("record").and_then(|node| self.record_rule(node, shape));
         let basis = node.get("basis").map(|node| Arc::new(self.basis(node)));
         let characters = self.route_characters(node, &destination, &mapping);
+        let names = RecordNames {
+            route: name.as_str().into(),
+            counterpart: adapter.name.as_str().into(),
+            operation: destination.operation_name().into(),
+        };
         let route = Route {
             name: name.clone(),
+            names,
             adapter: Arc::clone(adapter),
+            when_stuck: self.when_stuck(node),
+            deadline: self.duration_at(node, "deadline"),
             ordering_key: self.field_at(node, "ordering-key", shape),
             subject: self.field_at(node, "subject", shape),
             municipality: self.sink(node, Sink::Municipality, Start::whole(shape)),
@@ -61,6 +71,26 @@ impl Loader<'_, '_> {
         };
         self.check_classes(node, &route);
         Some(route)
+    }
+
+    /// Superseding needs to know which messages are states of the same thing.
+    fn when_stuck(&mut self, node: &Node) -> WhenStuck {
+        let Some(found) = node.get("when-stuck") else { return WhenStuck::Block };
+        match found.as_str().unwrap_or_default() {
+            "block" => WhenStuck::Block,
+            "supersede" => {
+                let key = node.get("ordering-key").and_then(Node::as_scalar);
+                if key.is_none_or(serde_json::Value::is_null) {
+                    let message = "`when-stuck: supersede` without `ordering-key:`";
+                    self.error(&codes::SUPERSEDE_NEEDS_KEY, found, message);
+                }
+                WhenStuck::Supersede
+            }
+            other => {
+                self.not_allowed(found, other, "block, supersede");
+                WhenStuck::Block
+            }
+        }
     }
 
     fn destination(&mut self, adapter: &Adapter, node: &Node) -> Option<Destination> {

@@ -13,12 +13,11 @@ use crate::config::Config;
 use crate::model::Secret;
 use crate::model::clock::SystemClock;
 use crate::pipeline::accept::{Arrival, Origin, recognise};
-use crate::pipeline::{Context, Settings};
+use crate::pipeline::{Context, Counterparts, Definitions, Settings};
 use crate::store::Keys;
 use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,11 +202,11 @@ fn context(bundle: Bundle, config: Option<&Config>, arrival: &Arrival) -> Result
     let throwaway = vec![("try".to_owned(), Secret::new(vec![0; 32]))];
     let keys = Keys::from_masters("try", throwaway)?;
     Ok(Context {
-        bundle: Arc::new(bundle),
+        definitions: Definitions::new(Arc::new(bundle)),
         store: Arc::new(nowhere::Nowhere),
         keys: Arc::new(keys),
         clock: Arc::new(SystemClock),
-        counterparts: HashMap::new(),
+        counterparts: Counterparts::default(),
         settings: Settings {
             municipalities,
             max_body: config.map_or(MAX_BODY, |config| config.max_body),

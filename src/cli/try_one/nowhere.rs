@@ -3,10 +3,15 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::Draft;
+use crate::record::{Draft, Frontier};
+use crate::store::tasks::{
+    Created, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange, TaskState,
+    TaskView, Tasks,
+};
 use crate::store::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Later,
-    NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView,
+    Filter, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
+    Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -29,6 +34,9 @@ impl Store for Nowhere {
         closed()
     }
     fn settle(&self, _settlements: Arc<[Settlement]>) -> Later<'_, Vec<Settled>> {
+        closed()
+    }
+    fn overdue(&self, _overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
         closed()
     }
     fn next_due(
@@ -78,13 +86,84 @@ impl Store for Nowhere {
     fn record(&self, _after: i64, _limit: usize) -> Later<'_, Vec<RecordRow>> {
         closed()
     }
+    fn tree(&self) -> Later<'_, Frontier> {
+        closed()
+    }
     fn cursor(&self, _name: String) -> Later<'_, Option<String>> {
         closed()
     }
     fn set_cursor(&self, _name: String, _value: String) -> Later<'_, ()> {
         closed()
     }
+    fn epoch(&self) -> Later<'_, Epoch> {
+        closed()
+    }
+    fn begin_epoch(&self, _new: NewEpoch) -> Later<'_, EpochBegun> {
+        closed()
+    }
+    fn complete_restore(
+        &self,
+        _operator: String,
+        _reason: String,
+        _at: Timestamp,
+    ) -> Later<'_, bool> {
+        closed()
+    }
     fn close(&self) -> Later<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl Bundles for Nowhere {
+    fn keep_bundle(
+        &self,
+        _bundle: KeptBundle,
+        _needed: Vec<String>,
+        _at: Timestamp,
+        _record: Vec<Draft>,
+    ) -> Later<'_, ()> {
+        closed()
+    }
+    fn kept_bundle(&self, _digest: String) -> Later<'_, Option<KeptBundle>> {
+        closed()
+    }
+    fn bundles_in_use(&self) -> Later<'_, Vec<String>> {
+        closed()
+    }
+}
+
+impl Tasks for Nowhere {
+    fn select(&self, _selection: Selection, _limit: usize) -> Later<'_, Vec<i64>> {
+        closed()
+    }
+    fn create_task(&self, _task: NewTask) -> Later<'_, Created> {
+        closed()
+    }
+    fn task(&self, _id: i64) -> Later<'_, Option<TaskView>> {
+        closed()
+    }
+    fn tasks(&self, _limit: usize) -> Later<'_, Vec<TaskView>> {
+        closed()
+    }
+    fn task_items(
+        &self,
+        _task: i64,
+        _state: Option<&'static str>,
+        _after: i64,
+        _limit: usize,
+    ) -> Later<'_, Vec<ItemView>> {
+        closed()
+    }
+    fn change_task(&self, _change: TaskChange) -> Later<'_, Option<TaskState>> {
+        closed()
+    }
+    fn next_items(&self, _limit: usize) -> Later<'_, Vec<NextItem>> {
+        closed()
+    }
+    fn replay_item(&self, _item: ItemReplay) -> Later<'_, ItemEnd> {
+        closed()
+    }
+    fn examine(&self, _exchange: i64) -> Later<'_, Option<Claimed>> {
+        closed()
     }
 }

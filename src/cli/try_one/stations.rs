@@ -90,6 +90,7 @@ fn claimed(recognised: &Recognised<'_>, route: &Route, cx: &Context) -> Claimed 
         ticket: None,
         since: envelope.accepted_at,
         subject: None,
+        bundle: cx.bundle().shared_digest(),
         commitment: String::new(),
         body: Secret::new(recognised.body.clone()),
         envelope,

@@ -99,4 +99,7 @@ codes! {
     NARROWER = "A414", Configuration, "target knows fewer characters than the source",
         "The source schema declares a repertoire (x-repertoire) with characters that the target lacks. Messages with them are refused.",
         "Decide with `characters:` what shall stand for them, or leave it at refusal.";
+    SUPERSEDE_NEEDS_KEY = "A415", Configuration, "supersede without an ordering key",
+        "`when-stuck: supersede` gives older states of the same person or thing up for a newer one: the ordering key says which those are.",
+        "Declare `ordering-key:`, or leave `when-stuck` at `block`.";
 }

@@ -99,6 +99,18 @@ codes! {
     BATCH_REFUSED = "G409", Counterpart, "batch refused as a whole",
         "The counterpart refused a request that carried several messages. Each of them is sent alone now, so that the bad one is found and the others go on.",
         "Nothing; the bad one becomes a dead letter with the counterpart's code.";
+    PERSON_NEEDED = "G410", Counterpart, "only a person can tell whether it was applied",
+        "The gateway stopped while sending, or its store was restored from a backup, and the operation can neither be asked nor be sent again safely.",
+        "Look at the counterpart's own screen, then `watashi dlq confirm ID --applied` or `--not-applied`; do not guess.";
+    SUPERSEDED = "G411", Gateway, "a newer state took its place",
+        "The route declares `when-stuck: supersede`: a newer full state of the same person was accepted before this one was applied, so this one is not sent any more. The detail names the newer message.",
+        "Nothing; follow the newer message.";
+    DEADLINE_PASSED = "G412", Counterpart, "deadline passed",
+        "The route's `deadline` passed before the message was applied. It waited for its turn, its counterpart or a result.",
+        "Find out what it waited for (`watashi trace`); replay does not help: have the sender send what is still wanted under a new id.";
+    KEY_FORGOTTEN = "G413", Counterpart, "counterpart no longer knows the key",
+        "An attempt may have been applied, and more time has passed since the first one than the counterpart keeps idempotency keys (`idempotency.retention`). Sent again, the request could take effect twice.",
+        "Look at the counterpart's own screen, then `watashi dlq confirm ID --applied` or `--not-applied`; do not guess.";
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
         "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";

@@ -75,12 +75,17 @@ codes! {
         "Rename the key in `[keys]`.";
     RECORD_BROKEN = "T401", Gateway,
         "the record is broken",
-        "An entry, its leaf or its link is not what was written: the hash chain does not hold.",
+        "An entry or its leaf hash is not what was written, or a sequence is missing.",
         "Run `watashi log verify` to find the first bad sequence; keep the files as evidence.";
     RECORD_LINE_INVALID = "T402", Gateway,
         "not a line of an exported record",
-        "The line is not `{\"sequence\":…,\"link\":…,\"entry\":…}` as the export writes it.",
+        "The line is not `{\"sequence\":…,\"leaf\":…,\"entry\":…}` as the export writes it.",
         "Export the record again with `watashi log export`; do not edit exports.";
+    RECORD_NOT_CONTINUED = "T403", Gateway,
+        "the exported record does not continue that of the backup",
+        "The first entry after the backup's last one is missing, or does not follow from it. With a \
+         gap the log would become inconsistent with what was exported and signed.",
+        "Give `--record` the folder with all exports since the backup, of the same store.";
     MESSAGE_ID_REUSED = "T501", Sender,
         "the message id was used before with other content",
         "Ids stand for one content for ever; this one came a second time with another body. \
@@ -91,5 +96,10 @@ codes! {
         "It ended between the first byte sent and the recorded outcome, so nobody here knows \
          whether the counterpart applied it.",
         "Nothing, where the operation can ask or resend; otherwise ask the counterpart and \
+         confirm by hand.";
+    RESTORED = "T503", Gateway,
+        "it may have been sent before the store was restored",
+        "The store was put back from a backup and does not know what was sent after it.",
+        "Nothing, where the operation can ask or resend; otherwise look at the counterpart and \
          confirm by hand.";
 }

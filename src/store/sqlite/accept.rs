@@ -1,8 +1,9 @@
 //! Accept: a message becomes durable, or is recognised.
 
-use super::exchanges;
+use super::restored::{self, Known};
 use super::tallies::Ended;
 use super::writer::{Entry, Tx};
+use super::{exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -26,7 +27,7 @@ pub(super) struct Prepared {
     intended: Vec<Option<Entry>>,
     if_reused: Option<Announcement>,
     /// Seals the announcement of a reused id, should it be needed.
-    keys: Arc<Keys>,
+    pub keys: Arc<Keys>,
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
@@ -52,8 +53,7 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
         draft.commitment.get_or_insert_with(|| commitment.clone());
         Some(Entry::new(draft))
     };
-    let intended = exchanges.iter_mut().map(|one| intended(one).transpose());
-    let intended = intended.collect::<Result<_, _>>()?;
+    let intended = exchanges.iter_mut().map(intended).collect();
     Ok(Prepared {
         envelope,
         fingerprint,
@@ -83,11 +83,11 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     tx.append_all(&message.record)?;
     let parts = message.exchanges.iter().zip(&message.announced).zip(&message.intended);
     for ((exchange, sealed), entry) in parts {
-        let state = match (first_state(tx, exchange), &exchange.first) {
-            (State::Received, Some(_)) => State::Sending,
-            (state, _) => state,
-        };
-        let id = insert_exchange(tx, row, exchange, state, message.envelope.accepted_at)?;
+        if let Some(rule) = &exchange.supersedes {
+            supersede::run(tx, message, exchange, rule)?;
+        }
+        let at = message.envelope.accepted_at;
+        let (id, state) = insert_exchange(tx, row, &message.envelope, exchange, at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
@@ -138,7 +138,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
         VALUES (?1, '', '', '', 0, '', ?2, ?3, ?4, ?5, ?6)";
     let (state, stage) = (State::Dead.name(), Stage::Accept.name());
     let exchange = tx.insert(sql, params![row, bundle, state, at.as_millisecond(), code, stage])?;
-    tx.tallies.add(&born_dead("", code));
+    tx.tallies.add(&born_final("", State::Dead, code));
     if let Some(announce) = &message.if_reused {
         let outgoing = announce.make(&message.envelope);
         let sealed = exchanges::seal(&message.keys, &outgoing)?;
@@ -153,7 +153,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
         code: Some(code.to_owned()),
         commitment: Some(message.commitment.clone()),
         operator: message.envelope.operator.clone(),
-        bundle: bundle.to_owned(),
+        bundle: bundle.into(),
         ..Draft::new(Kind::Receive, Phase::Noted, at)
     })?;
     Ok(Accepted::Quarantined)
@@ -188,45 +188,57 @@ fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> 
 }
 
 /// The state in which an exchange begins: behind what its lane has under way it is held.
-pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange) -> State {
+pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange, known: Known) -> State {
     if exchange.failure.is_some() {
         State::Dead
+    } else if let Known::Ended(state) = known {
+        state
     } else if tx.lanes.is_open(&exchange.counterpart, exchange.lane) {
         State::Held
+    } else if known == Known::Doubt {
+        State::Unknown
     } else {
         State::Received
     }
 }
 
-fn born_dead<'a>(route: &'a str, code: &'a str) -> Ended<'a> {
-    Ended { route, state: State::Dead.name(), code, attempts: 0, resolved: false }
+/// An exchange that is final from its beginning, for the tallies.
+pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> Ended<'a> {
+    Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
-/// One exchange of the message in `row`.
+/// One exchange of the message in `row`, and the state it begins in.
 pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
     row: i64,
+    envelope: &Envelope,
     exchange: &NewExchange,
-    state: State,
     at: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<(i64, State), StoreError> {
     let now = at.as_millisecond();
+    let known = restored::known(tx, envelope, exchange)?;
+    let state = match (first_state(tx, exchange, known), &exchange.first) {
+        (State::Received, Some(_)) => State::Sending,
+        (state, _) => state,
+    };
+    let due = matches!(state, State::Received | State::Unknown).then_some(now);
     // As if it had been claimed and taken: one attempt, and the fence of one intent.
-    let begun = i64::from(state == State::Sending);
-    let due = (state == State::Received).then_some(now);
+    let begun = state == State::Sending;
     let failure = exchange.failure.as_ref();
     let code = failure.map(|failure| failure.code.code);
+    let doubt = known == Known::Doubt;
     if state.is_final() {
         let code = code.unwrap_or("");
-        tx.tallies.add(&born_dead(&exchange.route, code));
+        tx.tallies.add(&born_final(&exchange.route, state, code));
     } else {
         tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
     }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
-            idempotency_key, subject, bundle, state, due, since, code, stage, detail, fence,
-            attempts)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)";
-    tx.insert(
+            idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes,
+            maybe_applied, was_unknown, fence, attempts)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17,
+            ?17)";
+    let id = tx.insert(
         sql,
         params![
             row,
@@ -243,7 +255,13 @@ pub(super) fn insert_exchange(
             code,
             failure.map(|failure| failure.stage.name()),
             failure.map(|failure| failure.detail.as_str()),
+            exchange.supersedes.is_some(),
+            doubt,
             begun,
         ],
-    )
+    )?;
+    if known != Known::New {
+        restored::note(tx, envelope, exchange, state)?;
+    }
+    Ok((id, state))
 }

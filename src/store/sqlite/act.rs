@@ -7,6 +7,7 @@ use crate::model::State;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
+use std::sync::Arc;
 
 impl ActVerb {
     /// The word of the act in the record.
@@ -25,6 +26,7 @@ pub(super) struct Seen {
     pub message: i64,
     pub state: String,
     pub lane: i64,
+    pub since: i64,
     pub was_unknown: bool,
     /// All of the entry that the exchange itself gives.
     pub draft: Draft,
@@ -52,12 +54,16 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     let Some(seen) = find(tx, act)? else { return Ok(None) };
     let from = State::from_name(&seen.state);
     let counterpart = &seen.draft.counterpart;
+    // It may have been replayed, and applied, before the store was put back.
+    let doubt = act.verb == ActVerb::Replay && tx.restored.doubts(seen.since);
     let to = match (act.verb, from) {
         // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
         (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
         (ActVerb::Replay, Some(State::Dead)) => {
             if tx.lanes.is_open(counterpart, seen.lane) {
                 State::Held
+            } else if doubt {
+                State::Unknown
             } else {
                 State::Received
             }
@@ -68,16 +74,17 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
         _ => return Ok(None),
     };
     let at = act.at.as_millisecond();
-    let due = matches!(to, State::Received | State::WaitingRetry).then_some(at);
+    let due = matches!(to, State::Received | State::WaitingRetry | State::Unknown).then_some(at);
     let clear = act.verb == ActVerb::ConfirmNotApplied;
     let forget = to == State::Delivered;
     let sql = "UPDATE exchanges SET state = ?2, due = ?3, since = ?4, fence = fence + 1,
-            maybe_applied = maybe_applied AND NOT ?5,
+            maybe_applied = (maybe_applied OR ?8) AND NOT ?5, was_unknown = was_unknown OR ?8,
             code = CASE WHEN ?6 THEN NULL ELSE code END,
             stage = CASE WHEN ?6 THEN NULL ELSE stage END,
-            detail = CASE WHEN ?6 THEN NULL ELSE detail END
+            detail = CASE WHEN ?6 THEN NULL ELSE detail END, bundle = ifnull(?7, bundle)
         WHERE id = ?1";
-    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget])?;
+    let bundle = act.bundle.as_deref().filter(|_| act.verb == ActVerb::Replay);
+    tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, bundle, doubt])?;
     if from == Some(State::Dead) {
         tx.tallies.take(&seen.ended(State::Dead));
     }
@@ -91,14 +98,15 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     } else if from == Some(State::Dead) {
         tx.lanes.enter(counterpart, seen.lane, to);
     }
-    tx.append(&seen.draft)?;
+    let draft = Draft { bundle: bundle.map_or(seen.draft.bundle, Arc::from), ..seen.draft };
+    tx.append(&draft)?;
     Ok(Some(to))
 }
 
 pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
     let sql = "SELECT e.state, e.lane, m.source, m.message_id, m.message_type, m.municipality,
             e.route, e.counterpart, e.operation, e.attempts, e.idempotency_key, e.ticket, e.code,
-            e.subject, m.commitment, e.bundle, m.id, e.was_unknown
+            e.subject, m.commitment, e.bundle, m.id, e.was_unknown, e.since
         FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
     let read = |row: &Row<'_>| {
         let draft = Draft {
@@ -122,7 +130,8 @@ pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
             ..Draft::new(Kind::Operate, Phase::Noted, act.at)
         };
         let (message, was_unknown) = (row.get(16)?, row.get(17)?);
-        Ok(Seen { message, state: row.get(0)?, lane: row.get(1)?, was_unknown, draft })
+        let (state, lane, since) = (row.get(0)?, row.get(1)?, row.get(18)?);
+        Ok(Seen { message, state, lane, since, was_unknown, draft })
     };
     tx.row(sql, [act.exchange], read)
 }

@@ -4,7 +4,7 @@ use super::{accept, exchanges};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, MessageId, Secret, State};
 use crate::store::keys::{Keys, SALT};
-use crate::store::{Claim, Claimed, NewOutgoing, Pending, StoreError};
+use crate::store::{Claim, Claimed, NewOutgoing, Overdue, Pending, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -38,6 +38,48 @@ pub(super) fn claim(
     opened(read, "exchange")
 }
 
+/// What waits longer than its route allows. Rows come in the order of acceptance: the first that
+/// is young enough for every route ends the search.
+pub(super) fn overdue(
+    connection: &Connection,
+    keys: &Keys,
+    overdue: &Overdue,
+) -> Result<(Vec<Claimed>, Option<i64>), StoreError> {
+    let latest = overdue.routes.iter().map(|(_, accepted)| accepted.as_millisecond()).max();
+    let Some(latest) = latest else { return Ok((Vec::new(), None)) };
+    let snapshot = connection.unchecked_transaction()?;
+    let sql = concat!(
+        "SELECT e.id, e.route, m.accepted_at,
+            e.state = 'held' OR (e.due IS NOT NULL AND e.state <> 'sending')
+        FROM exchanges e INDEXED BY exchanges_open JOIN messages m ON m.id = e.message
+        WHERE e.counterpart = ?1 AND e.id > ?2 AND ",
+        exchanges::open_exchange!(),
+        " ORDER BY e.id LIMIT ?3"
+    );
+    let mut statement = snapshot.prepare_cached(sql)?;
+    let limit = i64::try_from(overdue.limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((&overdue.counterpart, overdue.after, limit))?;
+    let (mut found, mut seen, mut last) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next()? {
+        let (id, accepted): (i64, i64) = (row.get(0)?, row.get(2)?);
+        if accepted > latest {
+            last = None;
+            break;
+        }
+        (seen, last) = (seen + 1, Some(id));
+        let route = row.get_ref(1)?.as_str().unwrap_or_default();
+        let is_over = |(name, limit): &(String, Timestamp)| {
+            name == route && accepted <= limit.as_millisecond()
+        };
+        if row.get(3)? && overdue.routes.iter().any(is_over) {
+            found.push(id);
+        }
+    }
+    let next = last.filter(|_| seen == overdue.limit);
+    let read = found.into_iter().map(|id| (id, claimed(&snapshot, keys, id)));
+    Ok((opened(read, "exchange")?, next))
+}
+
 /// Keeps what could be opened. A row that cannot be opened harms only itself: it is told, and
 /// stays where it is; only when nothing could be opened is that the answer.
 fn opened<T>(
@@ -62,11 +104,16 @@ fn opened<T>(
     }
 }
 
-fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, StoreError> {
+/// An exchange with its opened body.
+pub(super) fn claimed(
+    connection: &Connection,
+    keys: &Keys,
+    id: i64,
+) -> Result<Claimed, StoreError> {
     let sql = "SELECT e.message, e.fence, e.state, e.route, e.idempotency_key, e.attempts,
             e.maybe_applied, e.ticket, e.since, e.subject, m.commitment, m.source, m.message_id,
             m.message_type, m.content_type, m.correlation_id, m.reply_to, m.traceparent,
-            m.operator, m.municipality, m.accepted_at
+            m.operator, m.municipality, m.accepted_at, e.bundle
         FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id])?;
@@ -89,6 +136,7 @@ fn claimed(connection: &Connection, keys: &Keys, id: i64) -> Result<Claimed, Sto
         since: instant(row.get(8)?)?,
         subject: row.get(9)?,
         commitment: row.get(10)?,
+        bundle: row.get::<_, String>(21)?.into(),
         envelope: envelope(row, 11)?.ok_or_else(odd)?,
         body,
     })

@@ -1,5 +1,6 @@
 //! Opening: lock file, pragmas, migrations, and what SQLite's errors mean to us.
 
+use super::chain;
 use crate::model::codes::store as codes;
 use crate::store::{Keys, StoreError};
 use rusqlite::config::DbConfig;
@@ -11,7 +12,10 @@ use std::time::Duration;
 /// First SQLite without the WAL corruption of concurrent checkpoints.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// One script per version of the tables; `user_version` counts those that ran.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+/// The version in which the record became a tree.
+const TREE: usize = 3;
 /// Page cache of the writer, in KiB when negative: the pages that every commit changes and many
 /// more. SQLite looks through all of it at most commits, so a larger one costs more than it saves.
 const WRITER_CACHE: i64 = -16_384;
@@ -138,6 +142,9 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
     }
     for (index, script) in MIGRATIONS.iter().enumerate().skip(done) {
         let number = index + 1;
+        if number == TREE {
+            chain::verify(connection)?;
+        }
         let batch = format!("BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;");
         connection.execute_batch(&batch)?;
     }

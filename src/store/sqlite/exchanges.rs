@@ -30,7 +30,10 @@ pub(super) fn leave_lane(
     if !tx.lanes.leave(counterpart, lane) {
         return Ok(false);
     }
-    let sql = "UPDATE exchanges SET state = 'received', due = ?3, since = ?3
+    // After a restore it may have been sent before: then it is resolved, not sent.
+    let sql = "UPDATE exchanges SET due = ?3, since = ?3,
+            state = CASE WHEN maybe_applied THEN 'unknown' ELSE 'received' END,
+            was_unknown = was_unknown OR maybe_applied
         WHERE id = (SELECT id FROM exchanges
             WHERE counterpart = ?1 AND lane = ?2 AND state = 'held' ORDER BY id LIMIT 1)";
     let woke = tx.execute(sql, (counterpart, lane, at.as_millisecond()))? > 0;
@@ -52,9 +55,9 @@ pub(super) struct Intended {
 }
 
 /// Makes the entry on its caller's thread.
-pub(super) fn prepare_intent(intent: Intent) -> Result<Intended, StoreError> {
-    let entry = intent.record.as_ref().map(Entry::new).transpose()?;
-    Ok(Intended { intent, entry })
+pub(super) fn prepare_intent(intent: Intent) -> Intended {
+    let entry = intent.record.as_ref().map(Entry::new);
+    Intended { intent, entry }
 }
 
 fn intend_one(tx: &mut Tx<'_>, intended: &Intended) -> Result<bool, StoreError> {
@@ -115,7 +118,7 @@ pub(super) fn seal(keys: &Keys, outgoing: &NewOutgoing) -> Result<Sealed, StoreE
 pub(super) fn prepare(keys: &Keys, settlement: &Settlement) -> Result<Prepared, StoreError> {
     let sealed = settlement.outbox.iter().map(|outgoing| seal(keys, outgoing));
     let outbox = sealed.collect::<Result<_, _>>()?;
-    let record = settlement.record.iter().map(Entry::new).collect::<Result<_, _>>()?;
+    let record = settlement.record.iter().map(Entry::new).collect();
     Ok(Prepared { outbox, record })
 }
 
@@ -169,7 +172,10 @@ fn settle_one(
         Ok((held, state))
     })?;
     let Some((held, state)) = held else { return Ok(Settled::Stale) };
-    if state.is_none_or(|state| state.is_final() || state == State::Held) {
+    // What is held is under way nowhere: it can only end, and only as never applied.
+    let is_held = state == Some(State::Held);
+    let ends_held = matches!(settlement.next, Next::Dead(_)) && !held.maybe_applied;
+    if state.is_none_or(State::is_final) || (is_held && !ends_held) {
         return Ok(Settled::Stale);
     }
     let before = held.maybe_applied && !settlement.clear_maybe_applied;
@@ -191,6 +197,10 @@ fn settle_one(
         attempts: held.attempts,
         resolved: held.was_unknown && state == State::Delivered,
     });
+    if is_held {
+        tx.lanes.withdraw(&held.counterpart, held.lane);
+        return Ok(Settled::Done { woke: false });
+    }
     let woke = leave_lane(tx, &held.counterpart, held.lane, settlement.at)?;
     Ok(Settled::Done { woke })
 }

@@ -77,6 +77,11 @@ impl Lanes {
         free
     }
 
+    /// One that was held has ended without its turn.
+    pub fn withdraw(&mut self, counterpart: &str, lane: i64) {
+        self.change(counterpart, lane, |lane| lane.held = lane.held.saturating_sub(1));
+    }
+
     /// One that was held goes on.
     pub fn promote(&mut self, counterpart: &str, lane: i64) {
         self.change(counterpart, lane, |lane| {

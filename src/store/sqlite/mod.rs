@@ -1,32 +1,41 @@
 //! The SQLite home of the store: one file, one writing thread, a few reading ones.
 
 use super::{
-    Accepted, Act, AttemptView, Claim, Claimed, Count, ExchangeView, Filter, Intent, Kept, Keys,
-    Later, NewMessage, Pending, RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
+    Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, Rerouted,
+    Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
-use crate::record::{Draft, GENESIS, Verifier};
+use crate::record::{Draft, Frontier};
 use jiff::Timestamp;
 use lanes::Lanes;
 use reader::Readers;
+use restored::Restored;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use writer::{Call, Loop, Shared, Tail, Tx, Writer};
+use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+mod bundles;
+mod chain;
 mod claim;
 mod connection;
 mod exchanges;
 mod lanes;
 mod reader;
+mod record;
 mod reroute;
+mod restored;
+mod supersede;
 mod tallies;
+mod task_calls;
+mod tasks;
 mod views;
 mod writer;
 
@@ -35,8 +44,6 @@ pub(crate) mod tests;
 
 /// Connections that read.
 const READERS: usize = 3;
-/// Rows at the end of the record that are checked when the store is opened.
-const TAIL_CHECKED: i64 = 64;
 
 /// Called at named points (`accept:before-commit`, …) on the writer's thread: a test that panics
 /// there has a crash at that very point.
@@ -52,13 +59,16 @@ pub struct Options {
     pub group: usize,
     /// Tells when the restart was, for what it interrupted.
     pub clock: Arc<dyn Clock>,
+    /// The store was put back: `begin_epoch` comes next, and nothing is written before it.
+    pub adopt: bool,
     /// For tests.
     pub crash_points: Option<CrashPoints>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_bytes: None, group: 512, clock: Arc::new(SystemClock), crash_points: None }
+        let clock = Arc::new(SystemClock);
+        Options { max_bytes: None, group: 512, clock, adopt: false, crash_points: None }
     }
 }
 
@@ -88,8 +98,9 @@ impl SqliteStore {
         let connection = connection::open_writer(path, &keys)?;
         limit_pages(&connection, options.max_bytes)?;
         let mut state = Loop {
-            tail: checked_tail(&connection)?,
+            tail: record::checked(&connection)?,
             lanes: Lanes::read(&connection)?,
+            restored: Restored::read(&connection)?,
             connection,
             group: options.group.max(1),
             max_bytes: options.max_bytes,
@@ -97,7 +108,9 @@ impl SqliteStore {
             shared: Arc::default(),
             lock,
         };
-        state.recover(options.clock.now())?;
+        if !options.adopt {
+            state.recover(options.clock.now())?;
+        }
         let shared = Arc::clone(&state.shared);
         let readers = (0..READERS).map(|_| connection::open_reader(path)).collect::<Result<_, _>>();
         let readers = Readers::start(readers?, Arc::clone(&shared))?;
@@ -164,30 +177,6 @@ fn limit_pages(connection: &Connection, max_bytes: Option<u64>) -> Result<(), St
     Ok(())
 }
 
-/// Where the record ends; its last rows must verify, or nothing is appended to them.
-fn checked_tail(connection: &Connection) -> Result<Tail, StoreError> {
-    let sql = "SELECT ifnull(max(sequence), 0) FROM records";
-    let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let start = (last - TAIL_CHECKED).max(0);
-    let before = views::record(connection, start - 1, 1)?;
-    let link = match before.first() {
-        Some(row) if start > 0 && row.sequence == start => row.link.as_str(),
-        _ => GENESIS,
-    };
-    let mut verifier = Verifier::after(start, link);
-    for row in views::record(connection, start, usize::MAX)? {
-        verifier.push(&row);
-    }
-    let verdict = verifier.finish();
-    match verdict.first_bad {
-        None => Ok(Tail { sequence: verdict.head.0, link: verdict.head.1 }),
-        Some((sequence, broken)) => {
-            let detail = format!("sequence {sequence}: {}", broken.reason());
-            Err(StoreError::new(&codes::RECORD_BROKEN, detail))
-        }
-    }
-}
-
 impl Store for SqliteStore {
     fn healthy(&self) -> bool {
         let alive = self.writer.as_ref().is_none_or(Writer::is_alive);
@@ -207,8 +196,7 @@ impl Store for SqliteStore {
 
     fn intend(&self, intents: Vec<Intent>) -> Later<'_, Vec<bool>> {
         Box::pin(async move {
-            let prepared = intents.into_iter().map(exchanges::prepare_intent);
-            let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+            let prepared: Vec<_> = intents.into_iter().map(exchanges::prepare_intent).collect();
             self.write(writer::INTEND, move |tx| exchanges::intend(tx, &prepared)).await
         })
     }
@@ -220,6 +208,10 @@ impl Store for SqliteStore {
             let run = move |tx: &mut Tx<'_>| exchanges::settle(tx, &settlements, &prepared);
             self.write(writer::SETTLE, run).await
         })
+    }
+
+    fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
+        self.read(move |connection, keys| claim::overdue(connection, keys, &overdue))
     }
 
     fn next_due(
@@ -289,7 +281,14 @@ impl Store for SqliteStore {
     }
 
     fn record(&self, after: i64, limit: usize) -> Later<'_, Vec<RecordRow>> {
-        self.read(move |connection, _| views::record(connection, after, limit))
+        self.read(move |connection, _| record::rows(connection, after, limit))
+    }
+
+    fn tree(&self) -> Later<'_, Frontier> {
+        match &self.writer {
+            Some(_) => Box::pin(std::future::ready(Ok(self.shared.tree()))),
+            None => self.read(|connection, _| record::frontier(connection)),
+        }
     }
 
     fn cursor(&self, name: String) -> Later<'_, Option<String>> {
@@ -302,6 +301,20 @@ impl Store for SqliteStore {
                 ON CONFLICT DO UPDATE SET value = excluded.value";
             tx.execute(sql, (&name, &value)).map(drop)
         }))
+    }
+
+    fn epoch(&self) -> Later<'_, Epoch> {
+        self.read(|connection, _| restored::epoch(connection))
+    }
+
+    fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun> {
+        Box::pin(self.write(writer::OTHER, move |tx| restored::begin(tx, &new)))
+    }
+
+    fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool> {
+        Box::pin(
+            self.write(writer::OTHER, move |tx| restored::complete(tx, &operator, &reason, at)),
+        )
     }
 
     fn close(&self) -> Later<'_, ()> {

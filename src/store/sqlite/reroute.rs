@@ -1,13 +1,13 @@
 //! Reroute: a message that no route could take goes its way after all.
 
-use super::accept::{Prepared, first_state, insert_exchange, seen};
+use super::accept::{Prepared, born_final, first_state, insert_exchange, seen};
 use super::act;
 use super::claim::{envelope, original};
+use super::restored::{self, Known};
 use super::writer::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{MessageId, State};
 use crate::store::{Act, Kept, Keys, NewExchange, Rerouted, StoreError};
-use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 /// What is kept of a message whose only exchange is dead and without a route.
@@ -52,10 +52,9 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     }
     replace_message(tx, before.message, message)?;
     tx.tallies.take(&before.ended(State::Dead));
-    let state = replace_exchange(tx, act.exchange, first, act.at)?;
+    let state = replace_exchange(tx, act, message, first, before.since)?;
     for exchange in others {
-        let state = first_state(tx, exchange);
-        insert_exchange(tx, before.message, exchange, state, act.at)?;
+        insert_exchange(tx, before.message, &message.envelope, exchange, act.at)?;
     }
     if let Some(mut after) = act::find(tx, act)? {
         // The way it goes now, and why it had not gone before.
@@ -96,21 +95,32 @@ fn replace_message(tx: &Tx<'_>, row: i64, message: &Prepared) -> Result<(), Stor
 
 fn replace_exchange(
     tx: &mut Tx<'_>,
-    id: i64,
+    act: &Act,
+    message: &Prepared,
     exchange: &NewExchange,
-    at: Timestamp,
+    since: i64,
 ) -> Result<State, StoreError> {
-    let state = first_state(tx, exchange);
-    tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
-    let at = at.as_millisecond();
+    let known = match restored::known(tx, &message.envelope, exchange)? {
+        // It may have been replayed before the store was put back.
+        Known::New if tx.restored.doubts(since) => Known::Doubt,
+        known => known,
+    };
+    let state = first_state(tx, exchange, known);
+    if state.is_final() {
+        tx.tallies.add(&born_final(&exchange.route, state, ""));
+    } else {
+        tx.lanes.enter(&exchange.counterpart, exchange.lane, state);
+    }
+    let at = act.at.as_millisecond();
     let sql = "UPDATE exchanges SET route = ?2, counterpart = ?3, operation = ?4, lane = ?5,
             idempotency_key = ?6, subject = ?7, bundle = ?8, state = ?9, due = ?10, since = ?11,
-            fence = fence + 1, code = NULL, stage = NULL, detail = NULL
+            fence = fence + 1, code = NULL, stage = NULL, detail = NULL, supersedes = ?12,
+            maybe_applied = ?13, was_unknown = ?13
         WHERE id = ?1";
     tx.execute(
         sql,
         params![
-            id,
+            act.exchange,
             exchange.route,
             exchange.counterpart,
             exchange.operation,
@@ -119,8 +129,11 @@ fn replace_exchange(
             exchange.subject,
             exchange.bundle,
             state.name(),
-            (state == State::Received).then_some(at),
+            matches!(state, State::Received | State::Unknown).then_some(at),
             at,
+            // What was accepted later is the newer state: a replay ends nothing.
+            exchange.supersedes.is_some(),
+            known == Known::Doubt,
         ],
     )?;
     Ok(state)

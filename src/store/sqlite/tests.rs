@@ -30,6 +30,10 @@ impl Folder {
         self.open_with(options())
     }
 
+    pub(crate) fn try_open(&self) -> Result<Arc<SqliteStore>, StoreError> {
+        SqliteStore::open(&self.file(), keys(1), options())
+    }
+
     fn open_with(&self, options: Options) -> Arc<SqliteStore> {
         SqliteStore::open(&self.file(), keys(1), options).unwrap()
     }
@@ -307,7 +311,7 @@ async fn the_record_cannot_be_changed_unnoticed() {
     let file = Connection::open(folder.file()).unwrap();
     assert!(file.execute("UPDATE records SET entry = '{}'", []).is_err());
     assert!(file.execute("DELETE FROM records WHERE sequence = 4", []).is_err());
-    // Somebody with the file can drop the triggers; then the chain tells.
+    // Somebody with the file can drop the triggers; then the leaf tells.
     file.execute_batch("DROP TRIGGER records_are_not_changed").unwrap();
     file.execute("UPDATE records SET entry = replace(entry, 'm2', 'm9') WHERE sequence = 3", [])
         .unwrap();
@@ -441,7 +445,7 @@ async fn the_writer_syncs_every_commit() {
         ("foreign_keys", 1),
         ("secure_delete", 1),
         ("trusted_schema", 0),
-        ("user_version", 2),
+        ("user_version", 3),
     ];
     for (name, expected) in settings {
         let read = move |tx: &mut Tx<'_>| {

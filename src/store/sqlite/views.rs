@@ -2,7 +2,7 @@
 
 use super::claim::instant;
 use super::exchanges::open_exchange;
-use crate::store::{AttemptView, Count, ExchangeView, Filter, RecordRow, StoreError};
+use crate::store::{AttemptView, Count, ExchangeView, Filter, StoreError};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 const LIST_CAP: usize = 1000;
 
 /// A time as people and programs read it: RFC 3339, UTC, milliseconds.
-fn text(milliseconds: i64) -> Result<String, StoreError> {
+pub(super) fn text(milliseconds: i64) -> Result<String, StoreError> {
     Ok(format!("{:.3}", instant(milliseconds)?))
 }
 
@@ -26,7 +26,7 @@ pub(super) fn list(
     let mut sql = String::from(
         "SELECT e.id, m.source, m.message_id, m.message_type, e.route, e.counterpart,
             e.operation, e.state, e.attempts, e.maybe_applied, e.ticket, e.code, e.stage,
-            e.detail, m.accepted_at, e.since, e.due, e.bundle
+            e.detail, m.accepted_at, e.since, e.due, e.bundle, e.replay_of
          FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id > ?1",
     );
     let mut values: Vec<&dyn ToSql> = vec![&filter.after];
@@ -82,6 +82,7 @@ fn view(row: &Row<'_>) -> Result<ExchangeView, StoreError> {
         since: text(row.get(15)?)?,
         due: due.map(text).transpose()?,
         bundle: row.get(17)?,
+        replay_of: row.get(18)?,
     })
 }
 
@@ -148,22 +149,6 @@ pub(super) fn backlog(connection: &Connection) -> Result<Vec<(String, u64)>, Sto
     );
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Rows of the record after a sequence.
-pub(super) fn record(
-    connection: &Connection,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<RecordRow>, StoreError> {
-    let sql = "SELECT sequence, entry, link FROM records WHERE sequence > ?1
-        ORDER BY sequence LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map([after, limit], |row| {
-        Ok(RecordRow { sequence: row.get(0)?, entry: row.get(1)?, link: row.get(2)? })
-    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -4,15 +4,17 @@ use super::CrashPoints;
 use super::connection::is_fatal;
 use super::exchanges;
 use super::lanes::Lanes;
+use super::record;
+use super::restored::Restored;
 use super::tallies::Tallies;
 use crate::model::codes::store as codes;
-use crate::record::{self, Draft};
-use crate::store::StoreError;
+use crate::record::{Draft, Frontier, Hash, Head, Kind, Phase, tree};
+use crate::store::{RecordRow, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, TransactionBehavior};
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 /// What kind of call a job is: names its crash points.
@@ -83,6 +85,19 @@ pub(super) struct Shared {
     pub failed: OnceLock<StoreError>,
     /// Committed transactions.
     pub commits: AtomicU64,
+    /// The tree over the committed record.
+    tree: Mutex<Frontier>,
+}
+
+impl Shared {
+    /// The tree over the committed record.
+    pub fn tree(&self) -> Frontier {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_tree(&self, tree: &Frontier) {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner).clone_from(tree);
+    }
 }
 
 /// The callers' end.
@@ -123,32 +138,25 @@ impl Writer {
 /// everybody waits for.
 pub(super) struct Entry {
     text: String,
-    leaf: [u8; 32],
+    leaf: Hash,
 }
 
 impl Entry {
     /// The canonical text of a draft and its leaf.
-    pub fn new(draft: &Draft) -> Result<Entry, StoreError> {
-        let text = draft
-            .canonical()
-            .map_err(|_| StoreError::new(&codes::STORE_REFUSED, "an entry has no text form"))?;
-        let leaf = record::leaf_bytes(&text);
-        Ok(Entry { text, leaf })
+    pub fn new(draft: &Draft) -> Entry {
+        let text = draft.canonical();
+        let leaf = tree::leaf(text.as_bytes());
+        Entry { text, leaf }
     }
-}
-
-/// Where the record ends.
-#[derive(Clone)]
-pub(super) struct Tail {
-    pub sequence: i64,
-    pub link: String,
 }
 
 /// The writer's own end; lives on its thread.
 pub(super) struct Loop {
     pub connection: Connection,
-    pub tail: Tail,
+    /// The tree over the record.
+    pub tail: Frontier,
     pub lanes: Lanes,
+    pub restored: Restored,
     pub group: usize,
     pub max_bytes: Option<u64>,
     pub crash_points: Option<CrashPoints>,
@@ -178,11 +186,14 @@ impl Loop {
             lanes: &mut self.lanes,
             tallies: Tallies::default(),
             max_bytes: None,
+            restored: self.restored,
         };
+        tx.end_chain(now)?;
         exchanges::recover(&mut tx, now)?;
         let tail = tx.tail;
         transaction.commit()?;
         self.tail = tail;
+        self.shared.set_tree(&self.tail);
         Ok(())
     }
 
@@ -263,15 +274,20 @@ impl Loop {
             lanes: &mut self.lanes,
             tallies: Tallies::default(),
             max_bytes: self.max_bytes,
+            restored: self.restored,
         };
         for work in group.iter_mut() {
             work.run(&mut tx)?;
         }
         tx.tallies.write(&self.connection)?;
-        let tail = tx.tail;
+        let (tail, restored) = (tx.tail, tx.restored);
         self.reach(group, |call| call.before);
         transaction.commit()?;
-        self.tail = tail;
+        self.restored = restored;
+        if self.tail.size() != tail.size() {
+            self.shared.set_tree(&tail);
+            self.tail = tail;
+        }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.reach(group, |call| call.after);
         Ok(())
@@ -287,9 +303,11 @@ impl Loop {
 /// One transaction under way: what the calls write through.
 pub(super) struct Tx<'c> {
     connection: &'c Connection,
-    tail: Tail,
+    tail: Frontier,
     /// What is open in each lane.
     pub lanes: &'c mut Lanes,
+    /// What a restore left in doubt.
+    pub restored: Restored,
     /// What ended, or began again.
     pub tallies: Tallies,
     max_bytes: Option<u64>,
@@ -329,23 +347,69 @@ impl Tx<'_> {
         }
     }
 
-    /// Appends an entry to the record: the next sequence, linked to the one before.
+    /// Appends an entry to the record, under the next sequence.
     pub fn append(&mut self, draft: &Draft) -> Result<(), StoreError> {
-        self.append_entry(&Entry::new(draft)?)
+        self.append_entry(&Entry::new(draft))
     }
 
     /// The same for an entry that is ready.
     pub fn append_entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        let sequence = self.tail.sequence + 1;
-        let link = record::link_to(&self.tail.link, &entry.leaf);
-        let sql = "INSERT INTO records (sequence, entry, leaf, link) VALUES (?1, ?2, ?3, ?4)";
-        self.execute(sql, (sequence, &entry.text, record::hex(&entry.leaf), &link))?;
-        self.tail = Tail { sequence, link };
+        let sequence = record::signed(self.tail.size() + 1)?;
+        let sql = "INSERT INTO records (sequence, leaf, entry) VALUES (?1, ?2, ?3)";
+        self.execute(sql, (sequence, &entry.leaf, &entry.text))?;
+        self.tail.push(entry.leaf);
+        Ok(())
+    }
+
+    /// Appends entries that the record had before the store was put back. They must follow without
+    /// a gap and lead to the head that was signed.
+    pub fn take_over(
+        &mut self,
+        rows: &[RecordRow],
+        head: Option<&Head>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let broken = |sequence: u64| {
+            StoreError::new(&codes::RECORD_NOT_CONTINUED, format!("sequence {sequence}"))
+        };
+        if rows.is_empty() {
+            self.end_chain(now)?;
+        } else {
+            // Its end is among the entries.
+            self.execute("UPDATE meta SET name = 'chain ended' WHERE name = 'chain'", [])?;
+        }
+        for row in rows {
+            let leaf = tree::leaf(row.entry.as_bytes());
+            let next = self.tail.size() + 1;
+            if record::signed(next)? != row.sequence || leaf != row.leaf {
+                return Err(broken(next));
+            }
+            self.append_entry(&Entry { leaf, text: row.entry.clone() })?;
+            if head.is_some_and(|head| head.size == next && head.root != self.tail.root()) {
+                return Err(broken(next));
+            }
+        }
+        if head.is_some_and(|head| head.size > self.tail.size()) {
+            return Err(broken(self.tail.size() + 1));
+        }
         Ok(())
     }
 
     /// Appends several.
     pub fn append_all(&mut self, drafts: &[Draft]) -> Result<(), StoreError> {
         drafts.iter().try_for_each(|draft| self.append(draft))
+    }
+
+    /// Where the store comes from the time of the chain: how that ended becomes an entry, once.
+    fn end_chain(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "SELECT value FROM meta WHERE name = 'chain'";
+        let ended: Option<String> = self.row(sql, [], |row| row.get(0))?;
+        let Some(ended) = ended else { return Ok(()) };
+        self.append(&Draft {
+            outcome: Some("chain-ended".to_owned()),
+            reason: Some(format!("the hash chain ended at sequence {ended}")),
+            ..Draft::new(Kind::System, Phase::Noted, now)
+        })?;
+        self.execute("UPDATE meta SET name = 'chain ended' WHERE name = 'chain'", []).map(drop)
     }
 }

@@ -52,7 +52,8 @@ async fn open_tls(
 ) -> Result<Connection, BrokerError> {
     let broken = |detail: String| BrokerError::new(&codes::BROKER_SETTINGS, detail);
     let authority = settings.ca.as_deref().unwrap_or_default();
-    let config = tls::client_config(authority, None).map_err(|error| broken(error.to_string()))?;
+    let config = tls::client_config(authority, settings.identity.as_ref())
+        .map_err(|error| broken(error.to_string()))?;
     let connector = RustlsConnector::from(config);
     let runtime = lapin::runtime::default_runtime().map_err(|e| failure::of("connect", &e))?;
     let host = (uri.authority.host.as_str(), uri.authority.port);

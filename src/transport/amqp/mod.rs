@@ -21,6 +21,7 @@ pub use topology::Names;
 
 use crate::model::codes::transport as codes;
 use crate::model::{Code, Secret};
+use crate::transport::https::Identity;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use std::fmt;
 use std::net::IpAddr;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub url: Secret<String>,
     /// Certificate authority of the broker, PEM; the only one trusted. Required by `amqps`.
     pub ca: Option<Vec<u8>>,
+    /// Our certificate, for a broker that asks for one.
+    pub identity: Option<Identity>,
     /// Largest number of unacknowledged deliveries per queue.
     pub prefetch: u16,
     /// Exchanges and queues.
@@ -49,7 +52,8 @@ pub struct Settings {
 impl Settings {
     /// Settings with the default prefetch and the default names (`watashi.…`).
     pub fn new(url: Secret<String>) -> Settings {
-        Settings { url, ca: None, prefetch: DEFAULT_PREFETCH, names: Names::default() }
+        let (ca, identity, names) = (None, None, Names::default());
+        Settings { url, ca, identity, prefetch: DEFAULT_PREFETCH, names }
     }
 
     /// Says what is wrong with them, without connecting.

@@ -1,0 +1,190 @@
+//! Epochs: what a restore changes. A store that was put back does not know what happened after its
+//! backup; each restore begins a new epoch, in which nothing of that time is sent blindly.
+//!
+//! Sources of doubt, and what each becomes:
+//! - an exchange that had not ended at the backup: `unknown`, due now; behind another of its lane
+//!   it stays `held` and wakes as `unknown`;
+//! - a dead exchange that was dead before the restore: a replay makes it `unknown`;
+//! - a message that comes again after the restore: `unknown` while the window is open, and for
+//!   good where the record knows of an attempt (a ghost).
+//!
+//! `unknown` is resolved as its operation declares: resend with the same key, ask, or a person.
+
+use crate::record::{Head, RecordRow};
+use jiff::Timestamp;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// A new epoch about to begin.
+#[derive(Clone, Debug)]
+pub struct NewEpoch {
+    /// When.
+    pub at: Timestamp,
+    /// Who restores.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+    /// Entries of the record that are newer than the store, as they were exported; they follow its
+    /// last one without a gap.
+    pub entries: Vec<RecordRow>,
+    /// The newest head that was signed: the record must come to it.
+    pub head: Option<Head>,
+    /// What these entries tell of exchanges.
+    pub ghosts: Vec<Ghost>,
+}
+
+/// An exchange of which the record knows more than the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ghost {
+    /// Sender.
+    pub source: String,
+    /// Its id.
+    pub message_id: String,
+    /// Route.
+    pub route: String,
+    /// How far it had come.
+    pub fate: Fate,
+}
+
+/// How far the record saw an exchange come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// An attempt was made or intended: it may have been applied.
+    Sent,
+    /// Applied, with proof or by the word of an operator.
+    Applied,
+    /// Given up by an operator.
+    Discarded,
+}
+
+impl Fate {
+    /// The word in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fate::Sent => "sent",
+            Fate::Applied => "applied",
+            Fate::Discarded => "discarded",
+        }
+    }
+
+    /// The fate of a word; one that is not known is taken as sent, the careful answer.
+    pub fn from_name(name: &str) -> Fate {
+        match name {
+            "applied" => Fate::Applied,
+            "discarded" => Fate::Discarded,
+            _ => Fate::Sent,
+        }
+    }
+}
+
+/// What the beginning of an epoch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EpochBegun {
+    /// Number of the epoch; 1 is the one a store is born in.
+    pub epoch: u64,
+    /// Exchanges that are `unknown` now, or will be when their lane lets them go.
+    pub unknown: u64,
+    /// Exchanges that ended by what the record tells.
+    pub ended: u64,
+    /// Ghosts of messages that the store does not have.
+    pub ghosts: u64,
+    /// Entries taken over into the record.
+    pub entries: u64,
+}
+
+/// The epoch a store is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number.
+    pub number: u64,
+    /// When it began, if by a restore.
+    pub restored_at: Option<Timestamp>,
+    /// Whether everything that is accepted is doubted, because it may be a repetition of what the
+    /// store lost.
+    pub window: bool,
+}
+
+impl Ghost {
+    /// What entries tell of exchanges, one ghost per exchange, in the order of their first entry.
+    /// An entry that cannot be read tells nothing.
+    pub fn of(entries: &[RecordRow]) -> Vec<Ghost> {
+        #[derive(serde::Deserialize)]
+        struct Seen<'a> {
+            #[serde(default, borrow)]
+            source: Cow<'a, str>,
+            #[serde(default, borrow)]
+            message_id: Cow<'a, str>,
+            #[serde(default, borrow)]
+            route: Cow<'a, str>,
+            #[serde(default, borrow)]
+            phase: Cow<'a, str>,
+            #[serde(default, borrow)]
+            outcome: Cow<'a, str>,
+        }
+        let mut ghosts: Vec<Ghost> = Vec::new();
+        let mut places: HashMap<(String, String, String), usize> = HashMap::new();
+        for row in entries {
+            let Ok(seen) = serde_json::from_str::<Seen<'_>>(&row.entry) else { continue };
+            let fate = match (&*seen.phase, &*seen.outcome) {
+                (_, "applied" | "confirm-applied") => Fate::Applied,
+                (_, "discard" | "superseded") => Fate::Discarded,
+                ("intended" | "outcome", _) | (_, "replay" | "confirm-not-applied") => Fate::Sent,
+                _ => continue,
+            };
+            if seen.message_id.is_empty() || seen.route.is_empty() {
+                continue;
+            }
+            let of = |text: Cow<'_, str>| text.into_owned();
+            let key = (of(seen.source), of(seen.message_id), of(seen.route));
+            match places.get(&key).and_then(|place| ghosts.get_mut(*place)) {
+                // Applied stays applied, whatever a later attempt was answered.
+                Some(ghost) if ghost.fate == Fate::Applied => {}
+                Some(ghost) => ghost.fate = fate,
+                None => {
+                    let (source, message_id, route) = key.clone();
+                    places.insert(key, ghosts.len());
+                    ghosts.push(Ghost { source, message_id, route, fate });
+                }
+            }
+        }
+        ghosts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Draft, Kind, Phase};
+
+    fn entry(id: &str, phase: Phase, outcome: &str) -> RecordRow {
+        let draft = Draft {
+            source: "health".to_owned(),
+            message_id: id.to_owned(),
+            route: "r".into(),
+            outcome: Some(outcome.to_owned()).filter(|word| !word.is_empty()),
+            ..Draft::new(Kind::Send, phase, Timestamp::UNIX_EPOCH)
+        };
+        RecordRow { sequence: 1, leaf: [0; 32], entry: draft.canonical() }
+    }
+
+    #[test]
+    fn the_last_word_of_the_record_decides_and_applied_stays() {
+        let rows = [
+            entry("a", Phase::Intended, ""),
+            entry("b", Phase::Intended, ""),
+            entry("a", Phase::Outcome, "applied"),
+            entry("b", Phase::Outcome, "unknown"),
+            entry("c", Phase::Noted, "discard"),
+            entry("a", Phase::Outcome, "refused"),
+            entry("d", Phase::Noted, "received"),
+            entry("", Phase::Intended, ""),
+        ];
+        let fates: Vec<_> =
+            Ghost::of(&rows).into_iter().map(|ghost| (ghost.message_id, ghost.fate)).collect();
+        let expected = [("a", Fate::Applied), ("b", Fate::Sent), ("c", Fate::Discarded)];
+        assert_eq!(fates, expected.map(|(id, fate)| (id.to_owned(), fate)));
+        for fate in [Fate::Sent, Fate::Applied, Fate::Discarded] {
+            assert_eq!(Fate::from_name(fate.name()), fate);
+        }
+    }
+}
