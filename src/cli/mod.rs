@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod backup;
 mod broker;
 mod characters;
 mod check;
@@ -24,6 +25,7 @@ mod new;
 mod operator;
 mod print;
 mod reference;
+mod restore;
 mod run;
 mod schema;
 mod status;
@@ -93,6 +95,10 @@ enum Command {
     Dlq(dlq::Arguments),
     /// Search, verify and export the record
     Log(log::Arguments),
+    /// Copy the store beside a running gateway, or look at such a copy
+    Backup(backup::Arguments),
+    /// Put a backup in the place of a lost store; nothing is sent blindly after it
+    Restore(restore::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
     /// Write files ready to be edited: a schema, a mapping, an adapter
@@ -156,6 +162,8 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Trace(arguments) => trace::run(global, arguments),
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
+        Command::Backup(arguments) => backup::run(global, arguments),
+        Command::Restore(arguments) => restore::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
         Command::New(arguments) => new::run(global, arguments),
         Command::Docs(arguments) => docs::run(global, arguments),

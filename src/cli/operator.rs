@@ -190,6 +190,29 @@ impl<'c> Acting<'c> {
         }
     }
 
+    /// Ends the window of a restore; `false` when none is open.
+    pub(super) async fn complete_restore(&self, reasons: &Reasons) -> Result<bool, Trouble> {
+        match self {
+            Acting::Here { store, .. } => {
+                let Reasons { operator, reason } = reasons;
+                let at = SystemClock.now();
+                Ok(store.complete_restore(operator.clone(), reason.clone(), at).await?)
+            }
+            Acting::There { address, token } => {
+                let (status, body) =
+                    post(*address, token, "/api/v1/restore/complete", reasons).await?;
+                match status {
+                    200 => Ok(true),
+                    409 => Ok(false),
+                    _ => {
+                        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+                        Err(gateway_refused(status, &answer))
+                    }
+                }
+            }
+        }
+    }
+
     /// Writes what is left and gives the store back.
     pub(super) async fn end(self) -> Result<(), Trouble> {
         match self {

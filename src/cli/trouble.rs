@@ -52,7 +52,15 @@ impl Trouble {
 
 /// The exit code that a registered code leads to.
 pub fn exit_of(code: &'static Code) -> u8 {
-    let integrity = [&store::RECORD_BROKEN, &store::RECORD_LINE_INVALID, &store::SEALED_DAMAGED];
+    let integrity = [
+        &store::RECORD_BROKEN,
+        &store::RECORD_LINE_INVALID,
+        &store::RECORD_NOT_CONTINUED,
+        &store::SEALED_DAMAGED,
+        &store::STORE_CORRUPT,
+        &store::BACKUP_INCOMPLETE,
+        &store::BACKUP_DAMAGED,
+    ];
     if integrity.contains(&code) {
         INTEGRITY
     } else if code.fault == Fault::Configuration {

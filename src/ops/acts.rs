@@ -97,6 +97,22 @@ pub async fn act(
     }
 }
 
+/// Ends the window of a restore: new messages are new from now on.
+pub async fn complete_restore(
+    State(ops): State<Arc<Ops>>,
+    headers: HeaderMap,
+    Json(reasons): Json<Reasons>,
+) -> Result<Json<Value>, Problem> {
+    ops.authorise(&headers)?;
+    reasons.check()?;
+    let Reasons { operator, reason } = reasons;
+    let at = ops.cx.clock.now();
+    match ops.cx.store.complete_restore(operator, reason, at).await.map_err(store_down)? {
+        true => Ok(Json(json!({ "completed": true }))),
+        false => Err(Problem::plain(StatusCode::CONFLICT, "no restore waits for this")),
+    }
+}
+
 /// The original of a message. Looking at it is recorded before it is shown.
 pub async fn body(
     State(ops): State<Arc<Ops>>,

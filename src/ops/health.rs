@@ -87,6 +87,12 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
             notes.push(json!({ "what": "counterpart", "counterpart": name, "detail": "left alone after failures" }));
         }
     }
+    if let Ok(epoch) = ops.cx.store.epoch().await
+        && epoch.window
+    {
+        let detail = "restored: what is accepted is doubted until `watashi restore --complete`";
+        notes.push(json!({ "what": "restore", "epoch": epoch.number, "detail": detail }));
+    }
     notes.extend(ops.certificate_notes());
     let ready = causes.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -74,6 +74,7 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/version", get(health::version))
         .route("/api/v1/counts", get(acts::counts))
+        .route("/api/v1/restore/complete", post(acts::complete_restore))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))
         .route("/api/v1/exchanges/{id}/{act}", post(acts::act))
         .fallback(problem::not_found)

@@ -40,6 +40,8 @@ pub mod outbox;
 pub mod pull;
 pub mod replay;
 pub mod resolve;
+#[cfg(test)]
+mod restoring;
 pub mod settle;
 #[cfg(test)]
 mod testing;

@@ -12,8 +12,8 @@ use crate::model::clock::SystemClock;
 use crate::model::{Secret, State};
 use crate::record::RecordRow;
 use crate::store::keys::Keys;
-use crate::store::sqlite::{Options, SqliteStore};
-use crate::store::{Accepted, Claim, Claimed, ExchangeView, Filter};
+use crate::store::sqlite::{Options, SqliteStore, backup};
+use crate::store::{Accepted, Claim, Claimed, ExchangeView, Filter, NewEpoch};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
 use serde_json::Value;
@@ -218,6 +218,29 @@ impl Harness {
         let folder = std::mem::take(&mut self.folder);
         drop(self);
         let target = Arc::new(FakeTarget::new());
+        let cx = context(&folder, &target, &Enabled::All);
+        Harness { cx, target, folder }
+    }
+
+    /// A backup of the store as it is now.
+    pub fn backup(&self, name: &str) -> PathBuf {
+        let file = self.folder.join(name);
+        let now = self.cx.clock.now();
+        backup::backup(&self.folder.join("test.db"), &self.cx.keys, &file, 0, now).unwrap();
+        file
+    }
+
+    /// The store is lost and a backup put in its place; the counterpart keeps what it has.
+    pub async fn restore(mut self, backup: &std::path::Path, epoch: NewEpoch) -> Harness {
+        self.cx.store.close().await.unwrap();
+        let folder = std::mem::take(&mut self.folder);
+        let (target, keys) = (Arc::clone(&self.target), Arc::clone(&self.cx.keys));
+        drop(self);
+        let lost = folder.join("test.db");
+        for path in ["test.db", "test.db-wal", "test.db-shm"] {
+            let _gone = std::fs::remove_file(folder.join(path));
+        }
+        backup::restore(backup, &lost, keys, epoch).await.unwrap();
         let cx = context(&folder, &target, &Enabled::All);
         Harness { cx, target, folder }
     }

@@ -107,6 +107,28 @@ fn quote(out: &mut String, value: &str) {
     out.push('"');
 }
 
+/// A text as it stands within the quotes of an entry.
+pub(super) fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 2);
+    quote(&mut out, value);
+    out.pop();
+    out.split_off(1)
+}
+
+/// A text field of a canonical entry, as it stands within its quotes. A quote within a text is
+/// escaped, so that `,"NAME":"` is nowhere but at the field itself.
+pub(super) fn field<'a>(entry: &'a str, name: &str) -> Option<&'a str> {
+    let start = format!(",\"{name}\":\"");
+    let after = entry.get(entry.rfind(&start)? + start.len()..)?;
+    let mut escaped = false;
+    let end = after.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    after.get(..end)
+}
+
 fn escape(out: &mut String, special: char) {
     let short = match special {
         '"' => '"',

@@ -6,12 +6,16 @@
 use jiff::Timestamp;
 use std::sync::Arc;
 
+pub mod checkpoint;
 mod entry;
 mod export;
+pub mod index;
+pub mod note;
 mod row;
 pub mod tree;
 mod walk;
 
+pub use checkpoint::Checkpoint;
 pub use export::{Query, export, find, parse_export};
 pub use row::RecordRow;
 pub use tree::{Frontier, Hash, Head};

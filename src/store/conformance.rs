@@ -147,6 +147,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     record(&*fresh()).await;
     super::conformance_tasks::run(&fresh).await;
     super::conformance_lanes::run(&fresh).await;
+    super::conformance_record::run(&fresh).await;
     super::conformance_epochs::run(&fresh).await;
 }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub mod backup;
 pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -22,17 +23,21 @@ mod conformance_epochs;
 #[cfg(test)]
 mod conformance_lanes;
 #[cfg(test)]
+mod conformance_record;
+#[cfg(test)]
 mod conformance_tasks;
 pub mod epoch;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+pub mod record;
 pub mod sqlite;
 pub mod tasks;
 
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use keys::Keys;
+pub use record::RecordStore;
 pub use sqlite::SqliteStore;
 pub use tasks::Tasks;
 
@@ -512,7 +517,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Bundles + Tasks + Send + Sync {
+pub trait Store: Bundles + RecordStore + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

@@ -4,15 +4,17 @@ use super::{Outgoing, PublishError, Publisher, Request, Response, SendError, Tar
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Answer = Box<dyn FnOnce(&Request) -> Result<Response, SendError> + Send>;
+
+type Always = Arc<dyn Fn(&Request) -> Result<Response, SendError> + Send + Sync>;
 
 /// A target that answers from a script and remembers what it was sent.
 #[derive(Default)]
 pub struct FakeTarget {
     script: Mutex<VecDeque<Answer>>,
-    fallback: Mutex<Option<Response>>,
+    fallback: Mutex<Option<Always>>,
     requests: Mutex<Vec<Request>>,
     forgotten: AtomicUsize,
 }
@@ -44,7 +46,15 @@ impl FakeTarget {
 
     /// Answers whatever comes after the end of the script; without it that is a server error 599.
     pub fn always_json(&self, status: u16, body: &'static str) -> &FakeTarget {
-        *lock(&self.fallback) = Some(json(status, body));
+        self.always(move |_| Ok(json(status, body)))
+    }
+
+    /// The same by a rule: a counterpart that remembers.
+    pub fn always(
+        &self,
+        answer: impl Fn(&Request) -> Result<Response, SendError> + Send + Sync + 'static,
+    ) -> &FakeTarget {
+        *lock(&self.fallback) = Some(Arc::new(answer));
         self
     }
 
@@ -66,7 +76,10 @@ impl Target for FakeTarget {
             lock(&self.requests).push(request.clone());
             match answer {
                 Some(answer) => answer(&request),
-                None => Ok(lock(&self.fallback).clone().unwrap_or_else(|| json(599, ""))),
+                None => {
+                    let fallback = lock(&self.fallback).clone();
+                    fallback.map_or_else(|| Ok(json(599, "")), |answer| answer(&request))
+                }
             }
         })
     }

@@ -8,6 +8,7 @@
 
 mod architecture;
 mod authors;
+mod backup;
 mod characters;
 mod commands;
 #[path = "../support/copy.rs"]

@@ -10,7 +10,7 @@ use watashi::store::{
     AttemptResult, Claim, Intent, NewExchange, NewMessage, Next, Settlement, SqliteStore, Store,
 };
 
-const WHO: [&str; 4] = ["--operator", "sato", "--reason", "checked by phone"];
+pub const WHO: [&str; 4] = ["--operator", "sato", "--reason", "checked by phone"];
 
 #[test]
 fn what_is_missing_is_named_with_what_to_do() {
@@ -56,7 +56,7 @@ fn another_key_is_not_the_stores_own() {
 }
 
 /// Three messages: one delivered, one dead, one unknown that only a person can resolve.
-fn with_store() -> Folder {
+pub fn with_store() -> Folder {
     let folder = Folder::whole();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

@@ -3,7 +3,8 @@
 
 use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
-use crate::record::{Draft, Frontier};
+use crate::record::index::Block;
+use crate::record::{Checkpoint, Draft, Frontier, Hash};
 use crate::store::tasks::{
     Created, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange, TaskState,
     TaskView, Tasks,
@@ -11,7 +12,7 @@ use crate::store::tasks::{
 use crate::store::{
     Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView,
     Filter, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
-    Rerouted, Settled, Settlement, Store, StoreError,
+    RecordStore, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -164,6 +165,36 @@ impl Tasks for Nowhere {
         closed()
     }
     fn examine(&self, _exchange: i64) -> Later<'_, Option<Claimed>> {
+        closed()
+    }
+}
+
+impl RecordStore for Nowhere {
+    fn leaves(&self, _after: u64, _limit: usize) -> Later<'_, Vec<Hash>> {
+        closed()
+    }
+    fn checkpoints(&self, _after: u64, _limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        closed()
+    }
+    fn last_checkpoints(&self, _limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        closed()
+    }
+    fn put_checkpoint(&self, _: Checkpoint, _instead_of: Option<u64>) -> Later<'_, bool> {
+        closed()
+    }
+    fn block_roots(&self, _from: u64, _limit: usize) -> Later<'_, Vec<Hash>> {
+        closed()
+    }
+    fn put_block(&self, _block: Block) -> Later<'_, ()> {
+        closed()
+    }
+    fn index_part(&self, _part: u8, _from: u64, _limit: usize) -> Later<'_, Vec<(u64, Vec<u8>)>> {
+        closed()
+    }
+    fn pruned(&self) -> Later<'_, Frontier> {
+        closed()
+    }
+    fn prune(&self, _tree: Frontier, _note: Draft) -> Later<'_, bool> {
         closed()
     }
 }

@@ -1,5 +1,6 @@
 //! Codes `T…`: the store and the record. 1xx opening, 2xx reading and writing, 3xx keys and
-//! sealing, 4xx the record, 5xx what the store itself decides about an exchange.
+//! sealing, 4xx the record, 5xx what the store itself decides about an exchange,
+//! 6xx backup and restore.
 
 codes! {
     STORE_IN_USE = "T101", Gateway,
@@ -102,4 +103,25 @@ codes! {
         "The store was put back from a backup and does not know what was sent after it.",
         "Nothing, where the operation can ask or resend; otherwise look at the counterpart and \
          confirm by hand.";
+    BACKUP_EXISTS = "T601", Gateway,
+        "the backup is there already",
+        "A backup never overwrites anything, and two do not write one file.",
+        "Name another file, or a folder: each backup then gets a name of its own.";
+    BACKUP_INCOMPLETE = "T602", Gateway,
+        "there is no manifest for this backup",
+        "The manifest is written last; without it the backup was not finished, or the two were \
+         separated.",
+        "Take a backup that has its `.manifest.json` beside it.";
+    RESTORE_OVER_STORE = "T603", Gateway,
+        "there is a store already",
+        "A restore does not overwrite a store, nor put a file beside another one's log.",
+        "Move the old store away with its `-wal` and `-shm`; keep it until all is well.";
+    BACKUP_DAMAGED = "T604", Gateway,
+        "the backup is damaged",
+        "Its bytes are not those that were written, or SQLite or the record find a fault in it.",
+        "Take an older backup; find out what happened to this one.";
+    BACKUP_FAILED = "T605", Gateway,
+        "the backup could not be written or read",
+        "The disk or the folder refused; the store itself is not affected.",
+        "Check room and rights of the folder, then run it again.";
 }

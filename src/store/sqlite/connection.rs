@@ -12,7 +12,7 @@ use std::time::Duration;
 /// First SQLite without the WAL corruption of concurrent checkpoints.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// One script per version of the tables; `user_version` counts those that ran.
-const MIGRATIONS: &[&str] =
+pub(super) const MIGRATIONS: &[&str] =
     &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// The version in which the record became a tree.
 const TREE: usize = 3;
@@ -117,6 +117,11 @@ pub(super) fn open_read_only(path: &Path, keys: &Keys) -> Result<Connection, Sto
     Ok(connection)
 }
 
+/// A connection to a copy that nobody else has; it leaves no files beside it.
+pub(super) fn open_copy(path: &Path) -> Result<Connection, StoreError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -128,7 +133,7 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn version(connection: &Connection) -> Result<usize, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     usize::try_from(version).map_err(|_| StoreError::new(&codes::STORE_VERSION_UNKNOWN, ""))
 }

@@ -2,13 +2,14 @@
 
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
-    Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, Rerouted,
-    Settled, Settlement, Store, StoreError,
+    Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, RecordStore,
+    Rerouted, Settled, Settlement, Store, StoreError,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
-use crate::record::{Draft, Frontier};
+use crate::record::index::Block;
+use crate::record::{Checkpoint, Draft, Frontier, Hash};
 use jiff::Timestamp;
 use lanes::Lanes;
 use reader::Readers;
@@ -22,11 +23,13 @@ use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+pub mod backup;
 mod bundles;
 mod chain;
 mod claim;
 mod connection;
 mod exchanges;
+mod integrity;
 mod lanes;
 mod reader;
 mod record;
@@ -96,6 +99,7 @@ impl SqliteStore {
     ) -> Result<Arc<SqliteStore>, StoreError> {
         let lock = connection::lock(path)?;
         let connection = connection::open_writer(path, &keys)?;
+        integrity::quick(&connection)?;
         limit_pages(&connection, options.max_bytes)?;
         let mut state = Loop {
             tail: record::checked(&connection)?,
@@ -324,5 +328,47 @@ impl Store for SqliteStore {
                 None => Ok(()),
             }
         })
+    }
+}
+
+impl RecordStore for SqliteStore {
+    fn leaves(&self, after: u64, limit: usize) -> Later<'_, Vec<Hash>> {
+        self.read(move |connection, _| record::leaves(connection, after, limit))
+    }
+
+    fn checkpoints(&self, after: u64, limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        self.read(move |connection, _| record::checkpoints(connection, after, limit))
+    }
+
+    fn last_checkpoints(&self, limit: usize) -> Later<'_, Vec<Checkpoint>> {
+        self.read(move |connection, _| record::last_checkpoints(connection, limit))
+    }
+
+    fn put_checkpoint(&self, checkpoint: Checkpoint, instead_of: Option<u64>) -> Later<'_, bool> {
+        Box::pin(
+            self.write(writer::OTHER, move |tx| {
+                record::put_checkpoint(tx, &checkpoint, instead_of)
+            }),
+        )
+    }
+
+    fn block_roots(&self, from: u64, limit: usize) -> Later<'_, Vec<Hash>> {
+        self.read(move |connection, _| record::block_roots(connection, from, limit))
+    }
+
+    fn put_block(&self, block: Block) -> Later<'_, ()> {
+        Box::pin(self.write(writer::OTHER, move |tx| record::put_block(tx, &block)))
+    }
+
+    fn index_part(&self, part: u8, from: u64, limit: usize) -> Later<'_, Vec<(u64, Vec<u8>)>> {
+        self.read(move |connection, _| record::index_part(connection, part, from, limit))
+    }
+
+    fn pruned(&self) -> Later<'_, Frontier> {
+        self.read(|connection, _| record::pruned(connection))
+    }
+
+    fn prune(&self, tree: Frontier, note: Draft) -> Later<'_, bool> {
+        Box::pin(self.write(writer::OTHER, move |tx| record::prune(tx, &tree, &note)))
     }
 }

@@ -39,13 +39,16 @@ CREATE TABLE checkpoints (
   at   INTEGER NOT NULL
 ) STRICT;
 
--- One row for every 65,536 entries: the root of their subtree, and where to find persons and
--- messages among them. Made in the background.
+-- Every 65,536 entries, a block: the root of their subtree, and where persons and messages are among
+-- them, in parts by the first half byte of a hash. `id` of a part: part * 2^32 + number of the block.
+-- Made in the background, in order: no index over random keys changes with every message.
 CREATE TABLE record_blocks (
-  number   INTEGER PRIMARY KEY,
-  root     BLOB NOT NULL,
-  subjects BLOB NOT NULL,
-  messages BLOB NOT NULL
+  number INTEGER PRIMARY KEY,
+  root   BLOB NOT NULL
+) STRICT;
+CREATE TABLE record_index (
+  id     INTEGER PRIMARY KEY,
+  places BLOB NOT NULL
 ) STRICT;
 
 -- Definitions as they were read, for what was accepted under them: a list of path and text.

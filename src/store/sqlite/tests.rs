@@ -57,7 +57,7 @@ fn options() -> Options {
     Options { clock: Arc::new(Fixed), ..Options::default() }
 }
 
-fn keys(fill: u8) -> Arc<Keys> {
+pub(crate) fn keys(fill: u8) -> Arc<Keys> {
     let masters = vec![("k1".to_owned(), Secret::new(vec![fill; 32]))];
     Arc::new(Keys::from_masters("k1", masters).unwrap())
 }
