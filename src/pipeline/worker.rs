@@ -81,6 +81,8 @@ pub async fn run(
             }
         }
     }
+    // Nothing goes on directly where nobody would look after it.
+    worker.counterpart.gate.caught_up(worker.work.name(), false);
     let drain = worker.cx.settings.drain;
     let finish = async { while worker.running.join_next().await.is_some() {} };
     if tokio::time::timeout(drain, finish).await.is_err() {
