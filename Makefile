@@ -6,13 +6,16 @@ CARGO ?= cargo
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup format fmt-check clippy fast live lint definitions generated generate bench build
+.PHONY: help demo torture test setup format fmt-check clippy fast live lint definitions generated generate bench build
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: build ## the whole crossing on this machine: simulators, gateway, oracle
 	@target/debug/watashi-simulators demo $(ARGS)
+
+torture: build setup ## everything that can go wrong, judged by the oracle: ARGS="--short --seed N"
+	@target/debug/watashi-simulators torture $(ARGS)
 
 test: setup ## everything that must hold: format, clippy, fast and live tests, definitions, generated files
 	@scripts/test

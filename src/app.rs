@@ -12,11 +12,12 @@ use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
+    Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
+    outbox, pull,
 };
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
-use crate::telemetry::{logging, metrics as metrics_register};
+use crate::telemetry::{crash, logging, metrics as metrics_register};
 use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
 use crate::transport::https;
 use std::collections::BTreeSet;
@@ -81,6 +82,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let options = Options {
         max_bytes: config.store.max_bytes,
         clock: Arc::clone(&clock),
+        crash_points: cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _),
         ..Options::default()
     };
     let store = SqliteStore::open(&config.store.path, Arc::clone(&keys), options)
@@ -257,7 +259,10 @@ async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Contex
     let arrival = arrival(delivery);
     loop {
         match accept(arrival.clone(), &cx).await {
-            Ok(_) => return acknowledger.complete([receipt]),
+            Ok(_) => {
+                crash::reach("ack:before");
+                return acknowledger.complete([receipt]);
+            }
             Err(error) => {
                 // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
                 tracing::error!(
@@ -353,8 +358,11 @@ fn start_work(
     work: &mut JoinSet<()>,
 ) {
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
     for counterpart in &cx.counterparts.all() {
         let adapter = &counterpart.adapter;
+        let (one, all) = (Arc::clone(counterpart), Arc::clone(cx));
+        work.spawn(availability::run(one, all, work_stop.clone()));
         let publishes = cx.bundle().routes().any(|route| {
             route.adapter.name == adapter.name
                 && matches!(route.destination, Destination::Publish(_))

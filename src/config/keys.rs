@@ -1,5 +1,6 @@
 //! The keys of `watashi.toml`.
 
+use crate::adapter::keys::hours::WINDOW;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
 /// `watashi.toml`.
@@ -168,5 +169,10 @@ pub(super) static COUNTERPART: Keys = Keys::new(
         Key::new("retry-max", Form::Duration, "Instead of the adapter's `retry.max`."),
         Key::new("poll-every", Form::Duration, "Instead of the operation's `every`."),
         Key::new("settle-after", Form::Duration, "Instead of the operation's `ask.settle-after`."),
+        Key::new(
+            "maintenance",
+            Form::List(&Form::Map(&WINDOW)),
+            "Planned, beside that of the adapter's `hours`.",
+        ),
     ],
 );

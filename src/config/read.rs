@@ -7,6 +7,7 @@ use super::{
 };
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
+use crate::adapter::load::hours::windows;
 use crate::adapter::load::parse_duration;
 use crate::diagnostic::yaml::{Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
@@ -252,6 +253,10 @@ impl Sections<'_> {
             retry_max: self.duration(node, "retry-max"),
             poll_every: self.duration(node, "poll-every"),
             settle_after: self.duration(node, "settle-after"),
+            maintenance: node
+                .get("maintenance")
+                .map(|list| windows(&mut self.reader, list, &codes::BAD_VALUE))
+                .unwrap_or_default(),
         };
         Some(CounterpartConfig {
             client_certificate: node

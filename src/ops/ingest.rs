@@ -10,7 +10,7 @@ use crate::pipeline::accept::{Arrival, Origin, accept, recognise};
 use crate::pipeline::context::Refusal;
 use crate::pipeline::validate;
 use crate::store::{Accepted, Pending};
-use crate::telemetry::names;
+use crate::telemetry::{crash, names};
 use crate::transport::https::PeerCertificate;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -113,6 +113,7 @@ async fn take(
     let accepted = accept(arrival, &ops.cx).await.map_err(|error| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code, error.detail).retry_after(5)
     })?;
+    crash::reach("ack:before");
     match accepted {
         Accepted::New { .. } => {
             Ok((StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response())

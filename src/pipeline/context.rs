@@ -1,13 +1,15 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
 use super::definitions::Definitions;
-use super::direct::Gate;
+use super::direct::Intake;
+use super::pause::Openness;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
 use crate::store::keys::Keys;
 use crate::store::{Claimed, Store};
 use crate::transport::Target;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -85,7 +87,7 @@ impl Context {
     /// it until it has been taken up.
     pub fn leave_to_worker(&self, counterpart: &str, operation: &str) {
         if let Some(counterpart) = self.counterpart(counterpart) {
-            counterpart.gate.caught_up(operation, false);
+            counterpart.intake.caught_up(operation, false);
             counterpart.wake();
         }
     }
@@ -188,10 +190,12 @@ pub struct Counterpart {
     /// are at the counterpart, the intents of the next and the outcomes of the last share commits.
     pub places: Arc<Semaphore>,
     /// Whether new messages go on directly.
-    pub gate: Arc<Gate>,
+    pub intake: Arc<Intake>,
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
     wakes: Arc<watch::Sender<u64>>,
+    /// When requests may be made at all.
+    pub openness: Arc<Openness>,
     breaker: Arc<Mutex<CircuitBreaker>>,
     pace: Arc<Mutex<Pace>>,
 }
@@ -212,12 +216,10 @@ impl Counterpart {
         Counterpart {
             slots: Arc::new(Semaphore::new(slots)),
             places: Arc::new(Semaphore::new(slots * PLACES_PER_SLOT)),
-            gate: Arc::default(),
+            intake: Arc::default(),
             wakes: Arc::new(watch::Sender::new(0)),
-            breaker: Arc::new(Mutex::new(CircuitBreaker::new(
-                adapter.breaker.failures,
-                adapter.breaker.open_for,
-            ))),
+            openness: Arc::default(),
+            breaker: Arc::new(Mutex::new(CircuitBreaker::new(adapter.breaker.clone()))),
             pace: Arc::new(Mutex::new(Pace::new(adapter.limits.rate_per_second))),
             adapter,
             target,
@@ -233,15 +235,15 @@ impl Counterpart {
         let (was, is) = (before.limits.concurrency.max(1), after.limits.concurrency.max(1));
         resize(&self.slots, was, is);
         resize(&self.places, was * PLACES_PER_SLOT, is * PLACES_PER_SLOT);
-        let same_breaker = before.breaker.failures == after.breaker.failures
-            && before.breaker.open_for == after.breaker.open_for;
+        let same_breaker = before.breaker == after.breaker;
         let same_pace = before.limits.rate_per_second == after.limits.rate_per_second;
         let fresh = Counterpart::new(Arc::clone(&adapter), Arc::clone(&target));
         Counterpart {
             slots: Arc::clone(&self.slots),
             places: Arc::clone(&self.places),
-            gate: Arc::clone(&self.gate),
+            intake: Arc::clone(&self.intake),
             wakes: Arc::clone(&self.wakes),
+            openness: Arc::new(self.openness.succeed()),
             breaker: if same_breaker { Arc::clone(&self.breaker) } else { fresh.breaker },
             pace: if same_pace { Arc::clone(&self.pace) } else { fresh.pace },
             adapter,
@@ -259,17 +261,25 @@ impl Counterpart {
         self.wakes.subscribe()
     }
 
-    /// How many exchanges may start now, breaker and places together. At least one while the
-    /// breaker is closed: where all places are taken, a worker waits for one in line with the
-    /// messages that go on directly, or these would never let it in.
-    pub fn allowance(&self, now: Instant) -> usize {
+    /// How many exchanges may start now: hours, breaker and places together. At least one while
+    /// nothing else stands against it: where all places are taken, a worker waits for one in line
+    /// with the messages that go on directly, or these would never let it in.
+    pub fn allowance(&self, now: Timestamp) -> usize {
+        if self.paused(now).is_some() {
+            return 0;
+        }
         let free = self.places.available_permits().max(1);
-        self.breaker().allowance(now).map_or(free, |allowed| allowed.min(free))
+        self.breaker().allowance(Instant::now()).map_or(free, |allowed| allowed.min(free))
     }
 
-    /// How many places there are, free or not.
-    pub(super) fn all_places(&self) -> usize {
+    /// Exchanges that may be anywhere between claim and settlement.
+    pub(super) fn places_in_all(&self) -> usize {
         self.adapter.limits.concurrency.max(1) * PLACES_PER_SLOT
+    }
+
+    /// The breaker, to be told later.
+    pub(super) fn shared_breaker(&self) -> Arc<Mutex<CircuitBreaker>> {
+        Arc::clone(&self.breaker)
     }
 
     /// The breaker, for a moment.

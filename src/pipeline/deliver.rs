@@ -3,11 +3,13 @@
 use super::call::{Answer, Parts, call};
 use super::context::Context;
 use super::map::Mapped;
+use super::pause::Permission;
 use super::settle::{self, Outcome};
 use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::Secret;
 use crate::record::Phase;
 use crate::store::{Claimed, Intent, NewOutgoing};
+use crate::telemetry::crash;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -26,18 +28,28 @@ pub async fn deliver(
     };
     let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
     // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
-    // leave it unknown though nothing was sent.
+    // leave it unknown though nothing was sent. Shortly before closing none waits either: its turn
+    // could come too late.
+    let closes_soon = counterpart.closes_soon(cx.clock.now());
     let early = match operation.unknown {
-        UnknownRule::Person => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
-        UnknownRule::Resend | UnknownRule::Ask => None,
+        UnknownRule::Resend | UnknownRule::Ask if !closes_soon => None,
+        _ => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
     };
+    if closes_soon {
+        counterpart.turn().await;
+    }
+    let Ok(mut permission) = counterpart.admit(cx.clock.now()) else { return Outcome::NotNow };
+    permission.has_turn = closes_soon;
     let intent = intent(claimed, route, &mapped, cx);
-    match cx.store.intend(vec![intent]).await {
+    crash::reach("deliver:before-intent");
+    let taken = cx.store.intend(vec![intent]).await;
+    crash::reach("deliver:after-intent");
+    match taken {
         Ok(taken) if taken.first() == Some(&true) => {}
         Ok(_) => return Outcome::Stale,
         Err(error) => return Outcome::StoreDown(error),
     }
-    attempt(claimed, route, mapped, early, cx).await
+    attempt(claimed, route, mapped, permission, early, cx).await
 }
 
 /// The one attempt that an intent stands for; `slot` where it was taken before the intent.
@@ -45,11 +57,12 @@ pub(super) async fn attempt(
     claimed: &Claimed,
     route: &Route,
     mapped: Mapped,
+    permission: Permission,
     slot: Option<OwnedSemaphorePermit>,
     cx: &Context,
 ) -> Outcome {
     let Destination::Operation(operation) = &route.destination else { return Outcome::Stale };
-    let Some(counterpart) = cx.counterparts.get(&route.adapter.name) else { return Outcome::Stale };
+    let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
     let _slot = match slot {
         Some(slot) => Some(slot),
         None => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
@@ -61,7 +74,8 @@ pub(super) async fn attempt(
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
     };
-    Outcome::Answered(call(&counterpart, &operation.name, &operation.step, parts).await)
+    let (name, step) = (&operation.name, &operation.step);
+    Outcome::Answered(call(&counterpart, permission, name, step, parts).await)
 }
 
 /// One attempt for several exchanges in one request; outcomes in the order of `items`. The
@@ -75,9 +89,20 @@ pub async fn deliver_batch(
     let Some(counterpart) = cx.counterpart(&first_route.adapter.name) else {
         return Err(Outcome::Stale);
     };
+    let closes_soon = counterpart.closes_soon(cx.clock.now());
+    if closes_soon {
+        counterpart.turn().await;
+    }
+    let Ok(mut permission) = counterpart.admit(cx.clock.now()) else {
+        return Err(Outcome::NotNow);
+    };
+    permission.has_turn = closes_soon;
     let intents =
         items.iter().map(|(claimed, route, mapped)| intent(claimed, route, mapped, cx)).collect();
-    let taken = match cx.store.intend(intents).await {
+    crash::reach("deliver:before-intent");
+    let taken = cx.store.intend(intents).await;
+    crash::reach("deliver:after-intent");
+    let taken = match taken {
         Ok(taken) => taken,
         Err(error) => return Err(Outcome::StoreDown(error)),
     };
@@ -89,7 +114,8 @@ pub async fn deliver_batch(
         idempotency_key: batch_key(&kept, cx),
         ..Parts::default()
     };
-    Ok((call(&counterpart, &operation.name, &operation.step, parts).await, taken))
+    let (name, step) = (&operation.name, &operation.step);
+    Ok((call(&counterpart, permission, name, step, parts).await, taken))
 }
 
 /// A JSON array of the items, in order: item numbers count from 1.

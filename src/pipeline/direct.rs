@@ -12,6 +12,7 @@
 use super::context::{Context, Counterpart};
 use super::deliver;
 use super::map::{self, Mapped};
+use super::pause::Permission;
 use super::settle;
 use super::validate;
 use super::worker;
@@ -20,6 +21,7 @@ use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
 use crate::policy::Brake;
 use crate::store::{Accepted, Claimed, FirstAttempt, Intent, NewExchange, NewMessage, StoreError};
+use crate::telemetry::crash;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::collections::HashSet;
@@ -30,7 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Whether new messages may go on directly at a counterpart.
 #[derive(Debug, Default)]
-pub struct Gate {
+pub struct Intake {
     inner: Mutex<Inner>,
 }
 
@@ -41,7 +43,7 @@ struct Inner {
     brake: Brake,
 }
 
-impl Gate {
+impl Intake {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,6 +87,7 @@ pub(super) struct Ready {
     route: Arc<Route>,
     mapped: Mapped,
     place: OwnedSemaphorePermit,
+    permission: Permission,
     slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -116,6 +119,11 @@ fn prepare_one(
     }
     let counterpart = cx.counterpart(&route.adapter.name)?;
     let place = counterpart.direct_place(operation)?;
+    let now = cx.clock.now();
+    if counterpart.closes_soon(now) {
+        return None;
+    }
+    let permission = counterpart.admit(now).ok()?;
     let slot = match operation.unknown {
         UnknownRule::Person => Some(Arc::clone(&counterpart.slots).try_acquire_owned().ok()?),
         UnknownRule::Resend | UnknownRule::Ask => None,
@@ -129,7 +137,8 @@ fn prepare_one(
         draft.commitment = None;
     }
     let first = FirstAttempt { request_digest, at, record };
-    Some((Ready { claimed, route: Arc::clone(route), mapped, place, slot }, first))
+    let route = Arc::clone(route);
+    Some((Ready { claimed, route, mapped, place, permission, slot }, first))
 }
 
 /// The exchange as it would be claimed, but for what it does not have yet: rows and commitment.
@@ -193,6 +202,7 @@ async fn go(
         }
         Ok(Accepted::Duplicate | Accepted::Quarantined) | Err(_) => Vec::new(),
     };
+    crash::reach("deliver:after-intent");
     // Whoever asked may have gone; the attempts are made all the same.
     let _ = tell.send(accepted);
     let mut begun: Vec<Ready> = begun;
@@ -208,11 +218,11 @@ async fn go(
 
 /// The attempt and its outcome, as after an intent of a claimed exchange.
 async fn send(ready: Ready, cx: &Arc<Context>) {
-    let Ready { claimed, route, mapped, place, slot } = ready;
+    let Ready { claimed, route, mapped, place, permission, slot } = ready;
     let _place = place;
     let kept = claimed.clone();
     let way = async {
-        let outcome = deliver::attempt(&claimed, &route, mapped, slot, cx).await;
+        let outcome = deliver::attempt(&claimed, &route, mapped, permission, slot, cx).await;
         settle::settle(claimed, &route, outcome, cx).await;
     };
     if AssertUnwindSafe(way).catch_unwind().await.is_err() {
@@ -223,37 +233,37 @@ async fn send(ready: Ready, cx: &Arc<Context>) {
 impl Counterpart {
     /// A place for a new message that may go on directly.
     fn direct_place(&self, operation: &Operation) -> Option<OwnedSemaphorePermit> {
-        if !self.gate.is_open(&operation.name) || self.breaker().is_open() {
+        if !self.intake.is_open(&operation.name) || self.breaker().is_open() {
             return None;
         }
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        self.gate.inner().brake.went_on();
+        self.intake.inner().brake.went_on();
         Some(place)
     }
 
     /// Whether the next message had better wait a moment for a place.
     pub fn is_full(&self) -> bool {
         self.places.available_permits() == 0
-            && self.gate.patience().is_some()
+            && self.intake.patience().is_some()
             && !self.breaker().is_open()
     }
 
     /// Waits for a place, but only as long as the brake allows: then new messages go through the
     /// store, until the workers have caught up again.
     pub async fn wait_for_place(&self) {
-        let Some(patience) = self.gate.patience() else { return };
+        let Some(patience) = self.intake.patience() else { return };
         let since = Instant::now();
         // The place itself is left to whoever comes first.
         let _free = tokio::time::timeout(patience, self.places.acquire()).await;
         // With slots free it is the store that is waited for, and every message waits for that.
         if self.slots.available_permits() == 0 {
-            self.gate.waited(since);
+            self.intake.waited(since);
         }
     }
 
     /// Waits until nothing is under way any more.
     pub async fn idle(&self) {
-        let all = u32::try_from(self.all_places()).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.places_in_all()).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         let _all = self.places.acquire_many(all).await;
     }

@@ -15,7 +15,7 @@ fn caught_up() -> Harness {
     let harness = Harness::new();
     let post = harness.cx.counterpart("post").unwrap();
     for operation in post.adapter.operations.keys() {
-        post.gate.caught_up(operation, true);
+        post.intake.caught_up(operation, true);
     }
     harness
 }
@@ -94,18 +94,18 @@ async fn nobody_is_passed_over() {
     assert_eq!(state(&harness, "m1").await, "received", "something older waits");
 
     let post = harness.cx.counterpart("post").unwrap();
-    post.gate.caught_up("place", true);
+    post.intake.caught_up("place", true);
     let all = u32::try_from(post.places.available_permits()).unwrap();
     let taken = post.places.acquire_many(all).await.unwrap();
     harness.post("order.placed", "m2", OTHER).await;
     assert_eq!(state(&harness, "m2").await, "received", "no place is free");
-    assert!(!post.gate.is_open("place"), "and from now on m2 waits");
+    assert!(!post.intake.is_open("place"), "and from now on m2 waits");
     drop(taken);
     assert!(harness.target.requests().is_empty());
-    let caught_up = || post.gate.is_open("place");
+    let caught_up = || post.intake.is_open("place");
     harness.run_until(|all| all.iter().all(is_at_rest) && caught_up()).await;
     assert_eq!(state(&harness, "m2").await, "delivered");
-    assert!(!post.gate.is_open("place"), "the worker has stopped");
+    assert!(!post.intake.is_open("place"), "the worker has stopped");
 }
 
 #[tokio::test]
@@ -184,5 +184,5 @@ async fn a_full_counterpart_is_waited_for_until_the_brake_ends_it() {
     let _slots = Arc::clone(&post.slots).acquire_many_owned(count(&post.slots)).await.unwrap();
     post.wait_for_place().await;
     assert!(!post.is_full(), "no longer waited for");
-    assert!(!post.gate.is_open("place"), "through the store from now on");
+    assert!(!post.intake.is_open("place"), "through the store from now on");
 }

@@ -25,8 +25,11 @@ use crate::store::Claimed;
 use std::sync::Arc;
 
 pub mod accept;
+pub mod availability;
+pub mod batch;
 pub mod call;
 pub mod context;
+pub mod deadlines;
 pub mod definitions;
 #[cfg(test)]
 mod definitions_tests;
@@ -34,9 +37,11 @@ pub mod deliver;
 pub mod direct;
 #[cfg(test)]
 mod direct_tests;
+pub mod gate;
 pub mod guard;
 pub mod map;
 pub mod outbox;
+pub mod pause;
 pub mod pull;
 pub mod replay;
 pub mod resolve;

@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use crate::store::{NewOutgoing, Pending};
-use crate::telemetry::names;
+use crate::telemetry::{crash, names};
 use crate::transport::{Outgoing, Publisher};
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -44,7 +44,10 @@ async fn publish_pending(publisher: &dyn Publisher, cx: &Context) -> (usize, usi
     };
     let found = pending.len();
     let publishes = pending.into_iter().map(|Pending { id, message }| async move {
-        (id, publisher.publish(outgoing(message)).await)
+        crash::reach("outbox:before-publish");
+        let published = publisher.publish(outgoing(message)).await;
+        crash::reach("outbox:after-publish");
+        (id, published)
     });
     let mut confirmed = Vec::new();
     let mut failed = 0;
@@ -73,6 +76,7 @@ async fn publish_pending(publisher: &dyn Publisher, cx: &Context) -> (usize, usi
         tracing::error!(code = error.code.code, detail = error.detail, "published rows not marked");
         failed += 1;
     }
+    crash::reach("outbox:after-mark");
     (found, failed)
 }
 

@@ -42,6 +42,10 @@ metrics_register! {
         "Answers waiting to be taken by upstream";
     BREAKER_OPEN = "watashi_breaker_open", "gauge", ["counterpart"],
         "1 while a counterpart is left alone after failures";
+    BREAKER_OPENED = "watashi_breaker_opened_total", "counter", ["counterpart"],
+        "Times a counterpart was left alone after failures, probes that failed included";
+    CLOSED = "watashi_counterpart_closed", "gauge", ["counterpart"],
+        "1 while a counterpart is closed by its hours or its own word";
     PUBLISHED = "watashi_published_total", "counter", ["result"],
         "Answers published to upstream: result is confirmed or failed";
     ACCEPTING = "watashi_accepting", "gauge", [],

@@ -4,6 +4,7 @@
 use crate::architecture::{Source, sources};
 use std::collections::{BTreeMap, BTreeSet};
 use watashi::model::codes;
+use watashi::telemetry::crash::POINTS;
 use watashi::telemetry::names::{LOG_FIELDS, METRICS};
 
 #[test]
@@ -169,4 +170,22 @@ fn the_scan_itself_sees_fields() {
         "code = error.code.code, detail, %source, count = f(a, b), \"message, with = signs\"";
     assert_eq!(fields(call), ["code", "detail", "source", "count"]);
     assert_eq!(arguments("a = \")\", b(c)); more"), "a = \")\", b(c)");
+}
+
+/// Every crash point is somewhere on the way, and every place that ends a development build is in
+/// the list that the fault suite aims at. The writer makes its names of the kinds of calls.
+#[test]
+fn crash_points_are_those_of_the_list() {
+    let mut reached = BTreeSet::new();
+    for source in sources() {
+        let parts = source.code.split("crash::reach(\"").skip(1);
+        reached.extend(parts.filter_map(|part| part.split('"').next()).map(str::to_owned));
+    }
+    for point in POINTS {
+        let named = reached.contains(*point) || point.ends_with("-commit");
+        assert!(named, "nothing reaches {point}");
+    }
+    for point in &reached {
+        assert!(POINTS.contains(&point.as_str()), "{point} is not in crash::POINTS");
+    }
 }

@@ -10,6 +10,7 @@ use super::topology::{self, short};
 use super::window::Window;
 use super::{BrokerError, Settings, Status, failure};
 use crate::model::codes::transport as codes;
+use crate::telemetry::crash;
 use crate::transport::{Shutdown, stopped};
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{StreamExt, future, stream};
@@ -359,6 +360,7 @@ impl Session {
             let options = BasicAckOptions { multiple: ack.multiple };
             let mut sending = pin!(self.channel.basic_ack(ack.tag, options));
             step("acknowledge", &mut sending).await?;
+            crash::reach("ack:after");
         }
         Ok(())
     }

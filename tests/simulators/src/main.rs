@@ -11,6 +11,7 @@ use watashi_simulators::demo::gateway::eprint_line;
 use watashi_simulators::demo::{self, Options};
 use watashi_simulators::municipality::Municipality;
 use watashi_simulators::pki::{self, Identity};
+use watashi_simulators::torture;
 
 /// Simulated counterparts, a synthetic municipality and an oracle for Watashi.
 #[derive(Parser)]
@@ -31,6 +32,11 @@ enum Command {
     Counterparts(Options),
     /// Prints the municipality's messages, one JSON object per line, with what must come of each
     Municipality(Options),
+    /// The gateway under everything that can go wrong; the last line holds the oracle's figures
+    ///
+    /// Exits like the demo. Needs a development build of `watashi`: only that can end itself at
+    /// named points.
+    Torture(torture::Options),
     /// Only posts the messages, to a gateway or broker that runs elsewhere
     Produce(Produce),
 }
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<bool, Trouble> {
     match command {
         Command::Demo(options) => demo::run(options).await,
+        Command::Torture(options) => torture::run(options).await,
         Command::Counterparts(options) => {
             demo::counterparts_only(options).await?;
             Ok(true)

@@ -36,6 +36,7 @@ pub enum Carrier {
 pub struct Desk {
     carrier: Carrier,
     seed: u64,
+    pause: Duration,
     order: AtomicU64,
     /// Messages posted so far.
     pub done: AtomicUsize,
@@ -47,9 +48,15 @@ pub struct Desk {
 impl Desk {
     /// A desk with nothing posted.
     pub fn new(carrier: Carrier, seed: u64) -> Arc<Self> {
+        Desk::with_pause(carrier, seed, Duration::from_millis(200))
+    }
+
+    /// The same with another pause before something is offered again.
+    pub fn with_pause(carrier: Carrier, seed: u64, pause: Duration) -> Arc<Self> {
         Arc::new(Desk {
             carrier,
             seed,
+            pause,
             order: AtomicU64::new(0),
             done: AtomicUsize::new(0),
             posted: Mutex::default(),
@@ -108,7 +115,7 @@ impl Desk {
                 Err(doubt) if Instant::now() > deadline => {
                     return Err(format!("{} could not be posted: {doubt}", message.id).into());
                 }
-                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(_) => tokio::time::sleep(self.pause).await,
             }
         }
     }

@@ -42,7 +42,15 @@ pub struct Plan<'a> {
     pub credentials: &'a Credentials,
     /// The broker, when there is one.
     pub amqp: Option<&'a str>,
+    /// Lines of every counterpart's section: its times.
+    pub times: &'a str,
+    /// More lines at the end of the file: sections of their own.
+    pub more: &'a str,
 }
+
+/// The times of the demo: the gateway gives up before its counterparts do, and asks after them.
+pub const TIMES: &str = "timeout = \"2s\"\nretry-first = \"200ms\"\nretry-max = \"2s\"\n\
+     poll-every = \"200ms\"\nsettle-after = \"6s\"\n";
 
 impl Site {
     /// Writes everything into a new folder.
@@ -122,15 +130,15 @@ fn toml(
             "\n[counterpart.{name}]\nbase-url = \"https://{address}\"\n\
              ca = \"file:{folder}/certificates/ca.pem\"\n\
              client-certificate = \"file:{folder}/certificates/client.pem\"\n\
-             client-key = \"file:{folder}/keys/client.pem\"\naddresses = [\"127.0.0.1\"]\n\
-             timeout = \"2s\"\nretry-first = \"200ms\"\nretry-max = \"2s\"\n\
-             poll-every = \"200ms\"\nsettle-after = \"6s\"\n"
+             client-key = \"file:{folder}/keys/client.pem\"\naddresses = [\"127.0.0.1\"]\n{times}",
+            times = plan.times
         )?;
         if let Some(Some((id, secret))) = logins.get(name) {
             let secret = format!("file:{folder}/secrets/{secret}");
             write!(text, "client-id = \"{id}\"\nclient-secret = \"{secret}\"\n")?;
         }
     }
+    text.push_str(plan.more);
     Ok(text)
 }
 

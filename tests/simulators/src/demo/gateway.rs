@@ -70,9 +70,8 @@ impl Gateway {
         })
     }
 
-    /// Starts it and waits until it is ready.
-    pub async fn start(&self) -> Result<(), Trouble> {
-        let mut child = self.child.lock().await;
+    /// Starts it, with these variables in its environment; gives the number of the start.
+    pub async fn spawn(&self, environment: &[(&str, String)]) -> Result<u32, Trouble> {
         let number = {
             let mut starts = self.starts.lock().map_err(|_| "poisoned")?;
             *starts += 1;
@@ -84,12 +83,36 @@ impl Gateway {
             .arg("run")
             .arg("--config")
             .arg(&self.config)
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(log("stdout")?)
             .stderr(log("stderr")?)
             .kill_on_drop(true)
             .spawn()?;
-        let running = child.insert(spawned);
+        self.child.lock().await.replace(spawned);
+        Ok(number)
+    }
+
+    /// Waits until it ends by itself; kills it (SIGKILL) when it has not by then. Tells whether it
+    /// ended by itself, and the last line it wrote to standard error.
+    pub async fn until_ended(&self, within: Duration) -> Result<(bool, String), Trouble> {
+        let Some(mut child) = self.child.lock().await.take() else {
+            return Ok((true, String::new()));
+        };
+        let ended = tokio::time::timeout(within, child.wait()).await.is_ok();
+        if !ended {
+            child.kill().await?;
+        }
+        let number = self.starts.lock().map(|starts| *starts).unwrap_or_default();
+        let last = self.tail(number).lines().last().unwrap_or_default().to_owned();
+        Ok((ended, last))
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(&self) -> Result<(), Trouble> {
+        let number = self.spawn(&[]).await?;
+        let mut child = self.child.lock().await;
+        let Some(running) = child.as_mut() else { return Err("ended at once".into()) };
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         loop {
             if let Some(status) = running.try_wait()? {

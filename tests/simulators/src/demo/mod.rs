@@ -165,6 +165,8 @@ async fn set_up(options: Options) -> Result<Stage, Trouble> {
         addresses: &running.addresses,
         credentials: &credentials,
         amqp: options.amqp.as_deref(),
+        times: folder::TIMES,
+        more: "",
     };
     let site = Site::prepare(&options.run_folder()?, &authority, &plan)?;
     eprint_line(&format!(
@@ -216,6 +218,8 @@ pub async fn counterparts_only(options: Options) -> Result<(), Trouble> {
         addresses: &running.addresses,
         credentials: &credentials,
         amqp: options.amqp.as_deref(),
+        times: folder::TIMES,
+        more: "",
     };
     let site = Site::prepare(&options.run_folder()?, &authority, &plan)?;
     report::print_addresses(&running, &site);

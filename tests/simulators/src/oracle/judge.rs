@@ -192,7 +192,11 @@ fn unrecorded(case: &Case, index: &Index<'_>, verdict: &mut Verdict) {
             let problem = format!("{place}: no intent recorded before its request arrived");
             verdict.unrecorded.push(finding(id, problem));
         }
-        if !entries.iter().any(|entry| entry.phase == "outcome") {
+        // What no answer told, a person may have told: that is an entry of its own.
+        let told = |entry: &Entry| {
+            entry.phase == "outcome" || entry.outcome.as_deref() == Some("confirm-applied")
+        };
+        if !entries.iter().any(|entry| told(entry)) {
             verdict.unrecorded.push(finding(id, format!("{place}: no outcome recorded")));
         }
     }

@@ -220,6 +220,16 @@ fn a_missing_outcome_is_unrecorded() {
 }
 
 #[test]
+fn a_person_who_confirms_that_it_was_applied_is_an_outcome() {
+    let counts = after(|case| {
+        let first = case.entries.iter_mut().find(|entry| entry.phase == "outcome").unwrap();
+        first.phase = "noted".to_owned();
+        first.outcome = Some("confirm-applied".to_owned());
+    });
+    assert!(counts.is_empty(), "{counts:?}");
+}
+
+#[test]
 fn an_overtaking_in_one_lane_is_out_of_order() {
     let counts = after(|case| {
         let copies: Vec<usize> = (0..case.evidence.effects.len())

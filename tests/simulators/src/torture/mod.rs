@@ -1,0 +1,184 @@
+//! `make torture`: the gateway under everything that can go wrong, judged by the oracle.
+#![expect(clippy::print_stdout, reason = "the last line is for whoever started it")]
+
+use crate::Trouble;
+use crate::clock;
+use crate::demo::gateway::eprint_line;
+use crate::oracle::Verdict;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+pub mod kills;
+pub mod post;
+
+/// Options of `watashi-simulators torture`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Everything random follows from this number; it rises by one per store
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// A few minutes instead of hours
+    #[arg(long)]
+    pub short: bool,
+    /// Kill points [default: 10000, with --short 200]
+    #[arg(long, value_name = "N")]
+    pub kills: Option<usize>,
+    /// Kill points of one store
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub kills_per_store: usize,
+    /// The gateway's program, a development build [default: `watashi` beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub watashi: Option<PathBuf>,
+    /// Where the runs' folders go [default: torture/… beside the program]; those without findings
+    /// are removed
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// What all runs share.
+pub struct Town {
+    /// The gateway's program.
+    pub program: PathBuf,
+}
+
+/// The oracle's figures of one run, or of many.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Kills.
+    pub kills: usize,
+    /// Messages posted and acknowledged, or refused at the door.
+    pub messages: usize,
+    /// Requests that counterparts saw.
+    pub requests: usize,
+    /// Acknowledged, and neither in effect nor a dead letter.
+    pub lost: usize,
+    /// In effect more than once.
+    pub doubled: usize,
+    /// In effect without an intent before, or without an outcome; or the record does not verify.
+    pub unrecorded: usize,
+    /// In effect in another order than posted.
+    pub out_of_order: usize,
+    /// Dead though in effect, other content, malformed requests.
+    pub wrong: usize,
+    /// Personal data where none may be.
+    pub canaries: usize,
+    /// From the last fault until everything had ended.
+    pub recovery: Duration,
+    /// Kills by point.
+    pub points: BTreeMap<String, usize>,
+    /// What is wrong, for people.
+    pub problems: Vec<String>,
+}
+
+impl Figures {
+    /// The figures of a verdict.
+    pub fn of(verdict: &Verdict) -> Figures {
+        let told = |(kind, finding): (&str, &crate::oracle::Finding)| {
+            format!("{kind}: {}: {}", finding.subject, finding.problem)
+        };
+        let mut problems: Vec<String> = verdict.findings().into_iter().map(told).collect();
+        problems.extend(verdict.violations.iter().map(|violation| {
+            format!("{} {}: {}", violation.counterpart, violation.request, violation.problem)
+        }));
+        Figures {
+            lost: verdict.lost.len(),
+            doubled: verdict.doubled.len(),
+            unrecorded: verdict.unrecorded.len(),
+            out_of_order: verdict.out_of_order.len(),
+            wrong: verdict.dead_though_applied.len()
+                + verdict.wrong.len()
+                + verdict.violations.len(),
+            canaries: verdict.violations.iter().filter(|violation| violation.leak).count(),
+            problems,
+            ..Figures::default()
+        }
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: Figures) {
+        self.kills += other.kills;
+        self.messages += other.messages;
+        self.requests += other.requests;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.unrecorded += other.unrecorded;
+        self.out_of_order += other.out_of_order;
+        self.wrong += other.wrong;
+        self.canaries += other.canaries;
+        self.recovery = self.recovery.max(other.recovery);
+        for (point, count) in other.points {
+            *self.points.entry(point).or_default() += count;
+        }
+        self.problems.extend(other.problems);
+    }
+
+    /// Whether everything is as it must be.
+    pub fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// One line.
+    pub fn line(&self) -> String {
+        format!(
+            "kills {} messages {} requests {} lost {} doubled {} unrecorded {} out_of_order {} \
+             wrong {} canary_hits {} recovery_max_s {:.1}",
+            self.kills,
+            self.messages,
+            self.requests,
+            self.lost,
+            self.doubled,
+            self.unrecorded,
+            self.out_of_order,
+            self.wrong,
+            self.canaries,
+            self.recovery.as_secs_f64()
+        )
+    }
+}
+
+/// Runs; `true` when nothing was found.
+///
+/// # Errors
+/// When it could not be carried out at all.
+pub async fn run(options: Options) -> Result<bool, Trouble> {
+    tokio::select! {
+        ended = play(options) => ended,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    }
+}
+
+async fn play(options: Options) -> Result<bool, Trouble> {
+    let began = Instant::now();
+    let beside = std::env::current_exe()?;
+    let program = options.watashi.clone().unwrap_or_else(|| beside.with_file_name("watashi"));
+    let folder = match &options.folder {
+        Some(folder) => folder.clone(),
+        None => {
+            let target = beside.parent().and_then(|parent| parent.parent()).ok_or("no folder")?;
+            target.join(format!("torture/{}-seed-{}", clock::stamp(), options.seed))
+        }
+    };
+    let town = Town { program };
+    let mut total = Figures::default();
+    let mut left = options.kills.unwrap_or(if options.short { 200 } else { 10_000 });
+    let mut seed = options.seed;
+    while left > 0 {
+        let kills = left.min(options.kills_per_store);
+        let place = folder.join(format!("kills-{seed}"));
+        let figures = kills::run(&town, &place, seed, kills).await?;
+        kills::tell(seed, &figures);
+        if figures.is_good() {
+            std::fs::remove_dir_all(&place)?;
+        }
+        total.add(figures);
+        left -= kills;
+        seed += 1;
+    }
+    for (point, count) in &total.points {
+        eprint_line(&format!("{count:7}  {point}"));
+    }
+    eprint_line(&format!("{:.0} s", began.elapsed().as_secs_f64()));
+    println!("torture seed {} {}", options.seed, total.line());
+    Ok(total.is_good())
+}
