@@ -73,6 +73,13 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
         let (code, detail) = (refusal.code.code, refusal.detail);
         causes.push(json!({ "what": "accepting", "code": code, "detail": detail }));
     }
+    if let Some(refusal) = ops.cx.sealing.stops_sending() {
+        let (code, detail) = (refusal.code.code, refusal.detail);
+        causes.push(json!({ "what": "sending", "code": code, "detail": detail }));
+    }
+    for note in ops.cx.sealing.notes() {
+        notes.push(json!({ "what": "record", "code": note.code.code, "detail": note.detail }));
+    }
     if !ops.cx.store.healthy() {
         causes.push(json!({ "what": "store", "detail": "failed; restart after mending the disk" }));
     }

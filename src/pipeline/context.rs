@@ -3,6 +3,7 @@
 use super::definitions::Definitions;
 use super::direct::Intake;
 use super::pause::Openness;
+use super::seal::Sealing;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
@@ -46,6 +47,8 @@ pub struct Context {
     pub outbox: Notify,
     /// Whether new messages are taken (guard).
     pub accepting: Accepting,
+    /// Whether the record is sealed in time: if not, nothing is sent.
+    pub sealing: Arc<Sealing>,
 }
 
 impl std::fmt::Debug for Context {

@@ -43,10 +43,14 @@ pub mod map;
 pub mod outbox;
 pub mod pause;
 pub mod pull;
+pub mod purge;
 pub mod replay;
 pub mod resolve;
 #[cfg(test)]
 mod restoring;
+pub mod seal;
+#[cfg(test)]
+mod seal_tests;
 pub mod settle;
 #[cfg(test)]
 mod testing;

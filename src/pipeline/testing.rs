@@ -369,6 +369,7 @@ fn context(folder: &std::path::Path, target: &Arc<FakeTarget>, enabled: &Enabled
         },
         outbox: tokio::sync::Notify::new(),
         accepting: Accepting::default(),
+        sealing: Arc::default(),
     })
 }
 

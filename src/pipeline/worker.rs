@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 const READ_AHEAD: usize = 64;
 /// Results asked for in one go.
 const POLL_LIMIT: usize = 1_000;
+/// Pause while the record is not sealed in time.
+const SEAL_PAUSE: Duration = Duration::from_secs(1);
 /// Pause while all slots are taken.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// Longest sleep: whatever wake was missed, work goes on after it.
@@ -137,6 +139,9 @@ impl Worker {
 
     /// How many exchanges may start now. What goes to upstream does not ask the counterpart.
     fn allowance(&self) -> usize {
+        if self.cx.sealing.stops_sending().is_some() {
+            return 0;
+        }
         match self.work {
             Work::Operation(_) => self.counterpart.allowance(self.cx.clock.now()),
             Work::Publish => self.counterpart.places.available_permits(),
@@ -152,6 +157,9 @@ impl Worker {
     }
 
     async fn until_due(&self) -> Duration {
+        if self.cx.sealing.stops_sending().is_some() {
+            return SEAL_PAUSE;
+        }
         let now = Instant::now();
         if let Some(until) = self.gathering.filter(|until| *until > now) {
             return until.saturating_duration_since(now).min(LONGEST_SLEEP);

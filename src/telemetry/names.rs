@@ -52,12 +52,20 @@ metrics_register! {
         "1 while new messages are taken";
     STORE_HEALTHY = "watashi_store_healthy", "gauge", [],
         "1 while the store and with it the record can be written";
+    RECORD_ENTRIES = "watashi_record_entries", "gauge", [],
+        "Entries of the record";
+    RECORD_UNSEALED_SECONDS = "watashi_record_unsealed_seconds", "gauge", [],
+        "Age of the oldest entry that is not under a signed and, where that is configured, exported checkpoint";
     BROKER_CONNECTED = "watashi_broker_connected", "gauge", [],
         "1 while the broker is connected and consumed";
     CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
         "Items pulled: result is new, duplicate or failed";
+    PURGED = "watashi_purged_total", "counter", ["what"],
+        "Rows purged: what is bodies, answers or messages";
+    OLDEST_BODY = "watashi_oldest_body_seconds", "gauge", [],
+        "Age of the oldest message whose body is kept, as of the last purge";
     CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],
         "Seconds until the client certificate expires";
 }
