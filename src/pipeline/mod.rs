@@ -37,6 +37,8 @@ pub mod deliver;
 pub mod direct;
 #[cfg(test)]
 mod direct_tests;
+#[cfg(test)]
+mod flow_tests;
 pub mod gate;
 pub mod guard;
 pub mod map;
