@@ -2,17 +2,21 @@
 //! listeners, and that knows in which order they start and stop.
 
 use crate::adapter::{Adapter, Bundle, Destination, Interaction};
+use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
 use crate::config::{Config, definitions};
 use crate::diagnostic::render;
 use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
+use crate::model::codes::store as store_codes;
 use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
+use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, guard, outbox, pull,
+    Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
+    outbox, pull, purge,
 };
 use crate::store::sqlite::Options;
 use crate::store::{SqliteStore, Store};
@@ -101,7 +105,15 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         },
         outbox: tokio::sync::Notify::new(),
         accepting: crate::pipeline::context::Accepting::default(),
+        sealing: Arc::default(),
     });
+    let sealer = Arc::new(sealer(&config, &cx)?);
+    seal::check(&sealer).await.map_err(|error| StartError {
+        code: error.code,
+        detail: error.detail,
+        exit: 3,
+    })?;
+    let (stop_sealing, sealing_stop) = watch::channel(false);
     let (stop_sources, sources_stop) = watch::channel(false);
     let (stop_work, work_stop) = watch::channel(false);
     let mut sources = JoinSet::new();
@@ -113,7 +125,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
     let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
     listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
+    sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
     start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
+    let sealing = tokio::spawn(seal::run(sealer, sealing_stop));
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
     signals.wait().await;
@@ -123,11 +137,43 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     drain(&mut sources, config.drain).await;
     stop_work.send_replace(true);
     drain(&mut work, config.drain + Duration::from_secs(5)).await;
+    // After the last outcome: it, too, leaves under a checkpoint.
+    stop_sealing.send_replace(true);
+    if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
+        tracing::warn!("the last entries are not exported: the next start does it");
+    }
     if let Err(error) = store.close().await {
         tracing::error!(code = error.code.code, detail = error.detail, "store not closed cleanly");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How long the last seal and export may take.
+const LAST_SEAL: Duration = Duration::from_secs(10);
+
+/// What seals the record, with notes on what is set less safely than it could be.
+fn sealer(config: &Config, cx: &Arc<Context>) -> Result<Sealer, StartError> {
+    let settings = &config.record;
+    if settings.signing_key.is_none() {
+        let path = crate::config::record::generated(config);
+        cx.sealing.note(&store_codes::RECORD_KEY_GENERATED, path.display().to_string());
+    }
+    if settings.export.is_none() {
+        cx.sealing.note(&store_codes::RECORD_EXPORT_OFF, "");
+    }
+    for note in cx.sealing.notes() {
+        let (code, detail, action) = (note.code.code, note.detail, note.code.remedy);
+        tracing::warn!(code, detail, action, "the record is less safe than it could be");
+    }
+    Ok(Sealer {
+        store: Arc::clone(&cx.store),
+        clock: Arc::clone(&cx.clock),
+        signer: crate::config::record::signer(config)?,
+        archive: settings.export.as_ref().map(Archive::new),
+        grace: settings.grace,
+        sealing: Arc::clone(&cx.sealing),
+    })
 }
 
 /// Reads and checks all definitions.
@@ -340,8 +386,11 @@ fn start_work(
     work: &mut JoinSet<()>,
 ) {
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
     for counterpart in &cx.counterparts.all() {
         let adapter = &counterpart.adapter;
+        let (one, all) = (Arc::clone(counterpart), Arc::clone(cx));
+        work.spawn(availability::run(one, all, work_stop.clone()));
         let publishes = cx.bundle().routes().any(|route| {
             route.adapter.name == adapter.name
                 && matches!(route.destination, Destination::Publish(_))

@@ -18,6 +18,7 @@ pub mod record;
 pub mod schema;
 
 // The outside world.
+pub mod archive;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

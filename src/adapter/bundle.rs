@@ -74,7 +74,9 @@ impl Bundle {
         }
         check_inverses(&of("mappings", "/mapping.yaml"), &mappings, &mut found);
         let repertoires = Repertoires::load(&of("mappings", ".txt"), &mut found);
+        let calendars = load::hours::calendars(&of("adapters", ".yaml"), &mut found);
         let definitions = Definitions {
+            calendars: &calendars,
             schemas: &schemas,
             mappings: &mappings,
             tables: &tables,

@@ -8,6 +8,8 @@ use crate::codec::{Codec, Format};
 use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
 use crate::model::Method;
+use crate::policy::breaker;
+use crate::policy::calendar::{Calendar, Window};
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema};
 use std::collections::BTreeMap;
@@ -44,7 +46,11 @@ pub struct Adapter {
     /// When to try again, and when to give up.
     pub retry: Retry,
     /// When to leave it alone for a while.
-    pub breaker: Breaker,
+    pub breaker: breaker::Rule,
+    /// When it is open; `None`: always.
+    pub hours: Option<Arc<Calendar>>,
+    /// Asking it whether it is open.
+    pub availability: Option<Availability>,
     /// What it offers.
     pub operations: BTreeMap<String, Arc<Operation>>,
 }
@@ -100,6 +106,8 @@ pub struct Overrides {
     pub poll_every: Option<Duration>,
     /// How long after a lost answer a question counts.
     pub settle_after: Option<Duration>,
+    /// Planned maintenance beside that of the adapter.
+    pub maintenance: Vec<Window>,
 }
 
 /// How much at a time.
@@ -126,6 +134,8 @@ pub struct Retry {
     pub max_attempts: u32,
     /// Age of the message after which nothing is tried again.
     pub max_age: Duration,
+    /// The longest `Retry-After` that is believed.
+    pub max_retry_after: Duration,
     /// Which definitions another try goes by.
     pub definitions: Definitions,
 }
@@ -140,13 +150,15 @@ pub enum Definitions {
     Current,
 }
 
-/// When to leave a counterpart alone.
-#[derive(Clone, Debug)]
-pub struct Breaker {
-    /// Failures in a row that open it.
-    pub failures: u32,
-    /// How long it stays open before one probe is let through.
-    pub open_for: Duration,
+/// Asking a counterpart whether it is open.
+#[derive(Debug)]
+pub struct Availability {
+    /// How often.
+    pub every: Duration,
+    /// How long an answer holds when no clear one follows; then the declared hours count alone.
+    pub keep_for: Duration,
+    /// The question.
+    pub step: Step,
 }
 
 /// One thing a counterpart offers.
@@ -160,10 +172,15 @@ pub struct Operation {
     pub interaction: Interaction,
     /// What to do when an answer was lost.
     pub unknown: UnknownRule,
+    /// How long the counterpart knows an idempotency key; `None`: for as long as it matters. Later
+    /// than this after the first attempt only a person can resolve a lost answer.
+    pub key_retention: Option<Duration>,
     /// The submit, or the only request; for a pull: get one by its id.
     pub step: Step,
     /// Several messages in one request.
     pub batch: Option<Batch>,
+    /// Per-item results in the answer of a batch that is judged at once.
+    pub items: Option<Items>,
     /// Asking for the result.
     pub poll: Option<Poll>,
     /// Getting the result once it is ready.

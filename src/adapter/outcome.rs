@@ -3,6 +3,8 @@
 
 use crate::mapping::Predicate;
 use crate::mapping::path::Path;
+use crate::policy::calendar::japan_time;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// What a line says of an answer.
@@ -24,11 +26,15 @@ pub enum Then {
     NotApplied,
     /// May have been applied.
     Unknown,
+    /// Of an availability poll: requests are taken.
+    Open,
+    /// Of an availability poll: no requests are taken now.
+    Closed,
 }
 
 impl Then {
     /// All words, as definitions write them.
-    pub const NAMES: [(&'static str, Then); 8] = [
+    pub const NAMES: [(&'static str, Then); 10] = [
         ("applied", Then::Applied),
         ("refused", Then::Refused),
         ("retry", Then::Retry),
@@ -37,11 +43,23 @@ impl Then {
         ("ready", Then::Ready),
         ("not-applied", Then::NotApplied),
         ("unknown", Then::Unknown),
+        ("open", Then::Open),
+        ("closed", Then::Closed),
     ];
 
     /// The words alone.
-    pub(super) const WORDS: [&str; 8] =
-        ["applied", "refused", "retry", "accepted", "pending", "ready", "not-applied", "unknown"];
+    pub(super) const WORDS: [&str; 10] = [
+        "applied",
+        "refused",
+        "retry",
+        "accepted",
+        "pending",
+        "ready",
+        "not-applied",
+        "unknown",
+        "open",
+        "closed",
+    ];
 }
 
 /// One line of the table.
@@ -61,6 +79,8 @@ pub struct Line {
     pub reference: Option<Path>,
     /// Where the counterpart's declared error code is.
     pub detail: Option<Path>,
+    /// Where the end of a closed time is (with `closed`).
+    pub until: Option<Path>,
     /// The credentials were refused: get new ones first.
     pub refresh_credentials: bool,
 }
@@ -83,6 +103,8 @@ pub struct Verdict {
     pub reference: Option<String>,
     /// The counterpart's own error code; only characters safe to show.
     pub detail: Option<String>,
+    /// Until when it is closed, when the line names that.
+    pub until: Option<Timestamp>,
     /// Whether credentials must be renewed.
     pub refresh_credentials: bool,
     /// Whether a line of the table said so, or nothing matched.
@@ -111,6 +133,11 @@ impl OutcomeTable {
             ticket,
             reference: text(&line.reference),
             detail: text(&line.detail),
+            until: line
+                .until
+                .as_ref()
+                .and_then(|path| path.find(body?)?.as_str())
+                .and_then(japan_time),
             refresh_credentials: line.refresh_credentials,
             declared: true,
         }
@@ -138,6 +165,7 @@ impl Verdict {
             ticket: None,
             reference: None,
             detail: None,
+            until: None,
             refresh_credentials: false,
             declared: false,
         }

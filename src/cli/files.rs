@@ -1,6 +1,7 @@
 //! The kinds of files that people write: how each is told by its path, and its JSON Schema.
 
 use super::trouble::{Trouble, UNAVAILABLE};
+use crate::adapter::keys::hours::CALENDAR_FILE;
 use crate::adapter::keys::{ADAPTER_FILE, PERMISSIONS_FILE};
 use crate::config::keys::CONFIG_FILE;
 use crate::diagnostic::keys::{File, json_schema};
@@ -11,8 +12,15 @@ use std::path::Path;
 pub const SCHEMA_FOLDER: &str = "docs/reference/schema";
 
 /// Every kind of file.
-pub static KINDS: [&File; 6] =
-    [&ADAPTER_FILE, &CASE_FILE, &MAPPING_FILE, &PERMISSIONS_FILE, &TABLE_FILE, &CONFIG_FILE];
+pub static KINDS: [&File; 7] = [
+    &ADAPTER_FILE,
+    &CALENDAR_FILE,
+    &CASE_FILE,
+    &MAPPING_FILE,
+    &PERMISSIONS_FILE,
+    &TABLE_FILE,
+    &CONFIG_FILE,
+];
 
 /// The kind of a YAML file by its path; `None` for one that is no definition.
 pub fn kind(path: &str) -> Option<&'static File> {
@@ -26,6 +34,7 @@ pub fn kind(path: &str) -> Option<&'static File> {
         (_, Some("cases")) => Some(&CASE_FILE),
         (Some("mappings"), Some("tables")) => Some(&TABLE_FILE),
         (Some("mappings"), _) if file == "mapping.yaml" => Some(&MAPPING_FILE),
+        (Some("adapters"), Some("calendars")) => Some(&CALENDAR_FILE),
         (Some("adapters"), _) if file == "adapter.yaml" => Some(&ADAPTER_FILE),
         (Some("adapters"), _) => Some(&PERMISSIONS_FILE),
         _ => None,

@@ -238,6 +238,7 @@ fn recogniser(store: &Arc<SqliteStore>, config: &Config) -> Result<Context, Trou
         },
         outbox: tokio::sync::Notify::new(),
         accepting: Accepting::default(),
+        sealing: Arc::default(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The keys of `watashi.toml`.
 
+use crate::adapter::keys::hours::WINDOW;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
 /// `watashi.toml`.
@@ -20,6 +21,8 @@ pub(super) static CONFIG: Keys = Keys::new(
         Key::new("definitions", Form::Map(&DEFINITIONS), "Where the definitions are."),
         Key::new("routes", Form::Map(&ROUTES), "Which routes new messages take."),
         Key::new("store", Form::Map(&STORE), "The database."),
+        Key::new("retention", Form::Map(&RETENTION), "How long what is kept after its end."),
+        Key::new("record", Form::Map(&RECORD), "Signing and exporting the record."),
         Key::new("keys", Form::Map(&KEYS), "Sealing keys, the oldest first.").required(),
         Key::new("amqp", Form::Map(&AMQP), "The broker; without it none is used."),
         Key::new("ingest", Form::Map(&INGEST), "HTTPS ingest; without it there is none."),
@@ -85,6 +88,64 @@ pub(super) static STORE: Keys = Keys::new(
             "Exchanges not yet ended of one counterpart, beyond which nothing new is taken.",
         )
         .default("100000"),
+    ],
+);
+
+pub(super) static RETENTION: Keys = Keys::new(
+    "retention",
+    "[retention]",
+    "How long what is kept after its end; unfinished exchanges keep all of theirs. The record is not purged by this.",
+    &[
+        Key::new("bodies-days", Form::Count(1, 36_500), "Original bodies; a replay needs them.")
+            .default("90"),
+        Key::new(
+            "answers-days",
+            Form::Count(1, 36_500),
+            "Answers that upstream has taken; a repeated message is answered from them.",
+        )
+        .default("90"),
+        Key::new(
+            "messages-days",
+            Form::Count(1, 36_500),
+            "Ids of messages, exchanges, attempts: after it a repeated message is a new one.",
+        )
+        .default("2557"),
+    ],
+);
+
+pub(super) static RECORD: Keys = Keys::new(
+    "record",
+    "[record]",
+    "Signing and exporting the record.",
+    &[
+        Key::new(
+            "signing-key",
+            Form::Text,
+            "A reference to the key that signs checkpoints; without it one is made beside the store.",
+        ),
+        Key::new(
+            "next-signing-key",
+            Form::Text,
+            "A reference to the key that takes its place at `next-from`; it has the same name.",
+        ),
+        Key::new(
+            "next-from",
+            Form::Text,
+            "From when: a day in Japan (2027-04-01), or an instant with its offset.",
+        ),
+        Key::new(
+            "export",
+            Form::Text,
+            "The folder, off this machine, for checkpoints and segments; it must exist.",
+        ),
+        Key::new("grace", Form::Duration, "How long entries may be unsealed before sending stops.")
+            .default("4h"),
+        Key::new(
+            "retention-years",
+            Form::Count(1, 100),
+            "Whole years, from April, that are kept; verify the period with your legal office.",
+        )
+        .default("7"),
     ],
 );
 
@@ -168,5 +229,10 @@ pub(super) static COUNTERPART: Keys = Keys::new(
         Key::new("retry-max", Form::Duration, "Instead of the adapter's `retry.max`."),
         Key::new("poll-every", Form::Duration, "Instead of the operation's `every`."),
         Key::new("settle-after", Form::Duration, "Instead of the operation's `ask.settle-after`."),
+        Key::new(
+            "maintenance",
+            Form::List(&Form::Map(&WINDOW)),
+            "Planned, beside that of the adapter's `hours`.",
+        ),
     ],
 );

@@ -3,7 +3,9 @@
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::pipeline::purge::Retention;
 use crate::transport::https::Network;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ pub mod connect;
 pub mod definitions;
 pub mod keys;
 mod read;
+pub mod record;
 pub mod reference;
 mod tree;
 
@@ -44,6 +47,10 @@ pub struct Config {
     pub enabled: Enabled,
     /// The store.
     pub store: StoreConfig,
+    /// How long what is kept.
+    pub retention: Retention,
+    /// Signing and exporting the record.
+    pub record: RecordConfig,
     /// Sealing keys.
     pub keys: KeysConfig,
     /// The broker, when there is one.
@@ -65,6 +72,21 @@ pub struct StoreConfig {
     pub max_bytes: Option<u64>,
     /// Exchanges not yet ended per counterpart, beyond which nothing new is taken.
     pub max_backlog: u64,
+}
+
+/// `[record]`
+#[derive(Debug)]
+pub struct RecordConfig {
+    /// The key that signs checkpoints.
+    pub signing_key: Option<Reference>,
+    /// The key that takes its place, and when.
+    pub next: Option<(Reference, Timestamp)>,
+    /// Folder for checkpoints and segments.
+    pub export: Option<PathBuf>,
+    /// How long entries may be unsealed before sending stops.
+    pub grace: Duration,
+    /// Years, from April, that must be kept.
+    pub retention_years: u16,
 }
 
 /// `[keys]`

@@ -2,18 +2,21 @@
 
 use super::reference::Reference;
 use super::{
-    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, StoreConfig, keys,
-    tree,
+    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, RecordConfig,
+    StoreConfig, keys, tree,
 };
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
+use crate::adapter::load::hours::windows;
 use crate::adapter::load::parse_duration;
-use crate::diagnostic::yaml::{Node, Reader};
+use crate::diagnostic::yaml::{Kind, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::Code;
 use crate::model::check_digit;
 use crate::model::codes::config as codes;
+use crate::pipeline::purge::Retention;
 use crate::transport::https::Network;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -65,6 +68,8 @@ impl Sections<'_> {
             definitions: self.folder.join(definitions.as_deref().unwrap_or(".")),
             enabled: self.enabled(root.get("routes")),
             store: self.store(root.get("store")),
+            retention: self.retention(root.get("retention")),
+            record: self.record(root.get("record")),
             keys: self.keys(root)?,
             amqp: root.get("amqp").and_then(|node| self.amqp(node)),
             ingest: root.get("ingest").and_then(|node| self.ingest(node)),
@@ -140,6 +145,50 @@ impl Sections<'_> {
             max_bytes: (max_bytes > 0).then_some(max_bytes),
             max_backlog: self.number(node, "max-backlog", 1, 100_000_000, 100_000),
         }
+    }
+
+    fn retention(&mut self, node: Option<&Node>) -> Retention {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let Some(node) = node else {
+            return Retention { bodies: days(90), answers: days(90), messages: days(2_557) };
+        };
+        self.reader.keys(node, &keys::RETENTION);
+        let mut read = |name: &str, default: u64| days(self.number(node, name, 1, 36_500, default));
+        let (bodies, answers) = (read("bodies-days", 90), read("answers-days", 90));
+        Retention { bodies, answers, messages: read("messages-days", 2_557) }
+    }
+
+    fn record(&mut self, node: Option<&Node>) -> RecordConfig {
+        let empty = Node { value: Kind::Map(Vec::new()), span: 0..0 };
+        let node = node.unwrap_or(&empty);
+        self.reader.keys(node, &keys::RECORD);
+        let next = self.next_signing_key(node);
+        let retention_years = self.number(node, "retention-years", 1, 100, 7);
+        RecordConfig {
+            signing_key: node.get("signing-key").and_then(|node| self.reference(node)),
+            next,
+            export: self.reader.text_at(node, "export").map(|path| self.folder.join(path)),
+            grace: self.duration(node, "grace").unwrap_or(Duration::from_secs(4 * 3_600)),
+            retention_years: u16::try_from(retention_years).unwrap_or(u16::MAX),
+        }
+    }
+
+    fn next_signing_key(&mut self, node: &Node) -> Option<(Reference, Timestamp)> {
+        let (key, from) = match (node.get("next-signing-key"), node.get("next-from")) {
+            (Some(key), Some(from)) => (key, from),
+            (None, None) => return None,
+            (Some(one), None) | (None, Some(one)) => {
+                let message = "`next-signing-key` and `next-from` go together";
+                self.error(&codes::BAD_VALUE, one, message);
+                return None;
+            }
+        };
+        let instant = from.as_str().and_then(super::record::instant);
+        if instant.is_none() {
+            let message = "`next-from` is a day such as 2027-04-01, or an instant with its offset";
+            self.error(&codes::BAD_VALUE, from, message);
+        }
+        Some((self.reference(key)?, instant?))
     }
 
     fn keys(&mut self, root: &Node) -> Option<KeysConfig> {
@@ -252,6 +301,10 @@ impl Sections<'_> {
             retry_max: self.duration(node, "retry-max"),
             poll_every: self.duration(node, "poll-every"),
             settle_after: self.duration(node, "settle-after"),
+            maintenance: node
+                .get("maintenance")
+                .map(|list| windows(&mut self.reader, list, &codes::BAD_VALUE))
+                .unwrap_or_default(),
         };
         Some(CounterpartConfig {
             client_certificate: node

@@ -3,6 +3,9 @@
 use super::Ops;
 use crate::config::Config;
 use crate::config::connect::StartProblem;
+use crate::pipeline::Counterpart;
+use crate::pipeline::pause::Paused;
+use crate::pipeline::pull::japan_time;
 use crate::telemetry::names;
 use crate::transport::https::expires_at;
 use axum::Json;
@@ -70,6 +73,13 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
         let (code, detail) = (refusal.code.code, refusal.detail);
         causes.push(json!({ "what": "accepting", "code": code, "detail": detail }));
     }
+    if let Some(refusal) = ops.cx.sealing.stops_sending() {
+        let (code, detail) = (refusal.code.code, refusal.detail);
+        causes.push(json!({ "what": "sending", "code": code, "detail": detail }));
+    }
+    for note in ops.cx.sealing.notes() {
+        notes.push(json!({ "what": "record", "code": note.code.code, "detail": note.detail }));
+    }
     if !ops.cx.store.healthy() {
         causes.push(json!({ "what": "store", "detail": "failed; restart after mending the disk" }));
     }
@@ -83,6 +93,9 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
     }
     for counterpart in ops.cx.counterparts.all() {
         let name = &counterpart.adapter.name;
+        if let Some(note) = closed_note(&counterpart, ops.cx.clock.now()) {
+            notes.push(note);
+        }
         if counterpart.breaker().is_open() {
             notes.push(json!({ "what": "counterpart", "counterpart": name, "detail": "left alone after failures" }));
         }
@@ -97,6 +110,18 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
     let ready = causes.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "causes": causes, "notes": notes }))).into_response()
+}
+
+/// A counterpart that is closed is nothing to mend: its messages wait until it opens.
+fn closed_note(counterpart: &Counterpart, now: Timestamp) -> Option<Value> {
+    let Paused::Closed { until } = counterpart.closed(now)? else { return None };
+    let detail = match until {
+        Some(until) => format!("closed until {}", japan_time(until)),
+        None => "closed".to_owned(),
+    };
+    Some(
+        json!({ "what": "counterpart", "counterpart": counterpart.adapter.name, "detail": detail }),
+    )
 }
 
 impl Ops {
@@ -129,6 +154,9 @@ impl Ops {
         }
         for counterpart in self.cx.counterparts.all() {
             let name = &counterpart.adapter.name;
+            let closed = counterpart.closed(self.cx.clock.now()).is_some();
+            let closed = if closed { 1.0 } else { 0.0 };
+            metrics::gauge!(names::CLOSED, "counterpart" => name.clone()).set(closed);
             let open = if counterpart.breaker().is_open() { 1.0 } else { 0.0 };
             metrics::gauge!(names::BREAKER_OPEN, "counterpart" => name.clone()).set(open);
         }

@@ -1,6 +1,7 @@
 //! One call of a counterpart: request built, sent once, answer judged by its outcome table.
 
 use super::context::Counterpart;
+use super::pause::Permission;
 use crate::adapter::{OutcomeTable, RequestPlan, Step, Then, Verdict};
 use crate::codec::Limits;
 use crate::model::codes::message as codes;
@@ -52,12 +53,18 @@ impl Answer {
     }
 }
 
-/// Makes one call: exactly one request leaves.
-pub async fn call(counterpart: &Counterpart, operation: &str, step: &Step, parts: Parts) -> Answer {
+/// Makes one call: exactly one request leaves, and the breaker is told what it brought.
+pub async fn call(
+    counterpart: &Counterpart,
+    permission: Permission,
+    operation: &str,
+    step: &Step,
+    parts: Parts,
+) -> Answer {
     let request = build(counterpart, &step.request, parts);
-    let start = counterpart.reserve(Instant::now());
-    tokio::time::sleep_until(start.into()).await;
-    counterpart.breaker().started(Instant::now());
+    if !permission.has_turn {
+        counterpart.turn().await;
+    }
     let begun = Instant::now();
     crash::reach("call:before-send");
     let result = counterpart.target.send(request).await;
@@ -69,7 +76,15 @@ pub async fn call(counterpart: &Counterpart, operation: &str, step: &Step, parts
         Ok(response) => judge(step, response),
         Err(error) => no_answer(error),
     };
-    note_health(counterpart, &answer);
+    if permission.report(shows_life(&answer)) {
+        let name = counterpart.adapter.name.as_str();
+        metrics::counter!(names::BREAKER_OPENED, "counterpart" => name.to_owned()).increment(1);
+        tracing::warn!(
+            counterpart = name,
+            action = "see the counterpart's status page; sending resumes by itself",
+            "counterpart left alone after failures"
+        );
+    }
     if answer.verdict.refresh_credentials {
         counterpart.target.forget_credentials();
     }
@@ -168,7 +183,7 @@ fn failure_of(verdict: &Verdict, status: u16, problem: Option<&str>) -> Option<F
         Then::Retry | Then::NotApplied => {
             Some(failure(&codes::UNAVAILABLE, Class::TryAgain, counterpart_code()))
         }
-        Then::Unknown => {
+        Then::Unknown | Then::Open | Then::Closed => {
             let why = problem.unwrap_or("no line of the outcome table speaks of it");
             let detail = format!("status {status}: {why}");
             Some(failure(&codes::ANSWER_NOT_UNDERSTOOD, Class::Unknown, detail))
@@ -193,23 +208,15 @@ fn no_answer(error: SendError) -> Answer {
     }
 }
 
-/// An answer that shows life closes the breaker, whatever it says; none, or "unavailable",
-/// counts against it.
-fn note_health(counterpart: &Counterpart, answer: &Answer) {
-    let unavailable = match answer.status {
-        None => true,
-        Some(status) => answer.verdict.then == Then::Retry && matches!(status, 429 | 502..=504),
-    };
-    let mut breaker = counterpart.breaker();
-    if !unavailable {
-        breaker.succeeded();
-    } else if breaker.failed(Instant::now()) {
-        let name = counterpart.adapter.name.as_str();
-        tracing::warn!(
-            counterpart = name,
-            action = "see the counterpart's status page; sending resumes by itself",
-            "counterpart left alone after failures"
-        );
+/// Whether the answer shows that the counterpart works, whatever it says. None, one that cannot be
+/// understood, and "unavailable" do not; refusals by business rules do.
+fn shows_life(answer: &Answer) -> bool {
+    match answer.failure.as_ref().map(|failure| failure.class) {
+        None | Some(Class::Never) => true,
+        Some(Class::Unknown) => false,
+        Some(Class::TryAgain) => answer.status.is_some_and(|status| {
+            answer.verdict.then != Then::Retry || !matches!(status, 429 | 502..=504)
+        }),
     }
 }
 

@@ -1,12 +1,15 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
 use super::definitions::Definitions;
+use super::pause::Openness;
+use super::seal::Sealing;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
 use crate::store::keys::Keys;
 use crate::store::{Claimed, Store};
 use crate::transport::Target;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -43,6 +46,8 @@ pub struct Context {
     pub outbox: Notify,
     /// Whether new messages are taken (guard).
     pub accepting: Accepting,
+    /// Whether the record is sealed in time: if not, nothing is sent.
+    pub sealing: Arc<Sealing>,
 }
 
 impl std::fmt::Debug for Context {
@@ -174,6 +179,8 @@ pub struct Counterpart {
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
     wakes: Arc<watch::Sender<u64>>,
+    /// When requests may be made at all.
+    pub openness: Arc<Openness>,
     breaker: Arc<Mutex<CircuitBreaker>>,
     pace: Arc<Mutex<Pace>>,
 }
@@ -194,10 +201,8 @@ impl Counterpart {
             slots: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1))),
             places: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1) * PLACES_PER_SLOT)),
             wakes: Arc::new(watch::Sender::new(0)),
-            breaker: Arc::new(Mutex::new(CircuitBreaker::new(
-                adapter.breaker.failures,
-                adapter.breaker.open_for,
-            ))),
+            openness: Arc::default(),
+            breaker: Arc::new(Mutex::new(CircuitBreaker::new(adapter.breaker.clone()))),
             pace: Arc::new(Mutex::new(Pace::new(adapter.limits.rate_per_second))),
             adapter,
             target,
@@ -213,14 +218,14 @@ impl Counterpart {
         let (was, is) = (before.limits.concurrency.max(1), after.limits.concurrency.max(1));
         resize(&self.slots, was, is);
         resize(&self.places, was * PLACES_PER_SLOT, is * PLACES_PER_SLOT);
-        let same_breaker = before.breaker.failures == after.breaker.failures
-            && before.breaker.open_for == after.breaker.open_for;
+        let same_breaker = before.breaker == after.breaker;
         let same_pace = before.limits.rate_per_second == after.limits.rate_per_second;
         let fresh = Counterpart::new(Arc::clone(&adapter), Arc::clone(&target));
         Counterpart {
             slots: Arc::clone(&self.slots),
             places: Arc::clone(&self.places),
             wakes: Arc::clone(&self.wakes),
+            openness: Arc::new(self.openness.succeed()),
             breaker: if same_breaker { Arc::clone(&self.breaker) } else { fresh.breaker },
             pace: if same_pace { Arc::clone(&self.pace) } else { fresh.pace },
             adapter,
@@ -238,10 +243,23 @@ impl Counterpart {
         self.wakes.subscribe()
     }
 
-    /// How many exchanges may start now, breaker and places together.
-    pub fn allowance(&self, now: Instant) -> usize {
+    /// How many exchanges may start now: hours, breaker and places together.
+    pub fn allowance(&self, now: Timestamp) -> usize {
+        if self.paused(now).is_some() {
+            return 0;
+        }
         let free = self.places.available_permits();
-        self.breaker().allowance(now).map_or(free, |allowed| allowed.min(free))
+        self.breaker().allowance(Instant::now()).map_or(free, |allowed| allowed.min(free))
+    }
+
+    /// Exchanges that may be anywhere between claim and settlement.
+    pub(super) fn places_in_all(&self) -> usize {
+        self.adapter.limits.concurrency.max(1) * PLACES_PER_SLOT
+    }
+
+    /// The breaker, to be told later.
+    pub(super) fn shared_breaker(&self) -> Arc<Mutex<CircuitBreaker>> {
+        Arc::clone(&self.breaker)
     }
 
     /// The breaker, for a moment.

@@ -26,11 +26,18 @@ pub async fn deliver(
     };
     let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
     // Where only a person could resolve a lost answer, no intent waits for its turn: a crash would
-    // leave it unknown though nothing was sent.
+    // leave it unknown though nothing was sent. Shortly before closing none waits either: its turn
+    // could come too late.
+    let closes_soon = counterpart.closes_soon(cx.clock.now());
     let early = match operation.unknown {
-        UnknownRule::Person => counterpart.slots.acquire().await.ok(),
-        UnknownRule::Resend | UnknownRule::Ask => None,
+        UnknownRule::Resend | UnknownRule::Ask if !closes_soon => None,
+        _ => counterpart.slots.acquire().await.ok(),
     };
+    if closes_soon {
+        counterpart.turn().await;
+    }
+    let Ok(mut permission) = counterpart.admit(cx.clock.now()) else { return Outcome::NotNow };
+    permission.has_turn = closes_soon;
     let digest = super::hex_digest(&mapped.body);
     let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
     crash::reach("deliver:before-intent");
@@ -52,7 +59,8 @@ pub async fn deliver(
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
     };
-    Outcome::Answered(call(&counterpart, &operation.name, &operation.step, parts).await)
+    let (name, step) = (&operation.name, &operation.step);
+    Outcome::Answered(call(&counterpart, permission, name, step, parts).await)
 }
 
 /// One attempt for several exchanges in one request; outcomes in the order of `items`. The
@@ -66,6 +74,14 @@ pub async fn deliver_batch(
     let Some(counterpart) = cx.counterpart(&first_route.adapter.name) else {
         return Err(Outcome::Stale);
     };
+    let closes_soon = counterpart.closes_soon(cx.clock.now());
+    if closes_soon {
+        counterpart.turn().await;
+    }
+    let Ok(mut permission) = counterpart.admit(cx.clock.now()) else {
+        return Err(Outcome::NotNow);
+    };
+    permission.has_turn = closes_soon;
     let intents = items
         .iter()
         .map(|(claimed, route, mapped)| {
@@ -88,7 +104,8 @@ pub async fn deliver_batch(
         idempotency_key: batch_key(&kept, cx),
         ..Parts::default()
     };
-    Ok((call(&counterpart, &operation.name, &operation.step, parts).await, taken))
+    let (name, step) = (&operation.name, &operation.step);
+    Ok((call(&counterpart, permission, name, step, parts).await, taken))
 }
 
 /// A JSON array of the items, in order: item numbers count from 1.

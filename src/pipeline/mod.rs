@@ -25,20 +25,31 @@ use crate::store::Claimed;
 use std::sync::Arc;
 
 pub mod accept;
+pub mod availability;
+pub mod batch;
 pub mod call;
 pub mod context;
+pub mod deadlines;
 pub mod definitions;
 #[cfg(test)]
 mod definitions_tests;
 pub mod deliver;
+#[cfg(test)]
+mod flow_tests;
+pub mod gate;
 pub mod guard;
 pub mod map;
 pub mod outbox;
+pub mod pause;
 pub mod pull;
+pub mod purge;
 pub mod replay;
 pub mod resolve;
 #[cfg(test)]
 mod restoring;
+pub mod seal;
+#[cfg(test)]
+mod seal_tests;
 pub mod settle;
 #[cfg(test)]
 mod testing;

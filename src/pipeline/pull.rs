@@ -37,7 +37,7 @@ pub async fn run(
     let Some(pull) = &operation.pull else { return };
     while !*stop.borrow() {
         if cx.accepting.refused_because().is_none()
-            && let Err(failure) = pass(&operation, pull, &counterpart, &cx).await
+            && let Err(Halt::Failed(failure)) = pass(&operation, pull, &counterpart, &cx).await
         {
             tracing::warn!(
                 counterpart = counterpart.adapter.name,
@@ -55,13 +55,27 @@ pub async fn run(
     }
 }
 
+/// Why a pass ended early.
+enum Halt {
+    /// The counterpart is closed or left alone.
+    Paused,
+    /// A request failed.
+    Failed(Failure),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Halt {
+        Halt::Failed(failure)
+    }
+}
+
 /// One pass: list, then fetch what is new. The first failure ends it; the next pass goes on.
 async fn pass(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
     cx: &Context,
-) -> Result<(), Failure> {
+) -> Result<(), Halt> {
     let Ok(_slot) = Arc::clone(&counterpart.slots).acquire_owned().await else { return Ok(()) };
     let started = cx.clock.now();
     let cursor_name = format!("{}/{}", counterpart.adapter.name, operation.name);
@@ -76,9 +90,10 @@ async fn pass(
             idempotency_key: format!("list-{}-{page}", started.as_millisecond()),
             ..Parts::default()
         };
-        let answer = call(counterpart, &operation.name, &pull.list, parts).await;
+        let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
+        let answer = call(counterpart, permission, &operation.name, &pull.list, parts).await;
         if let Some(failure) = answer.failure {
-            return Err(failure);
+            return Err(failure.into());
         }
         for id in listed(pull, answer.document.as_ref()) {
             if !known(&id, &counterpart.adapter.name, cx).await {
@@ -167,7 +182,7 @@ async fn fetch(
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
     cx: &Context,
-) -> Result<(), Failure> {
+) -> Result<(), Halt> {
     if MessageId::parse(id).is_none() {
         count(counterpart, operation, "failed");
         tracing::warn!(
@@ -179,10 +194,11 @@ async fn fetch(
     }
     let parts =
         Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
-    let answer = call(counterpart, &operation.name, &operation.step, parts).await;
+    let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
+    let answer = call(counterpart, permission, &operation.name, &operation.step, parts).await;
     if let Some(failure) = answer.failure {
         count(counterpart, operation, "failed");
-        return Err(failure);
+        return Err(failure.into());
     }
     if answer.verdict.then != Then::Applied {
         return Ok(());
@@ -226,7 +242,7 @@ fn count(counterpart: &Counterpart, operation: &Operation, result: &'static str)
 }
 
 /// RFC 3339 at UTC+9, to the second: the form counterparts list by.
-fn japan_time(at: Timestamp) -> String {
+pub fn japan_time(at: Timestamp) -> String {
     let zone = TimeZone::fixed(Offset::constant(9));
     at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S+09:00").to_string()
 }

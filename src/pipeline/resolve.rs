@@ -3,8 +3,9 @@
 
 use super::call::{Answer, Parts, call, judge_item};
 use super::context::{Context, Counterpart};
+use super::pause::Permission;
 use super::settle::{self, Decided, Ticket};
-use super::{map, validate};
+use super::{gate, map, validate};
 use crate::adapter::{Ask, Destination, Operation, Poll, Route, Step, Then, UnknownRule};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Stage, State};
@@ -22,11 +23,21 @@ pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: 
     let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return };
     let reference =
         first.ticket.as_deref().map(|text| Ticket::parse(text).reference).unwrap_or_default();
-    let answer =
-        match ask_step(first, &operation.name, &poll.step, &reference, &counterpart, cx).await {
-            Ok(answer) => answer,
-            Err(failure) => return settle_all(group, cx, |_| person(failure.clone())).await,
-        };
+    let Ok(permission) = counterpart.admit(cx.clock.now()) else { return };
+    let answer = match ask_step(
+        first,
+        &operation.name,
+        &poll.step,
+        &reference,
+        &counterpart,
+        permission,
+        cx,
+    )
+    .await
+    {
+        Ok(answer) => answer,
+        Err(failure) => return settle_all(group, cx, |_| person(failure.clone())).await,
+    };
     let mut decided = Vec::with_capacity(group.len());
     for (claimed, route) in &group {
         let next =
@@ -66,9 +77,12 @@ async fn judge_poll(
         },
         Then::Refused => refused(answer.failure.clone(), reference),
         Then::NotApplied => not_applied(claimed, route, operation, answer.failure.clone(), cx),
-        Then::Pending | Then::Accepted | Then::Retry | Then::Unknown => {
-            wait_on(claimed, route, operation, cx)
-        }
+        Then::Pending
+        | Then::Accepted
+        | Then::Retry
+        | Then::Unknown
+        | Then::Open
+        | Then::Closed => wait_on(claimed, route, operation, cx),
     }
 }
 
@@ -77,6 +91,9 @@ async fn judge_poll(
 fn wait_on(claimed: &Claimed, route: &Route, operation: &Operation, cx: &Context) -> Decided {
     let now = cx.clock.now();
     let age = settle::elapsed(claimed.envelope.accepted_at, now);
+    if let Some(decided) = gate::over(claimed, route, now) {
+        return decided;
+    }
     if age >= route.adapter.retry.max_age {
         return person(failure(&codes::RESULT_LATE, Class::Unknown, ""));
     }
@@ -110,7 +127,7 @@ fn item_result(
         Then::Refused => refused(problem, reference),
         Then::NotApplied | Then::Retry => not_applied(claimed, route, operation, problem, cx),
         Then::Pending | Then::Accepted | Then::Ready => wait_on(claimed, route, operation, cx),
-        Then::Unknown => {
+        Then::Unknown | Then::Open | Then::Closed => {
             let problem =
                 problem.unwrap_or_else(|| failure(&codes::ITEM_MISSING, Class::Unknown, ""));
             Decided::of(settle::after_failure(
@@ -134,7 +151,12 @@ async fn fetch(
     counterpart: &Counterpart,
     cx: &Arc<Context>,
 ) -> Decided {
-    let answer = match ask_step(claimed, &operation.name, step, reference, counterpart, cx).await {
+    let Ok(permission) = counterpart.admit(cx.clock.now()) else {
+        return wait_on(claimed, route, operation, cx);
+    };
+    let asked =
+        ask_step(claimed, &operation.name, step, reference, counterpart, permission, cx).await;
+    let answer = match asked {
         Ok(answer) => answer,
         Err(failure) => return person(failure),
     };
@@ -157,7 +179,8 @@ async fn fetch(
 /// Whether an exchange may have been applied by an operation that does not recognise a repetition:
 /// nothing may be sent for it before that is settled.
 pub fn must_not_send(claimed: &Claimed, operation: &Operation) -> bool {
-    claimed.state == State::Unknown && operation.unknown != UnknownRule::Resend
+    let may_be_applied = claimed.state == State::Unknown || claimed.maybe_applied;
+    may_be_applied && operation.unknown != UnknownRule::Resend
 }
 
 /// Asked about where the operation can be asked, else left to a person: after a crash or a restore
@@ -200,8 +223,10 @@ pub async fn ask(
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }
     let slot = counterpart.slots.acquire().await;
+    let Ok(permission) = counterpart.admit(cx.clock.now()) else { return };
     crash::reach("resolve:before-question");
-    let answered = ask_step(&claimed, &operation.name, &ask.step, "", &counterpart, cx).await;
+    let answered =
+        ask_step(&claimed, &operation.name, &ask.step, "", &counterpart, permission, cx).await;
     drop(slot);
     let decided = match answered {
         Err(failure) => person(failure),
@@ -244,6 +269,7 @@ async fn ask_step(
     step: &Step,
     reference: &str,
     counterpart: &Counterpart,
+    permission: Permission,
     cx: &Context,
 ) -> Result<Answer, Failure> {
     let body = match (&step.request.mapping, &step.request.body) {
@@ -270,7 +296,7 @@ async fn ask_step(
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
     };
-    Ok(call(counterpart, operation, step, parts).await)
+    Ok(call(counterpart, permission, operation, step, parts).await)
 }
 
 /// A declared refusal in a result is a settled answer about every attempt with this key: it

@@ -27,6 +27,8 @@ pub enum Outcome {
     Answered(Answer),
     /// Somebody else has the exchange now; there is nothing to write.
     Stale,
+    /// The counterpart is closed or left alone: nothing was sent, the exchange stays as it was.
+    NotNow,
     /// The store could not take the intent: nothing was sent, the exchange stays as it was.
     StoreDown(StoreError),
 }
@@ -52,7 +54,7 @@ pub struct Decided {
 pub async fn settle(claimed: Claimed, route: &Route, outcome: Outcome, cx: &Arc<Context>) {
     let raised = i64::from(matches!(outcome, Outcome::Answered(_)));
     let decided = match outcome {
-        Outcome::Stale => return,
+        Outcome::Stale | Outcome::NotNow => return,
         Outcome::StoreDown(error) => {
             tracing::error!(
                 code = error.code.code,
@@ -125,13 +127,7 @@ pub fn after_attempt(
     cx: &Context,
 ) -> Decided {
     let now = cx.clock.now();
-    let result = |outcome| {
-        Some(AttemptResult {
-            outcome,
-            http_status: answer.status,
-            response_digest: answer.digest.clone(),
-        })
-    };
+    let result = |outcome| attempt(outcome, &answer);
     let reference = answer.verdict.reference.clone().or_else(|| answer.verdict.ticket.clone());
     if let Some(failure) = answer.failure.clone() {
         let outcome = match failure.class {
@@ -143,6 +139,17 @@ pub fn after_attempt(
         return Decided { attempt: result(outcome), reference, ..Decided::of(next) };
     }
     match (answer.verdict.then, answer.verdict.ticket.clone(), &operation.poll) {
+        // A submit that is still being worked on, with nothing to ask for its result with.
+        (Then::Pending, _, _) => {
+            let failure = Failure {
+                code: &codes::ANSWER_NOT_UNDERSTOOD,
+                stage: Stage::Deliver,
+                class: Class::Unknown,
+                detail: "pending without a ticket".to_owned(),
+            };
+            let next = after_failure(claimed, operation, route, failure, answer.retry_after, now);
+            Decided { attempt: result("unknown"), reference, ..Decided::of(next) }
+        }
         (Then::Accepted, Some(reference_text), Some(poll)) => {
             let ticket = Ticket { reference: reference_text, item }.to_string();
             let next = Next::WaitResult { due: later(now, poll.every), ticket };
@@ -153,6 +160,15 @@ pub fn after_attempt(
             Decided { attempt: result("applied"), reference, ..decided }
         }
     }
+}
+
+/// The row of an attempt that got this answer.
+pub fn attempt(outcome: &'static str, answer: &Answer) -> Option<AttemptResult> {
+    Some(AttemptResult {
+        outcome,
+        http_status: answer.status,
+        response_digest: answer.digest.clone(),
+    })
 }
 
 /// Applied, with proof; the answer for upstream, if the route has one, goes with it.
@@ -219,16 +235,28 @@ pub fn after_failure(
         max: retry.max,
         max_attempts: retry.max_attempts,
         max_age: retry.max_age,
+        max_retry_after: retry.max_retry_after,
+        deadline: route.deadline,
     };
     let age = elapsed(claimed.envelope.accepted_at, now);
-    let seed = u64::from_ne_bytes(claimed.id.to_ne_bytes()) ^ u64::from(claimed.attempts);
+    let seed = seed_of(&claimed.idempotency_key);
     let decision = schedule.next(claimed.attempts + 1, age, retry_after, seed);
-    let exhausted = decision == Decision::GiveUp;
-    let delay = match decision {
-        Decision::After(delay) => delay,
-        Decision::GiveUp => Duration::ZERO,
+    let (delay, exhausted) = match decision {
+        Decision::After(delay) => (delay, false),
+        Decision::GiveUp | Decision::TooLate => (Duration::ZERO, true),
     };
-    match follow(failure.class, claimed.maybe_applied, exhausted, resolution) {
+    let followed = follow(failure.class, claimed.maybe_applied, exhausted, resolution);
+    let ends = matches!(followed, Follow::Dead | Follow::Person);
+    let failure = if decision == Decision::TooLate && ends && failure.class != Class::Never {
+        let detail = format!("{} attempts, last: {failure}", claimed.attempts + 1);
+        Failure { code: &codes::DEADLINE_PASSED, detail, ..failure }
+    } else {
+        failure
+    };
+    match followed {
+        Follow::Dead if decision == Decision::TooLate => {
+            Next::Dead(Failure { class: Class::Never, ..failure })
+        }
         Follow::Dead if failure.class == Class::TryAgain => {
             let detail = format!("{} attempts, last: {failure}", claimed.attempts + 1);
             Next::Dead(Failure { code: &codes::GAVE_UP, class: Class::Never, detail, ..failure })
@@ -242,6 +270,15 @@ pub fn after_failure(
         }
         Follow::Person => Next::Unknown { due: None, failure },
     }
+}
+
+/// Where an exchange's delays begin: the same at every instance and after every restart, other than
+/// those of exchanges beside it and of other gateways.
+fn seed_of(key: &str) -> u64 {
+    // FNV-1a.
+    key.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }
 
 /// Writes decisions, wakes what they woke, counts and logs them. Keeps trying while the store

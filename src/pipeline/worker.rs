@@ -1,19 +1,18 @@
 //! The loop around the way of a message, one per operation: claims what is due, never more than
 //! the counterpart allows, and stops by finishing what is under way.
 
+use super::batch::{self, SharedParties};
 use super::context::{Context, Counterpart};
-use super::deliver::deliver_batch;
-use super::map::Mapped;
-use super::settle::{self, Decided, Outcome};
-use super::{map, process, resolve, validate};
-use crate::adapter::{Batch, Operation, PUBLISH, Route, Then};
+use super::settle::{self, Decided};
+use super::{gate, process, resolve};
+use crate::adapter::{Batch, Operation, PUBLISH};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Failure, Secret, Stage, State};
 use crate::store::{Claim, Claimed, Next};
 use futures_util::FutureExt;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -22,6 +21,8 @@ use tokio::task::JoinSet;
 const READ_AHEAD: usize = 64;
 /// Results asked for in one go.
 const POLL_LIMIT: usize = 1_000;
+/// Pause while the record is not sealed in time.
+const SEAL_PAUSE: Duration = Duration::from_secs(1);
 /// Pause while all slots are taken.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// Longest sleep: whatever wake was missed, work goes on after it.
@@ -67,7 +68,8 @@ pub async fn run(
         cx,
         running: JoinSet::new(),
         busy: HashSet::new(),
-        alone: Arc::default(),
+        parties: Arc::default(),
+        gathering: None,
     };
     while !*stop.borrow() {
         worker.reap();
@@ -101,12 +103,11 @@ struct Worker {
     running: JoinSet<Vec<i64>>,
     /// Their exchanges, left out of the next claim.
     busy: HashSet<i64>,
-    /// Exchanges of a batch that was refused as a whole: each travels alone, so that the bad one
-    /// harms only itself.
-    alone: Alone,
+    /// Of batches: who travels with whom.
+    parties: SharedParties,
+    /// Until when a batch that is not full waits for more.
+    gathering: Option<Instant>,
 }
-
-type Alone = Arc<Mutex<HashSet<i64>>>;
 
 impl Worker {
     fn reap(&mut self) {
@@ -134,9 +135,34 @@ impl Worker {
         }
     }
 
+    /// How many exchanges may start now. What goes to upstream does not ask the counterpart.
+    fn allowance(&self) -> usize {
+        if self.cx.sealing.stops_sending().is_some() {
+            return 0;
+        }
+        match self.work {
+            Work::Operation(_) => self.counterpart.allowance(self.cx.clock.now()),
+            Work::Publish => self.counterpart.places.available_permits(),
+        }
+    }
+
+    /// Whether the counterpart lets no more than was allowed at first.
+    fn is_restrained(&self) -> bool {
+        let now = self.cx.clock.now();
+        let restrains = || self.counterpart.breaker().is_open();
+        matches!(self.work, Work::Operation(_))
+            && (restrains() || self.counterpart.paused(now).is_some())
+    }
+
     async fn until_due(&self) -> Duration {
+        if self.cx.sealing.stops_sending().is_some() {
+            return SEAL_PAUSE;
+        }
         let now = Instant::now();
-        if self.counterpart.allowance(now) == 0 {
+        if let Some(until) = self.gathering.filter(|until| *until > now) {
+            return until.saturating_duration_since(now).min(LONGEST_SLEEP);
+        }
+        if self.allowance() == 0 {
             // Slots are shared by the counterpart's workers: one freed by another wakes nobody.
             let opens_at = self.counterpart.breaker().opens_at();
             let wait = opens_at.map_or(SLOT_PAUSE, |at| at.saturating_duration_since(now));
@@ -185,7 +211,7 @@ impl Worker {
 
     /// Claims and starts; returns how many tasks were started.
     async fn start_what_is_due(&mut self) -> usize {
-        let allowed = self.counterpart.allowance(Instant::now());
+        let allowed = self.allowance();
         if allowed == 0 {
             return 0;
         }
@@ -208,7 +234,7 @@ impl Worker {
         for exchange in claimed {
             // Read-ahead: the last ones wait here for a place, which is sooner than a new claim.
             let places = Arc::clone(&self.counterpart.places);
-            if self.counterpart.breaker().is_open() && started >= allowed {
+            if started >= allowed && self.is_restrained() {
                 break;
             }
             let Ok(place) = places.acquire_owned().await else { break };
@@ -268,26 +294,38 @@ impl Worker {
     }
 
     async fn start_batches(&mut self, batch: &Batch, states: Vec<State>, allowed: usize) -> usize {
-        if allowed == 0 {
+        let waits = self.gathering.is_some_and(|until| Instant::now() < until);
+        if allowed == 0 || waits {
             return 0;
         }
-        let mut claimed = self.claim(states.clone(), batch.max_items * allowed).await;
-        if !claimed.is_empty() && claimed.len() < batch.max_items && !batch.max_wait.is_zero() {
-            // The first waits a moment for company: many people travel in one request.
-            tokio::time::sleep(batch.max_wait).await;
-            claimed = self.claim(states, batch.max_items * allowed).await;
+        let slots = self.counterpart.slots.available_permits().min(allowed);
+        if slots == 0 {
+            return 0;
+        }
+        let claimed = self.claim(states, batch.max_items.saturating_mul(slots)).await;
+        let (mut requests, has_room) = self
+            .parties
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .requests(claimed, batch.max_items);
+        // The first of a request waits a moment for company: many people travel in one. Others are
+        // not kept waiting: it stays in the store until then.
+        let waited = self.gathering.take().is_some();
+        if has_room && !waited && !batch.max_wait.is_zero() {
+            requests.pop();
+            self.gathering = Some(Instant::now() + batch.max_wait);
         }
         let mut started = 0;
-        for group in self.groups(claimed, batch.max_items) {
+        for request in requests {
             let Ok(slot) = Arc::clone(&self.counterpart.slots).try_acquire_owned() else { break };
-            let ids: Vec<i64> = group.iter().map(|claimed| claimed.id).collect();
+            let ids: Vec<i64> = request.iter().map(|claimed| claimed.id).collect();
             self.busy.extend(&ids);
             let (cx, max_bytes) = (Arc::clone(&self.cx), batch.max_bytes);
-            let alone = Arc::clone(&self.alone);
+            let parties = Arc::clone(&self.parties);
             let name = self.work.name().to_owned();
             self.running.spawn(async move {
                 let _slot = slot;
-                let sent = many(group, max_bytes, &alone, &cx);
+                let sent = batch::send(request, max_bytes, &parties, &cx);
                 if AssertUnwindSafe(sent).catch_unwind().await.is_err() {
                     tracing::error!(
                         code = codes::INTERNAL.code,
@@ -301,32 +339,6 @@ impl Worker {
         }
         started
     }
-
-    fn groups(&self, claimed: Vec<Claimed>, max_items: usize) -> Vec<Vec<Claimed>> {
-        let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-        let (single, together): (Vec<Claimed>, Vec<Claimed>) =
-            claimed.into_iter().partition(|claimed| alone.contains(&claimed.id));
-        let mut groups: Vec<Vec<Claimed>> =
-            single.into_iter().map(|claimed| vec![claimed]).collect();
-        // Items of one request go by the same definitions.
-        let mut by_bundle: Vec<Vec<Claimed>> = Vec::new();
-        for claimed in together {
-            let same = |group: &&mut Vec<Claimed>| {
-                group.first().is_some_and(|first| first.bundle == claimed.bundle)
-            };
-            match by_bundle.iter_mut().find(same) {
-                Some(group) => group.push(claimed),
-                None => by_bundle.push(vec![claimed]),
-            }
-        }
-        for group in by_bundle {
-            let mut rest = group.into_iter().peekable();
-            while rest.peek().is_some() {
-                groups.push(rest.by_ref().take(max_items).collect());
-            }
-        }
-        groups
-    }
 }
 
 /// One exchange: asked about when its answer was lost and the operation says so, else sent. A
@@ -337,13 +349,13 @@ async fn one(mut claimed: Claimed, cx: &Arc<Context>) {
     let kept = claimed.clone();
     claimed.body = body;
     let way = async {
-        if let Some(route) = cx.route_of(&claimed)
-            && let Some(operation) = resolve::operation_of(&route)
-            && resolve::must_not_send(&claimed, operation)
-        {
-            return resolve::without_sending(claimed, &route, operation, cx).await;
+        let claimed = match cx.route_of(&claimed) {
+            Some(route) => gate::pass(claimed, &route, cx).await,
+            None => Some(claimed),
+        };
+        if let Some(claimed) = claimed {
+            process(claimed, cx).await;
         }
-        process(claimed, cx).await;
     };
     if AssertUnwindSafe(way).catch_unwind().await.is_err() {
         put_aside(kept, cx).await;
@@ -370,93 +382,4 @@ async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
         (claimed, route.as_ref(), 0, decide()),
     ];
     settle::write(pair, cx).await;
-}
-
-/// Several exchanges in one request; what cannot be mapped settles alone.
-async fn many(group: Vec<Claimed>, max_bytes: usize, alone: &Alone, cx: &Arc<Context>) {
-    let mut ready: Vec<(Claimed, Arc<Route>, Mapped)> = Vec::with_capacity(group.len());
-    let mut failed = Vec::new();
-    let mut size = 2;
-    for claimed in group {
-        let bundle = cx.bundle_of(&claimed);
-        let Some(route) = bundle.route(&claimed.route) else {
-            settle::route_gone(claimed, cx).await;
-            continue;
-        };
-        if let Some(operation) = resolve::operation_of(&route)
-            && resolve::must_not_send(&claimed, operation)
-        {
-            resolve::without_sending(claimed, &route, operation, cx).await;
-            continue;
-        }
-        let mapped = validate::validate(&claimed, &route, &bundle, cx)
-            .and_then(|document| map::map(&claimed, &route, &document));
-        match mapped {
-            // Beyond the size limit it stays as it is and travels in a later request.
-            Ok(mapped) if !ready.is_empty() && size + mapped.body.len() > max_bytes => break,
-            Ok(mapped) => {
-                size += mapped.body.len() + 1;
-                ready.push((claimed, route, mapped));
-            }
-            Err(failure) => failed.push((claimed, route, failure)),
-        }
-    }
-    for (claimed, route, failure) in failed {
-        settle::settle(claimed, &route, Outcome::NotSent(failure), cx).await;
-    }
-    let Some((_, first, _)) = ready.first() else { return };
-    let first = Arc::clone(first);
-    let Some(operation) = resolve::operation_of(&first) else { return };
-    match deliver_batch(&ready, operation, cx).await {
-        Ok((answer, taken)) => settle_batch(&ready, &taken, answer, operation, alone, cx).await,
-        Err(Outcome::StoreDown(error)) => {
-            tracing::error!(
-                code = error.code.code,
-                detail = error.detail,
-                "the store cannot take the intent: nothing is sent"
-            );
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        Err(_) => {}
-    }
-}
-
-async fn settle_batch(
-    items: &[(Claimed, Arc<Route>, Mapped)],
-    taken: &[bool],
-    answer: super::call::Answer,
-    operation: &Operation,
-    alone: &Alone,
-    cx: &Arc<Context>,
-) {
-    let mut answer = answer;
-    if answer.verdict.then == Then::Refused && items.len() > 1 {
-        let ids = items.iter().map(|(claimed, _, _)| claimed.id);
-        alone.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
-        let detail = answer.failure.take().map(|failure| failure.detail).unwrap_or_default();
-        answer.failure = Some(Failure {
-            code: &codes::BATCH_REFUSED,
-            stage: Stage::Deliver,
-            class: Class::TryAgain,
-            detail,
-        });
-    } else {
-        let mut alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
-        for (claimed, _, _) in items {
-            alone.remove(&claimed.id);
-        }
-    }
-    let mut number = 0;
-    let mut decided = Vec::with_capacity(items.len());
-    for ((claimed, route, _), taken) in items.iter().zip(taken) {
-        if !taken {
-            continue;
-        }
-        number += 1;
-        let item = (answer.verdict.then == Then::Accepted).then_some(number);
-        let copy = answer.share();
-        let next = settle::after_attempt(claimed, route, operation, copy, item, cx);
-        decided.push((claimed.clone(), route.as_ref(), 1, next));
-    }
-    settle::write(decided, cx).await;
 }

@@ -1,6 +1,7 @@
 //! Checkpoints as C2SP tlog-checkpoint has them: a signed note of origin, size and root.
 
-use super::note::{self, NoteError, SigningKey, VerifyingKey};
+pub use super::note::NoteError;
+use super::note::{self, SigningKey, VerifyingKey};
 use super::tree::{Hash, Head};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +67,37 @@ fn read(text: &str) -> Option<(&str, Head)> {
     let root: Hash = STANDARD.decode(root).ok()?.try_into().ok()?;
     let plain = !origin.is_empty() && number.to_string() == size && lines.all(|l| !l.is_empty());
     plain.then_some((origin, Head { size: number, root }))
+}
+
+/// The key that signs, and the one that will.
+#[derive(Debug)]
+pub struct Signer {
+    current: SigningKey,
+    next: Option<(SigningKey, Timestamp)>,
+}
+
+impl Signer {
+    /// A key, and the one that takes its place at an instant. `None` when their names differ: a log
+    /// has one origin.
+    pub fn new(current: SigningKey, next: Option<(SigningKey, Timestamp)>) -> Option<Signer> {
+        let one_log =
+            next.as_ref().is_none_or(|(next, _)| next.public().name() == current.public().name());
+        one_log.then_some(Signer { current, next })
+    }
+
+    /// The key that signs at an instant, and the one it took the place of, if that is known.
+    pub fn at(&self, now: Timestamp) -> (&SigningKey, Option<&SigningKey>) {
+        match &self.next {
+            Some((next, from)) if now >= *from => (next, Some(&self.current)),
+            _ => (&self.current, None),
+        }
+    }
+
+    /// Both public keys.
+    pub fn public(&self) -> Vec<VerifyingKey> {
+        let next = self.next.iter().map(|(key, _)| key);
+        std::iter::once(&self.current).chain(next).map(|key| key.public().clone()).collect()
+    }
 }
 
 #[cfg(test)]

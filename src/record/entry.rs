@@ -129,6 +129,11 @@ pub(super) fn field<'a>(entry: &'a str, name: &str) -> Option<&'a str> {
     after.get(..end)
 }
 
+/// When an entry was written.
+pub fn time_of(entry: &str) -> Option<Timestamp> {
+    field(entry, "time")?.parse().ok()
+}
+
 fn escape(out: &mut String, special: char) {
     let short = match special {
         '"' => '"',

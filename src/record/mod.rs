@@ -12,10 +12,15 @@ mod export;
 pub mod index;
 pub mod note;
 mod row;
+pub mod segment;
 pub mod tree;
+pub mod verifier;
+#[cfg(test)]
+mod verifier_tests;
 mod walk;
 
 pub use checkpoint::Checkpoint;
+pub use entry::time_of;
 pub use export::{Query, export, find, parse_export};
 pub use row::RecordRow;
 pub use tree::{Frontier, Hash, Head};

@@ -42,18 +42,30 @@ metrics_register! {
         "Answers waiting to be taken by upstream";
     BREAKER_OPEN = "watashi_breaker_open", "gauge", ["counterpart"],
         "1 while a counterpart is left alone after failures";
+    BREAKER_OPENED = "watashi_breaker_opened_total", "counter", ["counterpart"],
+        "Times a counterpart was left alone after failures, probes that failed included";
+    CLOSED = "watashi_counterpart_closed", "gauge", ["counterpart"],
+        "1 while a counterpart is closed by its hours or its own word";
     PUBLISHED = "watashi_published_total", "counter", ["result"],
         "Answers published to upstream: result is confirmed or failed";
     ACCEPTING = "watashi_accepting", "gauge", [],
         "1 while new messages are taken";
     STORE_HEALTHY = "watashi_store_healthy", "gauge", [],
         "1 while the store and with it the record can be written";
+    RECORD_ENTRIES = "watashi_record_entries", "gauge", [],
+        "Entries of the record";
+    RECORD_UNSEALED_SECONDS = "watashi_record_unsealed_seconds", "gauge", [],
+        "Age of the oldest entry that is not under a signed and, where that is configured, exported checkpoint";
     BROKER_CONNECTED = "watashi_broker_connected", "gauge", [],
         "1 while the broker is connected and consumed";
     CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
         "Items pulled: result is new, duplicate or failed";
+    PURGED = "watashi_purged_total", "counter", ["what"],
+        "Rows purged: what is bodies, answers or messages";
+    OLDEST_BODY = "watashi_oldest_body_seconds", "gauge", [],
+        "Age of the oldest message whose body is kept, as of the last purge";
     CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],
         "Seconds until the client certificate expires";
 }

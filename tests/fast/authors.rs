@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use watashi::diagnostic::keys::{File, Form, Keys, json_schema, structures};
 use watashi::diagnostic::{SourceFile, yaml};
 
-const KINDS: [&str; 6] = ["adapter", "case", "mapping", "permissions", "table", "watashi"];
+const KINDS: [&str; 7] =
+    ["adapter", "calendar", "case", "mapping", "permissions", "table", "watashi"];
 
 fn file(name: &str) -> &'static File {
     match name {
         "adapter" => &watashi::adapter::keys::ADAPTER_FILE,
+        "calendar" => &watashi::adapter::keys::hours::CALENDAR_FILE,
         "permissions" => &watashi::adapter::keys::PERMISSIONS_FILE,
         "case" => &watashi::mapping::keys::CASE_FILE,
         "mapping" => &watashi::mapping::keys::MAPPING_FILE,
@@ -44,6 +46,7 @@ fn definitions() -> Vec<(&'static str, PathBuf)> {
                     continue;
                 }
                 text if !text.ends_with(".yaml") => continue,
+                text if text.contains("/calendars/") => "calendar",
                 text if text.contains("/cases/") => "case",
                 text if text.contains("/tables/") => "table",
                 text if text.ends_with("/mapping.yaml") => "mapping",

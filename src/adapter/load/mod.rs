@@ -1,12 +1,14 @@
 //! Reads `adapters/<name>/adapter.yaml`: every problem at once, each with its place.
 
 use super::characters::Repertoires;
-use super::{Adapter, Auth, Breaker, Limits, Operation, Overrides, Retry, Route, keys};
+use super::{Adapter, Auth, Limits, Operation, Overrides, Retry, Route, keys};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::{Mapping, Tables};
 use crate::model::Code;
 use crate::model::codes::adapter as codes;
+use crate::policy::breaker;
+use crate::policy::calendar::Holidays;
 use crate::schema::Schemas;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,6 +16,9 @@ use std::time::Duration;
 
 mod characters;
 mod field;
+pub mod hours;
+#[cfg(test)]
+mod hours_tests;
 mod operation;
 mod route;
 mod sink;
@@ -35,6 +40,8 @@ pub struct Definitions<'a> {
     pub repertoires: &'a Repertoires,
     /// Other YAML files of the adapter's folder, by file name without ending.
     pub lists: &'a HashMap<String, Arc<SourceFile>>,
+    /// Calendars of holidays, by name.
+    pub calendars: &'a BTreeMap<String, Holidays>,
     /// What the environment sets otherwise, by adapter name.
     pub overrides: &'a BTreeMap<String, Overrides>,
 }
@@ -57,7 +64,9 @@ pub fn load(
     };
     let overrides = folder(&file.path).and_then(|name| definitions.overrides.get(name)).cloned();
     let overrides = overrides.unwrap_or_default();
-    let mut loader = Loader { reader: Reader::new(file, diagnostics), definitions, overrides };
+    let max_age = Duration::MAX;
+    let reader = Reader::new(file, diagnostics);
+    let mut loader = Loader { reader, definitions, overrides, max_age };
     loader.adapter(&root)
 }
 
@@ -66,6 +75,8 @@ struct Loader<'a, 'd> {
     reader: Reader<'a>,
     definitions: &'d Definitions<'d>,
     overrides: Overrides,
+    /// `retry.max-age` of the adapter, which its operations are held to.
+    max_age: Duration,
 }
 
 impl Loader<'_, '_> {
@@ -85,6 +96,9 @@ impl Loader<'_, '_> {
         let provisional =
             root.get("provisional").and_then(|node| self.reader.flag(node, "`provisional`"));
         let auth = self.auth(root.get("auth"));
+        let (mut limits, mut retry) =
+            (self.limits(root.get("limits")), self.retry(root.get("retry")));
+        self.max_age = retry.max_age;
         let mut operations: BTreeMap<String, Arc<Operation>> = BTreeMap::new();
         if let Some(node) = self.reader.required(root, "an adapter", "operations") {
             for entry in node.as_map().unwrap_or_default() {
@@ -93,13 +107,15 @@ impl Loader<'_, '_> {
                 }
             }
         }
-        let (mut limits, mut retry) =
-            (self.limits(root.get("limits")), self.retry(root.get("retry")));
         limits.timeout = self.overrides.timeout.unwrap_or(limits.timeout);
         limits.concurrency = self.overrides.concurrency.unwrap_or(limits.concurrency);
         retry.first = self.overrides.retry_first.unwrap_or(retry.first);
         retry.max = self.overrides.retry_max.unwrap_or(retry.max);
+        let hours = self.hours(root.get("hours"), limits.timeout);
+        let availability = root.get("availability").and_then(|node| self.availability(node));
         let adapter = Arc::new(Adapter {
+            hours,
+            availability,
             title_ja,
             title_en,
             provisional: provisional.unwrap_or(false),
@@ -210,6 +226,7 @@ impl Loader<'_, '_> {
             max: Duration::from_secs(300),
             max_attempts: 20,
             max_age: Duration::from_secs(24 * 3_600),
+            max_retry_after: Duration::from_secs(3_600),
             definitions: super::Definitions::Accepted,
         };
         let Some(node) = node else { return retry };
@@ -217,6 +234,8 @@ impl Loader<'_, '_> {
         retry.first = self.duration_at(node, "first").unwrap_or(retry.first);
         retry.max = self.duration_at(node, "max").unwrap_or(retry.max);
         retry.max_age = self.duration_at(node, "max-age").unwrap_or(retry.max_age);
+        retry.max_retry_after =
+            self.duration_at(node, "max-retry-after").unwrap_or(retry.max_retry_after);
         if let Some(count) = self.number(node, "max-attempts", 1, 10_000) {
             retry.max_attempts = count as u32;
         }
@@ -231,14 +250,23 @@ impl Loader<'_, '_> {
         retry
     }
 
-    fn breaker(&mut self, node: Option<&Node>) -> Breaker {
-        let mut breaker = Breaker { failures: 20, open_for: Duration::from_secs(30) };
+    fn breaker(&mut self, node: Option<&Node>) -> breaker::Rule {
+        let mut breaker = breaker::Rule {
+            failures: 20,
+            failure_rate: 0,
+            open_for: Duration::from_secs(30),
+            open_max: Duration::from_secs(300),
+        };
         let Some(node) = node else { return breaker };
         self.reader.keys(node, &keys::BREAKER);
         if let Some(count) = self.number(node, "failures", 0, 100_000) {
             breaker.failures = count as u32;
         }
+        if let Some(percent) = self.number(node, "failure-rate", 0, 100) {
+            breaker.failure_rate = percent as u32;
+        }
         breaker.open_for = self.duration_at(node, "open-for").unwrap_or(breaker.open_for);
+        breaker.open_max = self.duration_at(node, "open-max").unwrap_or(breaker.open_max);
         breaker
     }
 

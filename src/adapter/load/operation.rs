@@ -2,6 +2,7 @@
 
 use super::Loader;
 use super::sink::{Sink, Start};
+use super::step::Table;
 use crate::adapter::{
     Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule, keys,
 };
@@ -19,11 +20,16 @@ impl Loader<'_, '_> {
         let step = self.step(node, "an operation");
         self.blocks(node, interaction, unknown);
         let batch = node.get("batch").map(|node| self.batch(node));
+        let key_retention = self.key_retention(node, unknown);
         let poll = node.get("poll").and_then(|node| self.poll(node));
         let fetch = node.get("fetch").and_then(|node| self.fetch(node));
         let ask = node.get("ask").and_then(|node| self.ask(node));
         let pull = (interaction == Interaction::Pull).then(|| self.pull(node)).flatten();
         let step = step?;
+        let items = match node.get("items") {
+            Some(items) => Some(self.items(node, items, &step)?),
+            None => None,
+        };
         if batch.is_some() {
             self.check_batch(node, &step, poll.as_ref(), interaction);
         }
@@ -32,8 +38,10 @@ impl Loader<'_, '_> {
             title_ja,
             interaction,
             unknown,
+            key_retention,
             step,
             batch,
+            items,
             poll,
             fetch,
             ask,
@@ -75,8 +83,10 @@ impl Loader<'_, '_> {
         };
         let unused: &[&str] = match interaction {
             Interaction::RequestReply => &["poll", "fetch", "every", "list", "type"],
-            Interaction::SubmitPoll => &["every", "list", "type"],
-            Interaction::Pull => &["poll", "fetch", "ask", "batch"],
+            Interaction::SubmitPoll => &["every", "list", "type", "items", "item-outcomes"],
+            Interaction::Pull => {
+                &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency"]
+            }
         };
         for key in needs.iter().filter(|key| node.get(key).is_none()) {
             self.error(&codes::BLOCK_MISSING, node, format!("`{key}:` is missing"));
@@ -84,11 +94,41 @@ impl Loader<'_, '_> {
         if unknown == UnknownRule::Ask && node.get("ask").is_none() {
             self.error(&codes::BLOCK_MISSING, node, "`ask:` is missing");
         }
+        if node.get("items").is_some() && node.get("batch").is_none() {
+            self.error(&codes::BLOCK_MISSING, node, "`items:` without `batch:`");
+        }
         for key in unused {
             if let Some(found) = node.get(key) {
                 self.error(&codes::BLOCK_UNUSED, found, format!("`{key}:` is not used here"));
             }
         }
+    }
+
+    /// How long keys are known. A retention that ends before the last retry makes resending
+    /// unsafe from then on: the author must say that this is meant.
+    fn key_retention(&mut self, operation: &Node, unknown: UnknownRule) -> Option<Duration> {
+        let node = operation.get("idempotency")?;
+        self.reader.keys(node, &keys::IDEMPOTENCY)?;
+        self.reader.required(node, keys::IDEMPOTENCY.what, "retention")?;
+        let retention = self.duration_at(node, "retention")?;
+        if unknown == UnknownRule::Person {
+            let message = "`idempotency:` has no meaning with `unknown: person`";
+            self.error(&codes::BLOCK_UNUSED, node, message);
+        }
+        let meant = match node.get("afterwards").map(|node| (node, node.as_str())) {
+            None => false,
+            Some((_, Some("person"))) => true,
+            Some((found, other)) => {
+                self.not_allowed(found, other.unwrap_or("that"), "person");
+                true
+            }
+        };
+        if retention < self.max_age && !meant {
+            let at = node.get("retention").unwrap_or(node);
+            let message = "keys are forgotten before `retry.max-age`";
+            self.error(&codes::RETENTION_SHORT, at, message);
+        }
+        Some(retention)
     }
 
     fn batch(&mut self, node: &Node) -> Batch {
@@ -148,8 +188,8 @@ impl Loader<'_, '_> {
             .reader
             .required(node, "items", "key")
             .and_then(|node| self.field(node, item.shape))?;
-        let outcomes = self.reader.required(poll, "a poll with items", "item-outcomes")?;
-        let outcomes = self.outcomes_of(outcomes, item, false);
+        let outcomes = self.reader.required(poll, "what has `items`", "item-outcomes")?;
+        let outcomes = self.outcomes_of(outcomes, item, Table::Item);
         Some(Items { path, key, outcomes })
     }
 

@@ -29,15 +29,50 @@ const OWN_HEADERS: [&str; 8] = [
 /// The header of SOAP 1.1 over HTTP.
 const SOAP_ACTION: &str = "SOAPAction";
 
+/// What an outcome table judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// An answer.
+    Whole,
+    /// One item of an answer; the status is not looked at.
+    Item,
+    /// The answer of an availability poll.
+    Availability,
+}
+
+impl Table {
+    /// The words its lines may use.
+    fn words(self) -> &'static [Then] {
+        match self {
+            Table::Whole | Table::Item => &[
+                Then::Applied,
+                Then::Refused,
+                Then::Retry,
+                Then::Accepted,
+                Then::Pending,
+                Then::Ready,
+                Then::NotApplied,
+                Then::Unknown,
+            ],
+            Table::Availability => &[Then::Open, Then::Closed, Then::Retry, Then::Unknown],
+        }
+    }
+}
+
 impl Loader<'_, '_> {
     /// `request`, `response` and `outcomes` of a node; `what` names it in messages.
     pub(super) fn step(&mut self, node: &Node, what: &str) -> Option<Step> {
+        self.step_with(node, what, Table::Whole)
+    }
+
+    /// The same with another kind of outcome table.
+    pub(super) fn step_with(&mut self, node: &Node, what: &str, table: Table) -> Option<Step> {
         let request = self.reader.required(node, what, "request");
         let response = node.get("response").and_then(|node| self.body(node));
         let shape = response.as_ref().map(|plan| Arc::clone(&plan.schema));
         let outcomes = self.reader.required(node, what, "outcomes");
         let request = request.and_then(|node| self.request(node));
-        let outcomes = outcomes.map(|node| self.outcomes(node, shape.as_deref(), true));
+        let outcomes = outcomes.map(|node| self.outcomes(node, shape.as_deref(), table));
         Some(Step { request: request?, response, outcomes: outcomes? })
     }
 
@@ -224,25 +259,25 @@ impl Loader<'_, '_> {
         false
     }
 
-    /// An outcome table over answers of this schema. `whole` is false for tables over one item.
+    /// An outcome table over answers of this schema.
     pub(super) fn outcomes(
         &mut self,
         node: &Node,
         schema: Option<&Schema>,
-        whole: bool,
+        table: Table,
     ) -> OutcomeTable {
-        self.outcomes_of(node, Start::whole(schema.map(Schema::shape)), whole)
+        self.outcomes_of(node, Start::whole(schema.map(Schema::shape)), table)
     }
 
     pub(super) fn outcomes_of(
         &mut self,
         node: &Node,
         start: Start<'_>,
-        whole: bool,
+        table: Table,
     ) -> OutcomeTable {
         let mut lines: Vec<Line> = Vec::new();
         for line_node in self.reader.list(node, "an outcome table").unwrap_or_default() {
-            let Some(line) = self.line(line_node, start, whole) else { continue };
+            let Some(line) = self.line(line_node, start, table) else { continue };
             let shadowed = lines.iter().any(|earlier| {
                 earlier.when.is_none()
                     && earlier.undecoded >= line.undecoded
@@ -259,21 +294,27 @@ impl Loader<'_, '_> {
             }
             lines.push(line);
         }
-        let good = [Then::Applied, Then::Accepted, Then::Ready];
+        let good: &[Then] = match table {
+            Table::Whole | Table::Item => &[Then::Applied, Then::Accepted, Then::Ready],
+            Table::Availability => &[Then::Open],
+        };
         if !lines.iter().any(|line| good.contains(&line.then)) {
             self.error(&codes::EMPTY_OUTCOMES, node, "no line leads to success");
         }
         OutcomeTable { lines }
     }
 
-    fn line(&mut self, node: &Node, start: Start<'_>, whole: bool) -> Option<Line> {
+    fn line(&mut self, node: &Node, start: Start<'_>, table: Table) -> Option<Line> {
         let shape = start.shape;
         self.reader.keys(node, &keys::LINE)?;
         let status = self.statuses(node);
         let then_node = self.reader.required(node, "a line", "then")?;
         let word = self.reader.text(then_node, "`then`")?;
-        let Some((_, then)) = Then::NAMES.iter().find(|(name, _)| *name == word).copied() else {
-            let allowed: Vec<&str> = Then::NAMES.iter().map(|(name, _)| *name).collect();
+        let fits = |then: Then| table.words().contains(&then);
+        let found = Then::NAMES.iter().find(|(name, then)| *name == word && fits(*then));
+        let Some((_, then)) = found.copied() else {
+            let allowed = Then::NAMES.iter().filter(|(_, then)| fits(*then));
+            let allowed: Vec<&str> = allowed.map(|(name, _)| *name).collect();
             self.not_allowed(then_node, word, &allowed.join(", "));
             return None;
         };
@@ -287,9 +328,14 @@ impl Loader<'_, '_> {
         };
         let undecoded = flag(self, "undecoded");
         let refresh_credentials = flag(self, "refresh-credentials");
-        let proves =
-            matches!(then, Then::Applied | Then::Accepted | Then::Ready | Then::NotApplied);
-        if proves && whole && (undecoded || (shape.is_none() && then != Then::NotApplied)) {
+        let proves = matches!(
+            then,
+            Then::Applied | Then::Accepted | Then::Ready | Then::NotApplied | Then::Open
+        );
+        if proves
+            && table != Table::Item
+            && (undecoded || (shape.is_none() && then != Then::NotApplied))
+        {
             self.error(
                 &codes::STATUS_ALONE_PROVES_NOTHING,
                 node,
@@ -302,7 +348,8 @@ impl Loader<'_, '_> {
         }
         // A body that cannot be read never proves anything; retrying is safe to say by status.
         let by_status = when.is_none() && node.get("when").is_none();
-        let undecoded = undecoded || (by_status && matches!(then, Then::Retry | Then::Unknown));
+        let undecoded =
+            undecoded || (by_status && matches!(then, Then::Retry | Then::Unknown | Then::Closed));
         let undecoded = undecoded || (by_status && shape.is_none());
         Some(Line {
             status,
@@ -312,6 +359,7 @@ impl Loader<'_, '_> {
             ticket,
             reference: self.sink(node, Sink::Reference, start),
             detail: self.sink(node, Sink::Detail, start),
+            until: self.field_at(node, "until", shape),
             refresh_credentials,
         })
     }

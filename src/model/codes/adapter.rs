@@ -15,6 +15,18 @@ codes! {
     DUPLICATE_ADAPTER = "A104", Configuration, "two adapters of one name",
         "Two folders declare the same adapter.",
         "Rename or remove one.";
+    BAD_HOURS = "A105", Configuration, "not a time",
+        "Hours are `HH:MM-HH:MM` in Japan's time, up to `24:00`, each ending after it begins and in order without overlaps; days are `2026-12-29`; maintenance runs from `2026-12-05T22:00` to a later time.",
+        "Write the time in that form; hours over midnight are two, one for each day.";
+    NEVER_OPEN = "A106", Configuration, "never open",
+        "No time of these hours is long enough for a request with its `limits.timeout`: a request is not begun when it could reach past closing.",
+        "Correct the hours, or shorten the timeout.";
+    WINDOWS_OVERLAP = "A107", Configuration, "windows of maintenance overlap",
+        "Two windows of maintenance share some time. Nothing is sent in either; one of them may be a mistake.",
+        "Join them, or correct one.";
+    UNKNOWN_CALENDAR = "A108", Configuration, "unknown calendar",
+        "`hours.calendar` names no file of `adapters/calendars/`.",
+        "Check the spelling; add the file.";
     UNKNOWN_SCHEMA = "A201", Configuration, "unknown schema",
         "No schema of that id is loaded. The id follows from the path: `schemas/town/person/1.schema.json` is `town/person@1`.",
         "Check the spelling; add the schema file.";
@@ -45,6 +57,9 @@ codes! {
     FIELD_NOT_IN_SCHEMA = "A210", Configuration, "path not in the schema",
         "The schema of the document has no such member.",
         "Check the spelling against the schema.";
+    RETENTION_SHORT = "A211", Configuration, "keys are forgotten before the last retry",
+        "The counterpart forgets idempotency keys (`idempotency.retention`) before `retry.max-age`: a request sent again after that could take effect twice. Watashi then leaves a lost answer to a person.",
+        "Shorten `retry.max-age`, or declare `afterwards: person` if that is meant.";
     EMPTY_OUTCOMES = "A301", Configuration, "outcome table says nothing of success",
         "No line leads to applied, accepted, ready or pending, so the operation could never end well.",
         "Add the line that proves success.";

@@ -57,4 +57,11 @@ codes! {
     CREDENTIALS_MISSING = "C209", Configuration, "credentials missing",
         "The adapter says that this counterpart wants credentials, and its section names none.",
         "Add `client-id` and `client-secret` to the section that the message names.";
+    BAD_SIGNING_KEY = "C210", Configuration, "not a signing key",
+        "The key that signs the record is `PRIVATE+KEY+NAME+ID+SEED` as `watashi keys new-signing` makes it. A next \
+         key has the same name.",
+        "Make one with `watashi keys new-signing NAME --output FILE`.";
+    SIGNING_KEY_NOT_WRITTEN = "C211", Configuration, "signing key not written",
+        "The file is there already, or its folder cannot be written. A key is never overwritten.",
+        "Choose another file.";
 }

@@ -87,6 +87,36 @@ codes! {
         "The first entry after the backup's last one is missing, or does not follow from it. With a \
          gap the log would become inconsistent with what was exported and signed.",
         "Give `--record` the folder with all exports since the backup, of the same store.";
+    RECORD_FORKED = "T404", Gateway,
+        "the record contradicts a checkpoint that was signed",
+        "A signed checkpoint, in the store or exported, is of more entries than the record has, or of \
+         other ones. A log that went on would be two logs.",
+        "If the store is an older copy, restore it with `watashi restore`, giving the exports; otherwise find \
+         out who changed it, and keep the files as evidence.";
+    RECORD_NOT_EXPORTED = "T405", Gateway,
+        "the record cannot be exported",
+        "Checkpoints and entries are signed, but do not leave the machine: the folder of `[record] export` is \
+         missing, full or not writable.",
+        "Mount or mend the folder; the gateway goes on by itself. Sending stops when it lasts longer than \
+         `[record] grace`.";
+    RECORD_UNSEALED = "T406", Gateway,
+        "the record is unsealed for too long",
+        "Entries older than `[record] grace` are not under a signed and exported checkpoint. Nothing more is \
+         sent; messages are still taken.",
+        "See why sealing fails (log, `/ready`): disk, export folder, signing key. Sending goes on by itself.";
+    RECORD_KEY_GENERATED = "T407", Configuration,
+        "the record is signed with a key that lies beside the store",
+        "`[record] signing-key` is not set, so a key was made on the first start. Whoever can change the store \
+         can also sign what was changed.",
+        "Make a key with `watashi keys new-signing`, keep it elsewhere, and name it in `[record] signing-key`.";
+    RECORD_EXPORT_OFF = "T408", Configuration,
+        "the record does not leave the machine",
+        "`[record] export` is not set. Who can replace the whole store can replace the whole record.",
+        "Set `[record] export` to a folder on another machine or on media that cannot be rewritten.";
+    PRUNING_REFUSED = "T409", Gateway,
+        "the year cannot be pruned",
+        "Its entries must be kept longer, or are not in the exported segments yet.",
+        "The message names the first year that must stay.";
     MESSAGE_ID_REUSED = "T501", Sender,
         "the message id was used before with other content",
         "Ids stand for one content for ever; this one came a second time with another body. \
@@ -103,6 +133,11 @@ codes! {
         "The store was put back from a backup and does not know what was sent after it.",
         "Nothing, where the operation can ask or resend; otherwise look at the counterpart and \
          confirm by hand.";
+    BODY_PURGED = "T504", Gateway,
+        "the body was purged",
+        "The original is kept for `[retention] bodies-days` after the end of its exchanges; without \
+         it nothing can be made to be sent.",
+        "Have the sender post it again under a new id; then discard this one.";
     BACKUP_EXISTS = "T601", Gateway,
         "the backup is there already",
         "A backup never overwrites anything, and two do not write one file.",

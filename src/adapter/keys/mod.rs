@@ -3,6 +3,8 @@
 use super::Then;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
+pub mod hours;
+
 /// `adapters/<name>/adapter.yaml`.
 pub static ADAPTER_FILE: File = File {
     name: "adapter",
@@ -40,6 +42,8 @@ pub(super) static ADAPTER: Keys = Keys::new(
         Key::new("limits", Form::Map(&LIMITS), "How much at once."),
         Key::new("retry", Form::Map(&RETRY), "When something is tried again."),
         Key::new("breaker", Form::Map(&BREAKER), "When it is left alone."),
+        Key::new("hours", Form::Map(&hours::HOURS), "When it is open; without it: always."),
+        Key::new("availability", Form::Map(&hours::AVAILABILITY), "Asking whether it is open."),
         Key::new("operations", Form::Names(&Form::Map(&OPERATION)), "What the counterpart offers.")
             .required(),
         Key::new(
@@ -139,6 +143,8 @@ pub(super) static RETRY: Keys = Keys::new(
         Key::new("max-attempts", Form::Count(1, 10_000), "Attempts altogether.").default("20"),
         Key::new("max-age", Form::Duration, "Age of the message after which it is over.")
             .default("24h"),
+        Key::new("max-retry-after", Form::Duration, "The longest `Retry-After` that is believed.")
+            .default("1h"),
         Key::new(
             "definitions",
             Form::Words(&["accepted", "current"]),
@@ -154,7 +160,15 @@ pub(super) static BREAKER: Keys = Keys::new(
     "When the counterpart is left alone.",
     &[
         Key::new("failures", Form::Count(0, 100_000), "Failures in a row; 0: never.").default("20"),
-        Key::new("open-for", Form::Duration, "Then one probe.").default("30s"),
+        Key::new(
+            "failure-rate",
+            Form::Count(0, 100),
+            "Failures in percent of the last 50 requests; 0: never.",
+        )
+        .default("0"),
+        Key::new("open-for", Form::Duration, "Then one probe; doubled when it fails.")
+            .default("30s"),
+        Key::new("open-max", Form::Duration, "The longest time without a probe.").default("5m"),
     ],
 );
 
@@ -182,13 +196,34 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("every", Form::Duration, "Of a pull: how often.").default("60s"),
         Key::new("list", Form::Map(&LIST), "Of a pull: what there is to fetch."),
         Key::new("request", Form::Map(&REQUEST), REQUEST_DOC).required(),
+        Key::new(
+            "idempotency",
+            Form::Map(&IDEMPOTENCY),
+            "How long the counterpart knows a key; without it: as long as it matters.",
+        ),
         Key::new("batch", Form::Map(&BATCH), "Several messages in one JSON array."),
+        Key::new("items", Form::Map(&ITEMS), "Of a batch: per-item results in its own answer."),
+        Key::new("item-outcomes", OUTCOMES, ITEM_OUTCOMES),
         Key::new("response", Form::Map(&RESPONSE), RESPONSE_DOC),
         Key::new("outcomes", OUTCOMES, OUTCOMES_DOC).required(),
         Key::new("poll", Form::Map(&POLL), "Of submit-poll: asking for the result."),
         Key::new("fetch", Form::Map(&FETCH), "Gets the result document after `ready`."),
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
         Key::new("type", Form::Text, "Of a pull: the message type that a document becomes."),
+    ],
+);
+
+pub(super) static IDEMPOTENCY: Keys = Keys::new(
+    "idempotency",
+    "idempotency",
+    "How long the counterpart knows a key.",
+    &[
+        Key::new("retention", Form::Duration, "Counted from the first attempt.").required(),
+        Key::new(
+            "afterwards",
+            Form::Words(&["person"]),
+            "Needed when it ends before `retry.max-age`: from then on a person resolves a lost answer.",
+        ),
     ],
 );
 
@@ -349,6 +384,7 @@ pub(super) static LINE: Keys = Keys::new(
         Key::new("ticket", FIELD, "What the result is asked for with; needed with accepted."),
         Key::new("reference", FIELD, "処理通番, 受付番号 for the record."),
         Key::new("detail", FIELD, "The counterpart's error code."),
+        Key::new("until", FIELD, "With closed: when it opens again."),
         Key::new("refresh-credentials", Form::Flag, "Get a new token before the next attempt.")
             .default("false"),
         Key::new("undecoded", Form::Flag, "Match by status alone.").default("false"),
