@@ -12,7 +12,9 @@ mod environment;
 mod gateway;
 mod pki;
 mod services;
+mod synced;
 mod town;
+mod upstream;
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
 fn setup() {

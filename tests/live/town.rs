@@ -267,6 +267,11 @@ impl Gateway {
         page
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Asks it to stop (SIGTERM); gives its exit code.
     pub async fn stop(mut self) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();

@@ -89,19 +89,20 @@ struct Scene {
 }
 
 /// One run: the crossing, so many faults, rest, the verdict.
-pub async fn run(town: &Town, folder: &Path, seed: u64, faults: usize) -> Result<Figures, Trouble> {
+pub async fn run(
+    town: &Town,
+    folder: &Path,
+    seed: u64,
+    options: &super::Options,
+) -> Result<Figures, Trouble> {
+    let faults = options.faults;
     fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
     let rabbit = Rabbit::start(&folder.join("rabbit")).await?;
     let link = Link::open(rabbit.address()).await?;
     let url = Rabbit::url(link.address());
     let mut random = Random::new(seed, "mixed");
-    let mut plan: Vec<Fault> = Vec::new();
-    while plan.len() < faults {
-        let left: Vec<Fault> =
-            Fault::ALL.into_iter().filter(|fault| faults > 15 || !plan.contains(fault)).collect();
-        plan.extend(left.get(random.below(left.len())).copied());
-    }
+    let plan = plan(&mut random, options)?;
     let stage = set_up(town, &folder, seed, &url, plan.contains(&Fault::ClockJump)).await?;
     let scene = Arc::new(Scene {
         stage,
@@ -129,6 +130,24 @@ pub async fn run(town: &Town, folder: &Path, seed: u64, faults: usize) -> Result
     answers.abort();
     let report = Report::collect(&scene.stage, missing).await?;
     figures(&scene, report, faults).await
+}
+
+/// Which faults in which order: each at most once until all were played.
+fn plan(random: &mut Random, options: &super::Options) -> Result<Vec<Fault>, Trouble> {
+    let wanted =
+        |fault: &Fault| options.only.is_empty() || options.only.contains(&format!("{fault:?}"));
+    let all: Vec<Fault> = Fault::ALL.into_iter().filter(wanted).collect();
+    if all.is_empty() {
+        return Err(format!("no such fault; there are {:?}", Fault::ALL).into());
+    }
+    let (mut plan, mut left) = (Vec::new(), Vec::new());
+    while plan.len() < options.faults {
+        if left.is_empty() {
+            left.clone_from(&all);
+        }
+        plan.push(left.swap_remove(random.below(left.len())));
+    }
+    Ok(plan)
 }
 
 /// Posts the messages in their order, a share during each fault.

@@ -36,6 +36,9 @@ pub struct Options {
     /// Faults of one run
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub faults: usize,
+    /// Play only these faults, by name: Killed, BrokerCut, …
+    #[arg(long, value_name = "FAULT")]
+    pub only: Vec<String>,
     /// Folder with adapters/, schemas/ and mappings/
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub definitions: PathBuf,
@@ -192,7 +195,7 @@ async fn play(options: Options) -> Result<bool, Trouble> {
     let runs = options.mixed.unwrap_or(if options.short { 1 } else { 100 });
     for seed in (options.seed..).take(runs) {
         let place = folder.join(format!("mixed-{seed}"));
-        let figures = mixed::run(&town, &place, seed, options.faults).await?;
+        let figures = mixed::run(&town, &place, seed, &options).await?;
         finish(&mut total, figures, &format!("mixed faults, seed {seed}"), &place)?;
     }
     for (point, count) in &total.points {
