@@ -48,7 +48,8 @@ enum Fault {
     Repeated,
     /// The client certificate has expired.
     CertificateExpired,
-    /// The gateway's clock jumps, an hour on and two back.
+    /// The gateway's clock jumps, twenty seconds on and forty back. What was made due by the clock
+    /// that was ahead waits until the other has caught up.
     ClockJump,
 }
 
@@ -319,7 +320,7 @@ async fn inject(scene: &Scene, fault: Fault, random: &mut Random) -> Result<(), 
             configured(scene, expired, hold).await?;
         }
         Fault::ClockJump => {
-            for jump in ["+3600\n", "-3600\n", "+0\n"] {
+            for jump in ["+20\n", "-20\n", "+0\n"] {
                 fs::write(&scene.clock, jump)?;
                 wait(1_500).await;
             }

@@ -69,7 +69,7 @@ fn kinds(good: &str, number: &str) -> Vec<Kind> {
         text("{}".to_owned()),
         text("{\"a\":1,\"a\":2}".to_owned()),
         text(format!("{{\"individualNumber\":\"{number}\"}}")),
-        text(format!("{number}")),
+        text(number.to_owned()),
         text(format!("\"{number}")),
         text(format!("<number>{number}</number>")),
         text(format!("{good}{good}")),
