@@ -161,7 +161,7 @@ pub async fn body(
 
 impl Ops {
     /// Acts need the token; without one configured nobody may act over HTTP.
-    fn authorise(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn authorise(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let shown = bearer(headers);
         let (Some(token), Some(shown)) = (&self.token, shown) else {
             return Err(Problem::plain(
@@ -187,6 +187,6 @@ pub fn same(known: &str, shown: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(known.as_bytes(), shown.as_bytes()).is_ok()
 }
 
-fn store_down(error: crate::store::StoreError) -> Problem {
+pub(super) fn store_down(error: crate::store::StoreError) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code, error.detail).retry_after(5)
 }
