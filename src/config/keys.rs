@@ -21,6 +21,7 @@ pub(super) static CONFIG: Keys = Keys::new(
         Key::new("definitions", Form::Map(&DEFINITIONS), "Where the definitions are."),
         Key::new("routes", Form::Map(&ROUTES), "Which routes new messages take."),
         Key::new("store", Form::Map(&STORE), "The database."),
+        Key::new("retention", Form::Map(&RETENTION), "How long what is kept after its end."),
         Key::new("record", Form::Map(&RECORD), "Signing and exporting the record."),
         Key::new("keys", Form::Map(&KEYS), "Sealing keys, the oldest first.").required(),
         Key::new("amqp", Form::Map(&AMQP), "The broker; without it none is used."),
@@ -87,6 +88,28 @@ pub(super) static STORE: Keys = Keys::new(
             "Exchanges not yet ended of one counterpart, beyond which nothing new is taken.",
         )
         .default("100000"),
+    ],
+);
+
+pub(super) static RETENTION: Keys = Keys::new(
+    "retention",
+    "[retention]",
+    "How long what is kept after its end; unfinished exchanges keep all of theirs. The record is not purged by this.",
+    &[
+        Key::new("bodies-days", Form::Count(1, 36_500), "Original bodies; a replay needs them.")
+            .default("90"),
+        Key::new(
+            "answers-days",
+            Form::Count(1, 36_500),
+            "Answers that upstream has taken; a repeated message is answered from them.",
+        )
+        .default("90"),
+        Key::new(
+            "messages-days",
+            Form::Count(1, 36_500),
+            "Ids of messages, exchanges, attempts: after it a repeated message is a new one.",
+        )
+        .default("2557"),
     ],
 );
 

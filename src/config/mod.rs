@@ -3,6 +3,7 @@
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::pipeline::purge::Retention;
 use crate::transport::https::Network;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -19,7 +20,9 @@ pub mod keys;
 mod read;
 pub mod record;
 pub mod reference;
+pub mod renewal;
 mod tree;
+pub mod trial;
 
 pub use reference::Reference;
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub enabled: Enabled,
     /// The store.
     pub store: StoreConfig,
+    /// How long what is kept.
+    pub retention: Retention,
     /// Signing and exporting the record.
     pub record: RecordConfig,
     /// Sealing keys.

@@ -14,6 +14,7 @@ use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::model::Code;
 use crate::model::check_digit;
 use crate::model::codes::config as codes;
+use crate::pipeline::purge::Retention;
 use crate::transport::https::Network;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -67,6 +68,7 @@ impl Sections<'_> {
             definitions: self.folder.join(definitions.as_deref().unwrap_or(".")),
             enabled: self.enabled(root.get("routes")),
             store: self.store(root.get("store")),
+            retention: self.retention(root.get("retention")),
             record: self.record(root.get("record")),
             keys: self.keys(root)?,
             amqp: root.get("amqp").and_then(|node| self.amqp(node)),
@@ -143,6 +145,17 @@ impl Sections<'_> {
             max_bytes: (max_bytes > 0).then_some(max_bytes),
             max_backlog: self.number(node, "max-backlog", 1, 100_000_000, 100_000),
         }
+    }
+
+    fn retention(&mut self, node: Option<&Node>) -> Retention {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let Some(node) = node else {
+            return Retention { bodies: days(90), answers: days(90), messages: days(2_557) };
+        };
+        self.reader.keys(node, &keys::RETENTION);
+        let mut read = |name: &str, default: u64| days(self.number(node, name, 1, 36_500, default));
+        let (bodies, answers) = (read("bodies-days", 90), read("answers-days", 90));
+        Retention { bodies, answers, messages: read("messages-days", 2_557) }
     }
 
     fn record(&mut self, node: Option<&Node>) -> RecordConfig {

@@ -34,12 +34,15 @@ pub mod definitions;
 #[cfg(test)]
 mod definitions_tests;
 pub mod deliver;
+#[cfg(test)]
+mod flow_tests;
 pub mod gate;
 pub mod guard;
 pub mod map;
 pub mod outbox;
 pub mod pause;
 pub mod pull;
+pub mod purge;
 pub mod replay;
 pub mod resolve;
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub async fn run(
 ) {
     let Some(pull) = &operation.pull else { return };
     while !*stop.borrow() {
+        // As it is now: its credentials may have been renewed since the last pass.
+        let counterpart = cx.counterpart(&counterpart.adapter.name).unwrap_or(counterpart.clone());
         if cx.accepting.refused_because().is_none()
             && let Err(Halt::Failed(failure)) = pass(&operation, pull, &counterpart, &cx).await
         {

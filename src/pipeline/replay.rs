@@ -6,6 +6,7 @@
 use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise, refuse};
 use super::context::Context;
 use crate::model::codes::message as codes;
+use crate::model::codes::store as store_codes;
 use crate::model::{Failure, MessageId, State};
 use crate::store::{Act, Kept, Rerouted, StoreError};
 use bytes::Bytes;
@@ -29,8 +30,13 @@ pub enum Replayed {
 pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
     let Some(kept) = cx.store.kept(act.exchange).await? else {
         let act = Act { bundle: Some(cx.bundle().digest().to_owned()), ..act };
-        let state = cx.store.act(act).await?;
-        return Ok(state.map_or(Replayed::NotAllowed, Replayed::Done));
+        return match cx.store.act(act).await {
+            Ok(state) => Ok(state.map_or(Replayed::NotAllowed, Replayed::Done)),
+            Err(error) if error.code == &store_codes::BODY_PURGED => {
+                Ok(Replayed::Refused(refuse(&store_codes::BODY_PURGED, "")))
+            }
+            Err(error) => Err(error),
+        };
     };
     let message = arrival(kept, cx).and_then(|(arrival, accepted_at)| {
         let mut recognised = recognise(&arrival, cx)?;
@@ -57,7 +63,7 @@ fn arrival(kept: Kept, cx: &Context) -> Result<(Arrival, jiff::Timestamp), Failu
         return Err(refuse(&codes::MESSAGE_ID_REUSED, "it may never be sent"));
     };
     let Some(body) = body else {
-        return Err(refuse(&codes::BODY_NOT_READABLE, "the original is no longer kept"));
+        return Err(refuse(&store_codes::BODY_PURGED, ""));
     };
     if body.expose().len() >= MAX_KEPT {
         return Err(refuse(&codes::BODY_TOO_LARGE, "only its beginning was kept"));

@@ -174,3 +174,35 @@ async fn the_record_tells_what_was_applied_so_that_nobody_need_ask() {
     let rows = harness.cx.store.record(0, 10_000).await.unwrap();
     assert_eq!(crate::record::verify(rows).first_bad, None);
 }
+
+#[tokio::test]
+async fn a_purge_takes_what_is_old_and_is_recorded() {
+    use super::purge::{Retention, once};
+    use std::time::Duration;
+    let harness = Harness::new();
+    harness.target.always_json(200, r#"{"result":"ok"}"#);
+    for number in 0..5 {
+        let body = format!(r#"{{"person":"p{number}","amount":1}}"#);
+        harness.post("order.placed", &format!("m{number}"), &body).await;
+    }
+    harness.settle().await;
+    harness.post("order.placed", "waiting", r#"{"person":"late","amount":1}"#).await;
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let year = Duration::from_secs(366 * 86_400);
+    let keep = Retention { bodies: year, answers: year, messages: year };
+    let entries = harness.record().await.len();
+    let counts = once(&harness.cx, &keep, &stopped).await.unwrap();
+    assert!(counts.iter().all(|(_, rows)| *rows == 0));
+    assert_eq!(harness.record().await.len(), entries, "nothing was done, nothing is told");
+    // All that has ended is older than nothing at all.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let none = Retention { bodies: Duration::ZERO, ..keep };
+    let counts = once(&harness.cx, &none, &stopped).await.unwrap();
+    assert_eq!(counts.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [5, 0, 0]);
+    let rows = harness.cx.store.record(0, 1_000).await.unwrap();
+    let last = &rows.last().unwrap().entry;
+    assert!(last.contains("\"purged\"") && last.contains("bodies 5; answers 0"), "{last}");
+    assert_eq!(crate::record::verify(rows).first_bad, None);
+    harness.settle().await;
+    assert_eq!(harness.exchange("waiting").await.state, "delivered", "it kept its body");
+}

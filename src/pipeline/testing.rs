@@ -8,14 +8,17 @@ use super::{Context, Counterpart, Counterparts, Definitions, Settings};
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
 use crate::diagnostic::{SourceFile, render};
+use crate::model::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::{Secret, State};
+use crate::policy::calendar::japan_time;
 use crate::record::RecordRow;
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore, backup};
 use crate::store::{Accepted, Claim, Claimed, ExchangeView, Filter, NewEpoch};
 use crate::transport::fake::FakeTarget;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -29,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const SOURCE: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "order",
-  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual", "order.slow"],
+  "x-message-types": ["order.placed", "order.batched", "order.polled", "order.asked", "order.manual", "order.slow", "order.sheet"],
   "type": "object", "additionalProperties": false, "required": ["person", "amount"],
   "properties": {
     "person": {"type": "string", "maxLength": 20},
@@ -142,6 +145,21 @@ operations:
       item-outcomes:
         - {when: 'state == "done"', then: applied}
         - {when: 'state == "bad"', then: refused, detail: code}
+  sheet:
+    interaction: request-reply
+    unknown: resend
+    request: REQUEST
+    batch: {max-items: 64, max-wait: 5ms}
+    response: RESPONSE
+    outcomes:
+      - {status: [200], when: present(results), then: ready}
+      - {status: [400], when: present(code), then: refused, detail: code}
+      - {status: [503], then: retry}
+    items: {path: results, key: n}
+    item-outcomes:
+      - {when: 'state == "done"', then: applied}
+      - {when: 'state == "busy"', then: retry}
+      - {when: 'state == "bad"', then: refused, detail: code}
   drawer:
     interaction: pull
     every: 1h
@@ -163,6 +181,7 @@ routes:
   by-hand: {on: order.manual, operation: manual, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   asking: {on: order.asked, operation: asked, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   slowly: {on: order.slow, operation: slow, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
+  sheets: {on: order.sheet, operation: sheet, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
   batching: {on: order.batched, operation: batched, mapping: order-to-parcel, ordering-key: person, record: {kind: 送付}}
 "#;
 
@@ -199,13 +218,18 @@ impl Harness {
         Harness::with(&Enabled::All)
     }
 
+    /// The same with texts of the definitions replaced, and a clock that the test moves.
+    pub fn changed(changes: &[(&str, &str)], now: &str) -> (Harness, Arc<SetClock>) {
+        let clock = Arc::new(SetClock::new(now));
+        let made = Arc::new(bundle(&Enabled::All, changes));
+        let (folder, target) = (fresh_folder(), Arc::new(FakeTarget::new()));
+        let cx = context_of(&folder, &target, made, clock.clone());
+        (Harness { cx, target, folder }, clock)
+    }
+
     /// The same with only these routes on.
     pub fn with(enabled: &Enabled) -> Harness {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("watashi-pipeline-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = fresh_folder();
         let target = Arc::new(FakeTarget::new());
         let cx = context(&folder, &target, enabled);
         Harness { cx, target, folder }
@@ -347,8 +371,50 @@ impl Drop for Harness {
     }
 }
 
+/// Wall time as a test sets it.
+pub struct SetClock(std::sync::Mutex<Timestamp>);
+
+impl SetClock {
+    fn new(now: &str) -> SetClock {
+        SetClock(std::sync::Mutex::new(japan_time(now).unwrap()))
+    }
+
+    /// It is this time in Japan now.
+    pub fn set(&self, now: &str) {
+        *self.0.lock().unwrap() = japan_time(now).unwrap();
+    }
+
+    /// Time passes.
+    pub fn pass(&self, time: Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+fn fresh_folder() -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("watashi-pipeline-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn context(folder: &std::path::Path, target: &Arc<FakeTarget>, enabled: &Enabled) -> Arc<Context> {
-    let bundle = Arc::new(bundle(enabled, &[]));
+    context_of(folder, target, Arc::new(bundle(enabled, &[])), Arc::new(SystemClock))
+}
+
+fn context_of(
+    folder: &std::path::Path,
+    target: &Arc<FakeTarget>,
+    bundle: Arc<Bundle>,
+    clock: Arc<dyn Clock>,
+) -> Arc<Context> {
     let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
     let keys = Arc::new(Keys::from_masters("k1", masters).unwrap());
     let store =
@@ -359,7 +425,7 @@ fn context(folder: &std::path::Path, target: &Arc<FakeTarget>, enabled: &Enabled
         definitions: Definitions::new(bundle),
         store,
         keys,
-        clock: Arc::new(SystemClock),
+        clock,
         counterparts: Counterparts::new([counterpart]),
         settings: Settings {
             municipalities: vec!["131237".to_owned()],

@@ -21,6 +21,8 @@ mod conformance_epochs;
 #[cfg(test)]
 mod conformance_lanes;
 #[cfg(test)]
+mod conformance_purge;
+#[cfg(test)]
 mod conformance_record;
 #[cfg(test)]
 mod conformance_tasks;
@@ -28,6 +30,7 @@ pub mod epoch;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+pub mod purge;
 pub mod record;
 pub mod sqlite;
 pub mod tasks;
@@ -35,6 +38,7 @@ pub mod tasks;
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use keys::Keys;
+pub use purge::Forget;
 pub use record::RecordStore;
 pub use sqlite::SqliteStore;
 pub use tasks::Tasks;
@@ -495,7 +499,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Bundles + RecordStore + Tasks + Send + Sync {
+pub trait Store: Bundles + Forget + RecordStore + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

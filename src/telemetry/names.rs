@@ -62,6 +62,10 @@ metrics_register! {
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
         "Items pulled: result is new, duplicate or failed";
+    PURGED = "watashi_purged_total", "counter", ["what"],
+        "Rows purged: what is bodies, answers or messages";
+    OLDEST_BODY = "watashi_oldest_body_seconds", "gauge", [],
+        "Age of the oldest message whose body is kept, as of the last purge";
     CERTIFICATE_EXPIRY = "watashi_certificate_expiry_seconds", "gauge", ["counterpart"],
         "Seconds until the client certificate expires";
 }
@@ -85,6 +89,7 @@ pub const LOG_FIELDS: &[(&str, &str)] = &[
     ("due", "when it is tried again"),
     ("address", "a listening address"),
     ("bundle", "digest of the definitions"),
+    ("section", "section of watashi.toml"),
     ("action", "what a person should do"),
     ("correlation_id", "the exchange this answers"),
     ("version", "version of the gateway"),

@@ -5,6 +5,7 @@ use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
+use crate::store::purge::{Forget, Purge, Purged};
 use crate::store::tasks::{
     Created, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange, TaskState,
     TaskView, Tasks,
@@ -22,6 +23,18 @@ pub struct Nowhere;
 
 fn closed<'a, T: Send + 'a>() -> Later<'a, T> {
     Box::pin(async { Err(StoreError::new(&codes::STORE_CLOSED, "")) })
+}
+
+impl Forget for Nowhere {
+    fn purge(&self, _purge: Purge) -> Later<'_, Purged> {
+        closed()
+    }
+    fn oldest_body(&self) -> Later<'_, Option<Timestamp>> {
+        closed()
+    }
+    fn scrub(&self) -> Later<'_, bool> {
+        closed()
+    }
 }
 
 impl Store for Nowhere {

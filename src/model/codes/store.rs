@@ -133,6 +133,11 @@ codes! {
         "The store was put back from a backup and does not know what was sent after it.",
         "Nothing, where the operation can ask or resend; otherwise look at the counterpart and \
          confirm by hand.";
+    BODY_PURGED = "T504", Gateway,
+        "the body was purged",
+        "The original is kept for `[retention] bodies-days` after the end of its exchanges; without \
+         it nothing can be made to be sent.",
+        "Have the sender post it again under a new id; then discard this one.";
     BACKUP_EXISTS = "T601", Gateway,
         "the backup is there already",
         "A backup never overwrites anything, and two do not write one file.",

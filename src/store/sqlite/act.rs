@@ -4,6 +4,7 @@ use super::exchanges::leave_lane;
 use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::State;
+use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
@@ -73,6 +74,12 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
         (ActVerb::ConfirmNotApplied, Some(State::Unknown)) => State::WaitingRetry,
         _ => return Ok(None),
     };
+    if act.verb == ActVerb::Replay {
+        let sql = "SELECT 1 FROM bodies WHERE message = ?1";
+        if tx.row(sql, [seen.message], |_| Ok(()))?.is_none() {
+            return Err(StoreError::new(&codes::BODY_PURGED, ""));
+        }
+    }
     let at = act.at.as_millisecond();
     let due = matches!(to, State::Received | State::WaitingRetry | State::Unknown).then_some(at);
     let clear = act.verb == ActVerb::ConfirmNotApplied;

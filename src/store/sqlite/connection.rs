@@ -22,6 +22,8 @@ const WRITER_CACHE: i64 = -16_384;
 /// Pages in the log before it is written back (4 KiB each). Pages that change with every message
 /// are then written back once for many commits, and the writer pauses less often.
 const CHECKPOINT_PAGES: i64 = 8_000;
+/// How long a connection waits for another one.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// More statements than the store has, so that none is ever compiled twice.
 const STATEMENTS: usize = 96;
 
@@ -124,7 +126,7 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StoreError> {
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     // Without this, SQLite compiles some statements anew for every value bound to them.

@@ -31,6 +31,7 @@ mod connection;
 mod exchanges;
 mod integrity;
 mod lanes;
+mod purge;
 mod reader;
 mod record;
 mod reroute;
@@ -147,6 +148,13 @@ impl SqliteStore {
     {
         match &self.writer {
             Some(writer) => writer.submit(call, run).await,
+            None => Err(StoreError::new(&codes::STORE_READ_ONLY, "")),
+        }
+    }
+
+    async fn scrub_log(&self) -> Result<bool, StoreError> {
+        match &self.writer {
+            Some(writer) => writer.scrub().await,
             None => Err(StoreError::new(&codes::STORE_READ_ONLY, "")),
         }
     }

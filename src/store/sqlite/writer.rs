@@ -1,7 +1,7 @@
 //! The one thread that writes: it gathers what is ready into one transaction and one fsync.
 
 use super::CrashPoints;
-use super::connection::is_fatal;
+use super::connection::{BUSY, is_fatal};
 use super::exchanges;
 use super::lanes::Lanes;
 use super::record;
@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, Tra
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What kind of call a job is: names its crash points.
@@ -72,6 +73,7 @@ where
 enum Order {
     Work(Box<dyn Work>),
     Close(oneshot::Sender<Result<(), StoreError>>),
+    Scrub(oneshot::Sender<Result<bool, StoreError>>),
 }
 
 pub(super) fn closed() -> StoreError {
@@ -126,6 +128,13 @@ impl Writer {
     pub async fn close(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::Close(reply)).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Empties the log when no reader needs it any more.
+    pub async fn scrub(&self) -> Result<bool, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Scrub(reply)).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -206,6 +215,9 @@ impl Loop {
                 match order {
                     Order::Work(work) => group.push(work),
                     Order::Close(reply) => close = Some(reply),
+                    Order::Scrub(reply) => {
+                        let _ = reply.send(self.scrub());
+                    }
                 }
                 if close.is_none() && group.len() < self.group {
                     next = queue.try_recv().ok();
@@ -220,6 +232,16 @@ impl Loop {
         let Loop { connection, lock, .. } = self;
         drop(connection);
         drop(lock);
+    }
+
+    /// All of the log goes into the database, and its file is cut: old pages are gone. It waits for
+    /// nobody; a reader in the way makes it `false`.
+    fn scrub(&self) -> Result<bool, StoreError> {
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let busy: Result<bool, rusqlite::Error> =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        self.connection.busy_timeout(BUSY)?;
+        Ok(!busy?)
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {
@@ -332,6 +354,18 @@ impl Tx<'_> {
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
         Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+
+    /// All rows.
+    pub fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| read(row))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Refuses new messages beyond `max_bytes`. What is under way may go on: `max_page_count`

@@ -1,0 +1,338 @@
+//! What one message costs the store (accept, intend, settle) when 10⁴, 10⁵, 10⁶ or 10⁷ came before
+//! it: the figure must not grow with the past.
+//!
+//! The past is made by bulk inserts, with ids spread over all values that new ids take, so that a
+//! new one falls between any two old ones. Each size has a file of its own; rounds go over the
+//! sizes in turn, so that what else the machine does meets all of them alike.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of its own: what does not work ends it"
+)]
+
+use clap::Parser;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use watashi::model::{Envelope, MessageId, Secret};
+use watashi::record::{Draft, Kind, Phase};
+use watashi::store::sqlite::{Options, SqliteStore};
+use watashi::store::{
+    Accepted, AttemptResult, Intent, Keys, NewExchange, NewMessage, Next, Settlement, Store,
+};
+
+/// The allocator of the gateway.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Messages under way at once, as a busy gateway has them.
+const TOGETHER: usize = 256;
+/// Bytes of a body.
+const BODY: usize = 800;
+/// Rows of one bulk insert.
+const BULK: u64 = 100_000;
+
+/// Cost of a message against the length of the past.
+#[derive(Parser)]
+struct Arguments {
+    /// Lengths of the past.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    rows: Vec<u64>,
+    /// Messages per round and size.
+    #[arg(long, default_value_t = 20_000)]
+    messages: usize,
+    /// Rounds.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the stores are made; they are deleted at the end unless `--keep` is given.
+    #[arg(long, default_value = "target/bench-store")]
+    folder: PathBuf,
+    /// Keeps the stores, and uses those that are there.
+    #[arg(long)]
+    keep: bool,
+    /// Prints one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What one round used, per message.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Microseconds of CPU, all threads.
+    cpu: f64,
+    /// Microseconds on the clock.
+    time: f64,
+    /// Bytes written.
+    written: f64,
+    /// Bytes read.
+    read: f64,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    std::fs::create_dir_all(&arguments.folder).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); arguments.rows.len()];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for rows in &arguments.rows {
+        fill(&file(&arguments, *rows), *rows);
+    }
+    for round in 0..=arguments.rounds {
+        for (index, rows) in arguments.rows.iter().enumerate() {
+            let file = file(&arguments, *rows);
+            let cost = runtime.block_on(measure(&file, arguments.messages, &mut random));
+            // The first round fills the caches.
+            if round > 0 {
+                costs[index].push(cost);
+            }
+        }
+    }
+    let report: Vec<Value> = arguments
+        .rows
+        .iter()
+        .zip(&costs)
+        .map(|(rows, costs)| {
+            let median = |of: fn(&Cost) -> f64| {
+                let mut values: Vec<f64> = costs.iter().map(of).collect();
+                values.sort_by(f64::total_cmp);
+                (values[values.len() / 2] * 10.0).round() / 10.0
+            };
+            json!({"rows": rows, "cpu_us": median(|cost| cost.cpu), "time_us": median(|cost| cost.time),
+                "written_bytes": median(|cost| cost.written), "read_bytes": median(|cost| cost.read)})
+        })
+        .collect();
+    tell(&arguments, &report);
+    if !arguments.keep {
+        std::fs::remove_dir_all(&arguments.folder).unwrap();
+    }
+}
+
+fn tell(arguments: &Arguments, report: &[Value]) {
+    if arguments.json {
+        println!("{}", json!({"store": report}));
+        return;
+    }
+    let base = report[0]["cpu_us"].as_f64().unwrap();
+    println!(
+        "{:>10} {:>10} {:>8} {:>10} {:>14} {:>12}",
+        "past", "CPU µs", "ratio", "time µs", "written B", "read B"
+    );
+    for line in report {
+        let number = |name: &str| line[name].as_f64().unwrap();
+        println!(
+            "{:>10} {:>10.1} {:>8.2} {:>10.1} {:>14.0} {:>12.0}",
+            line["rows"],
+            number("cpu_us"),
+            number("cpu_us") / base,
+            number("time_us"),
+            number("written_bytes"),
+            number("read_bytes")
+        );
+    }
+}
+
+fn file(arguments: &Arguments, rows: u64) -> PathBuf {
+    arguments.folder.join(format!("past-{rows}.db"))
+}
+
+fn keys() -> Arc<Keys> {
+    let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];
+    Arc::new(Keys::from_masters("k1", masters).unwrap())
+}
+
+/// Makes a store whose past is `rows` delivered messages.
+fn fill(file: &Path, rows: u64) {
+    if file.exists() {
+        return;
+    }
+    let begun = Instant::now();
+    drop(SqliteStore::open(file, keys(), Options::default()).unwrap());
+    let connection = Connection::open(file).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF;
+             PRAGMA cache_size = -200000;",
+        )
+        .unwrap();
+    let step = (1_u64 << 48) / rows;
+    let mut first = 1;
+    while first <= rows {
+        let last = (first + BULK - 1).min(rows);
+        let numbers = format!(
+            "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
+        );
+        connection
+            .execute_batch(&format!(
+                "BEGIN;
+            {numbers} INSERT INTO messages (id, source, message_id, message_type, content_type,
+                    operator, municipality, accepted_at, fingerprint, commitment)
+                SELECT i, 'health', printf('%012x-past', i * {step}), 'subject.registered',
+                    'application/json', 'clerk', '131237', 1780000000000 + i, randomblob(32),
+                    hex(randomblob(32)) FROM n;
+            {numbers} INSERT INTO exchanges (id, message, route, counterpart, operation, lane,
+                    idempotency_key, subject, bundle, state, since, attempts)
+                SELECT i, i, 'subject-to-pmh', 'pmh', 'register', random(), hex(randomblob(16)),
+                    hex(randomblob(16)), hex(zeroblob(32)), 'delivered', 1780000000000 + i, 1 FROM n;
+            {numbers} INSERT INTO attempts (exchange, number, started_at, request_digest,
+                    finished_at, outcome, http_status)
+                SELECT i, 1, 1780000000000 + i, hex(randomblob(32)), 1780000000000 + i, 'applied',
+                    200 FROM n;
+            {numbers} INSERT INTO records (sequence, leaf, entry)
+                SELECT i, randomblob(32), hex(randomblob(100)) FROM n;
+            COMMIT;"
+            ))
+            .unwrap();
+        first = last + 1;
+    }
+    // The end of the record must be whole.
+    let mut entries: Vec<(i64, String)> = Vec::new();
+    for number in 0..100 {
+        let draft = Draft::new(Kind::System, Phase::Noted, at(number));
+        entries.push((i64::try_from(rows).unwrap() + 1 + number, draft.canonical()));
+    }
+    for (sequence, entry) in entries {
+        let leaf = watashi::record::tree::leaf(entry.as_bytes());
+        connection
+            .execute("INSERT INTO records VALUES (?1, ?2, ?3)", (sequence, leaf, entry))
+            .unwrap();
+    }
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+    drop(connection);
+    eprintln!("past of {rows}: {:.0} s", begun.elapsed().as_secs_f64());
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+/// Ids of 48 random bits (splitmix64), like those of the past.
+fn next(random: &mut u64) -> u64 {
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *random;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+async fn measure(file: &Path, messages: usize, random: &mut u64) -> Cost {
+    let store = SqliteStore::open(file, keys(), Options::default()).unwrap();
+    let store: &dyn Store = &*store;
+    let (cpu, io, begun) = (cpu_time(), io_bytes(), Instant::now());
+    let mut left = messages;
+    while left > 0 {
+        let count = left.min(TOGETHER);
+        let ids: Vec<u64> = (0..count).map(|_| next(random)).collect();
+        join_all(ids.into_iter().map(|id| one(store, id))).await;
+        left -= count;
+    }
+    let per = |value: f64| value / messages as f64;
+    let (written, read) = io_bytes();
+    Cost {
+        time: per(begun.elapsed().as_secs_f64() * 1e6),
+        cpu: per((cpu_time() - cpu) * 1e6),
+        written: per(written - io.0),
+        read: per(read - io.1),
+    }
+}
+
+/// The way of one message through the store.
+async fn one(store: &dyn Store, id: u64) {
+    let accepted = store.accept(message(id)).await.unwrap();
+    let Accepted::New { exchanges, .. } = accepted else { panic!("{accepted:?}") };
+    let exchange = exchanges[0];
+    let intent = Intent {
+        exchange,
+        fence: 0,
+        request_digest: "5f".repeat(32),
+        at: at(1),
+        record: Some(draft(Phase::Intended)),
+    };
+    assert_eq!(store.intend(vec![intent]).await.unwrap(), [true]);
+    let settlement = Settlement {
+        exchange,
+        fence: 1,
+        at: at(2),
+        attempt: Some(AttemptResult {
+            outcome: "applied",
+            http_status: Some(200),
+            response_digest: Some("5f".repeat(32)),
+        }),
+        next: Next::Delivered,
+        clear_maybe_applied: false,
+        record: vec![draft(Phase::Outcome)],
+        outbox: vec![],
+    };
+    store.settle(vec![settlement].into()).await.unwrap();
+}
+
+fn draft(phase: Phase) -> Draft {
+    Draft {
+        source: "health".to_owned(),
+        message_type: "subject.registered".to_owned(),
+        commitment: Some("5f".repeat(32)),
+        subject: Some("5f".repeat(16)),
+        ..Draft::new(Kind::Send, phase, at(1))
+    }
+}
+
+fn message(id: u64) -> NewMessage {
+    NewMessage {
+        envelope: Envelope {
+            source: "health".to_owned(),
+            message_id: MessageId::parse(&format!("{:012x}-now", id >> 16)).unwrap(),
+            message_type: "subject.registered".to_owned(),
+            content_type: "application/json".to_owned(),
+            correlation_id: None,
+            reply_to: None,
+            traceparent: None,
+            operator: Some("clerk".to_owned()),
+            municipality: Some("131237".to_owned()),
+            accepted_at: at(0),
+        },
+        fingerprint: [5; 32],
+        body: Secret::new(vec![b'x'; BODY]),
+        exchanges: vec![NewExchange {
+            route: "subject-to-pmh".to_owned(),
+            counterpart: "pmh".to_owned(),
+            operation: "register".to_owned(),
+            lane: id.cast_signed(),
+            idempotency_key: "k".repeat(32),
+            subject: Some("5f".repeat(16)),
+            failure: None,
+            announce: None,
+            supersedes: None,
+            bundle: "5f".repeat(32),
+        }],
+        record: Vec::new(),
+        if_reused: None,
+    }
+}
+
+/// Seconds of CPU of this process (ticks of 10 ms).
+fn cpu_time() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    ticks as f64 / 100.0
+}
+
+/// Bytes this process wrote and read by system calls.
+fn io_bytes() -> (f64, f64) {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap();
+    let find = |name: &str| -> f64 {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].trim().parse().unwrap()
+    };
+    (find("wchar:"), find("rchar:"))
+}
