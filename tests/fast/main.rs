@@ -14,6 +14,7 @@ mod commands;
 #[path = "../support/copy.rs"]
 mod copy;
 mod examples;
+mod failures;
 mod fixture;
 mod model;
 mod operating;
