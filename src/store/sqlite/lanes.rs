@@ -8,16 +8,55 @@
 use crate::model::State;
 use crate::store::StoreError;
 use rusqlite::Connection;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lanes with at least one exchange that has not ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Lanes {
-    counterparts: Vec<String>,
-    open: HashMap<(usize, i64), Lane>,
+    counterparts: Vec<Counterpart>,
     /// What the transaction under way found before it changed it.
     undo: Vec<((usize, i64), Lane)>,
 }
+
+/// The lanes of one counterpart. With a million of them open the usual ones, which have one
+/// exchange each, take some twelve bytes, and growing copies nothing: a hash table would take three
+/// times as much, and both the old and the new one while it grows.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counterpart {
+    name: String,
+    /// Lanes with one active exchange and nothing behind it.
+    usual: BTreeSet<i64>,
+    others: BTreeMap<i64, Lane>,
+    /// Exchanges in all of them.
+    exchanges: u64,
+}
+
+impl Counterpart {
+    fn lane(&self, lane: i64) -> Lane {
+        match self.others.get(&lane) {
+            Some(found) => *found,
+            None if self.usual.contains(&lane) => USUAL,
+            None => Lane::default(),
+        }
+    }
+
+    fn put(&mut self, id: i64, lane: Lane) {
+        let before = self.lane(id);
+        self.exchanges = self.exchanges.saturating_sub(before.exchanges()) + lane.exchanges();
+        if before == USUAL {
+            self.usual.remove(&id);
+        } else {
+            self.others.remove(&id);
+        }
+        if lane == USUAL {
+            self.usual.insert(id);
+        } else if lane != Lane::default() {
+            self.others.insert(id, lane);
+        }
+    }
+}
+
+const USUAL: Lane = Lane { active: 1, held: 0 };
 
 /// What is open in one lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +65,12 @@ struct Lane {
     active: u32,
     /// Exchanges behind it.
     held: u32,
+}
+
+impl Lane {
+    fn exchanges(self) -> u64 {
+        u64::from(self.active) + u64::from(self.held)
+    }
 }
 
 impl Lanes {
@@ -52,10 +97,16 @@ impl Lanes {
 
     /// Whether some exchange of the lane has not ended.
     pub fn is_open(&self, counterpart: &str, lane: i64) -> bool {
-        self.counterparts
-            .iter()
-            .position(|known| known == counterpart)
-            .is_some_and(|index| self.open.contains_key(&(index, lane)))
+        let known = self.counterparts.iter().find(|known| known.name == counterpart);
+        known.is_some_and(|known| known.lane(lane) != Lane::default())
+    }
+
+    /// How many exchanges have not ended, by counterpart; those with none are left out.
+    pub fn backlog(&self) -> Vec<(String, u64)> {
+        let open = self.counterparts.iter().filter(|one| one.exchanges > 0);
+        let mut backlog: Vec<_> = open.map(|one| (one.name.clone(), one.exchanges)).collect();
+        backlog.sort_unstable();
+        backlog
     }
 
     /// An exchange begins, or begins again, in a state.
@@ -91,27 +142,20 @@ impl Lanes {
     }
 
     fn change(&mut self, counterpart: &str, lane: i64, change: impl FnOnce(&mut Lane)) {
-        let index = match self.counterparts.iter().position(|known| known == counterpart) {
+        let index = match self.counterparts.iter().position(|known| known.name == counterpart) {
             Some(index) => index,
             None => {
-                self.counterparts.push(counterpart.to_owned());
+                let name = counterpart.to_owned();
+                self.counterparts.push(Counterpart { name, ..Counterpart::default() });
                 self.counterparts.len() - 1
             }
         };
-        let key = (index, lane);
-        let before = self.open.get(&key).copied().unwrap_or_default();
+        let Some(known) = self.counterparts.get_mut(index) else { return };
+        let before = known.lane(lane);
         let mut after = before;
         change(&mut after);
-        self.undo.push((key, before));
-        self.put(key, after);
-    }
-
-    fn put(&mut self, key: (usize, i64), lane: Lane) {
-        if lane == Lane::default() {
-            self.open.remove(&key);
-        } else {
-            self.open.insert(key, lane);
-        }
+        known.put(lane, after);
+        self.undo.push(((index, lane), before));
     }
 
     /// The transaction is committed.
@@ -121,16 +165,23 @@ impl Lanes {
 
     /// The transaction was rolled back.
     pub fn undo(&mut self) {
-        while let Some((key, lane)) = self.undo.pop() {
-            self.put(key, lane);
+        while let Some(((index, lane), before)) = self.undo.pop() {
+            if let Some(known) = self.counterparts.get_mut(index) {
+                known.put(lane, before);
+            }
         }
     }
 
     /// What is open, by name: for comparison with the table.
     #[cfg(test)]
-    pub fn listed(&self) -> std::collections::BTreeMap<(String, i64), (u32, u32)> {
-        let name = |index: usize| self.counterparts[index].clone();
-        let all = self.open.iter();
-        all.map(|((index, id), lane)| ((name(*index), *id), (lane.active, lane.held))).collect()
+    pub fn listed(&self) -> BTreeMap<(String, i64), (u32, u32)> {
+        let mut listed = BTreeMap::new();
+        for one in &self.counterparts {
+            for id in one.usual.iter().chain(one.others.keys()) {
+                let lane = one.lane(*id);
+                listed.insert((one.name.clone(), *id), (lane.active, lane.held));
+            }
+        }
+        listed
     }
 }

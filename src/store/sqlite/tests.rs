@@ -69,6 +69,8 @@ pub(crate) fn keys(fill: u8) -> Arc<Keys> {
 pub(super) fn check_memory(connection: &Connection, lanes: &Lanes) {
     let read = Lanes::read(connection).unwrap();
     assert_eq!(lanes.listed(), read.listed(), "open lanes");
+    let counted = super::views::backlog(connection).unwrap();
+    assert_eq!(lanes.backlog(), counted, "exchanges not yet ended");
     for ((counterpart, lane), (active, _)) in lanes.listed() {
         assert_eq!(active, 1, "{counterpart} {lane}: one goes, the others wait");
     }

@@ -89,9 +89,21 @@ pub(super) struct Shared {
     pub commits: AtomicU64,
     /// The tree over the committed record.
     tree: Mutex<Frontier>,
+    /// Exchanges not yet ended, per counterpart, after the last commit.
+    backlog: Mutex<Vec<(String, u64)>>,
 }
 
 impl Shared {
+    /// Exchanges not yet ended, per counterpart.
+    pub fn backlog(&self) -> Vec<(String, u64)> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells how many there are now.
+    pub fn set_backlog(&self, backlog: Vec<(String, u64)>) {
+        *self.backlog.lock().unwrap_or_else(PoisonError::into_inner) = backlog;
+    }
+
     /// The tree over the committed record.
     pub fn tree(&self) -> Frontier {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -272,7 +284,10 @@ impl Loop {
         }
         let outcome = self.try_transaction(group);
         match outcome {
-            Ok(()) => self.lanes.keep(),
+            Ok(()) => {
+                self.lanes.keep();
+                self.shared.set_backlog(self.lanes.backlog());
+            }
             Err(_) => self.lanes.undo(),
         }
         #[cfg(test)]
