@@ -41,6 +41,8 @@ mod direct_tests;
 mod flow_tests;
 pub mod gate;
 pub mod guard;
+#[cfg(test)]
+mod law_tests;
 pub mod map;
 pub mod outbox;
 pub mod pause;
