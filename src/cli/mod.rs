@@ -25,6 +25,7 @@ mod new;
 mod operator;
 mod print;
 mod reference;
+mod reload;
 mod restore;
 mod run;
 mod schema;
@@ -73,6 +74,8 @@ struct Global {
 enum Command {
     /// Carry messages until told to stop
     Run,
+    /// Let the running gateway read its configuration and definitions again
+    Reload(reload::Arguments),
     /// Check definitions and configuration, every problem at once; offline
     Lint(lint::Arguments),
     /// Run the cases of mappings and show what differs
@@ -151,6 +154,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
     let global = &cli.global;
     match &cli.command {
         Command::Run => run::run(global),
+        Command::Reload(arguments) => reload::run(global, arguments),
         Command::Lint(arguments) => lint::run(global, arguments),
         Command::Test(arguments) => test::run(global, arguments),
         Command::Try(arguments) => try_one::run(global, arguments),

@@ -18,6 +18,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who acts, and why; both go into the record.
 #[derive(Debug, Args)]
@@ -76,15 +77,8 @@ impl<'c> Acting<'c> {
         match SqliteStore::open(path, load::keys(config)?, options) {
             Ok(store) => Ok(Acting::Here { store, config, context: OnceCell::new() }),
             Err(error) if *error.code == codes::STORE_IN_USE => {
-                let Some(token) = &config.ops.token else {
-                    return Err(Trouble::new(
-                        UNAVAILABLE,
-                        "the gateway runs, and acts through it need `ops.token`",
-                    )
-                    .hint("set `ops.token` and restart, or stop the gateway first"));
-                };
-                let token = token.secret().map_err(crate::config::connect::StartProblem::from)?;
-                Ok(Acting::There { address: config.ops.listen, token })
+                let Gateway { address, token } = gateway(config)?;
+                Ok(Acting::There { address, token })
             }
             Err(error) => Err(error.into()),
         }
@@ -242,6 +236,47 @@ fn recogniser(store: &Arc<SqliteStore>, config: &Config) -> Result<Context, Trou
     })
 }
 
+/// A gateway that runs, and how to speak to it.
+pub(super) struct Gateway {
+    address: std::net::SocketAddr,
+    token: Secret<String>,
+}
+
+/// The gateway of this configuration; whether it runs is seen when it is asked.
+pub(super) fn gateway(config: &Config) -> Result<Gateway, Trouble> {
+    let Some(token) = &config.ops.token else {
+        return Err(Trouble::new(
+            UNAVAILABLE,
+            "the gateway runs, and acts through it need `ops.token`",
+        )
+        .hint("set `ops.token` and restart, or stop the gateway first"));
+    };
+    let token = token.secret().map_err(crate::config::connect::StartProblem::from)?;
+    Ok(Gateway { address: config.ops.listen, token })
+}
+
+impl Gateway {
+    /// Posts something; the answer's body when it is 200.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        wanted: &Value,
+        limit: Duration,
+    ) -> Result<Vec<u8>, Trouble> {
+        let answer = ops_client::post_act(self.address, &self.token, path, wanted, limit).await;
+        let (status, body) = answer.map_err(|error| {
+            let message = format!("the gateway's ops listener {}: {}", self.address, error.detail);
+            Trouble::new(UNAVAILABLE, message)
+                .hint("does it run? check `ops.listen` in watashi.toml")
+        })?;
+        if status == 200 {
+            return Ok(body);
+        }
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        Err(gateway_refused(status, &answer))
+    }
+}
+
 async fn post(
     address: std::net::SocketAddr,
     token: &Secret<String>,
@@ -249,11 +284,13 @@ async fn post(
     reasons: &Reasons,
 ) -> Result<(u16, Vec<u8>), Trouble> {
     let wanted = json!({"operator": reasons.operator, "reason": reasons.reason});
-    ops_client::post_act(address, token, path, &wanted).await.map_err(|error| {
-        let message = format!("the gateway's ops listener {address}: {}", error.detail);
-        Trouble::new(UNAVAILABLE, message)
-            .hint("another process has the store; check `ops.listen` in watashi.toml")
-    })
+    ops_client::post_act(address, token, path, &wanted, ops_client::TIMEOUT).await.map_err(
+        |error| {
+            let message = format!("the gateway's ops listener {address}: {}", error.detail);
+            Trouble::new(UNAVAILABLE, message)
+                .hint("another process has the store; check `ops.listen` in watashi.toml")
+        },
+    )
 }
 
 fn gateway_refused(status: u16, answer: &Value) -> Trouble {

@@ -20,7 +20,9 @@ pub mod keys;
 mod read;
 pub mod record;
 pub mod reference;
+pub mod renewal;
 mod tree;
+pub mod trial;
 
 pub use reference::Reference;
 

@@ -16,12 +16,12 @@ use std::sync::Arc;
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reasons {
-    operator: String,
-    reason: String,
+    pub(super) operator: String,
+    pub(super) reason: String,
 }
 
 impl Reasons {
-    fn check(&self) -> Result<(), Problem> {
+    pub(super) fn check(&self) -> Result<(), Problem> {
         check_words(&self.operator, &self.reason)
             .map_err(|title| Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title))
     }
@@ -161,9 +161,10 @@ pub async fn body(
 
 impl Ops {
     /// Acts need the token; without one configured nobody may act over HTTP.
-    fn authorise(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn authorise(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let shown = bearer(headers);
-        let (Some(token), Some(shown)) = (&self.token, shown) else {
+        let access = self.access();
+        let (Some(token), Some(shown)) = (&access.token, shown) else {
             return Err(Problem::plain(
                 StatusCode::UNAUTHORIZED,
                 "a bearer token is needed (`ops.token`)",

@@ -107,6 +107,10 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
         notes.push(json!({ "what": "restore", "epoch": epoch.number, "detail": detail }));
     }
     notes.extend(ops.certificate_notes());
+    for (what, problem) in ops.noted() {
+        let (code, detail) = (problem.code.code, problem.detail);
+        notes.push(json!({ "what": what, "code": code, "detail": detail }));
+    }
     let ready = causes.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "causes": causes, "notes": notes }))).into_response()
@@ -128,7 +132,7 @@ impl Ops {
     fn certificate_notes(&self) -> Vec<Value> {
         let now = self.cx.clock.now().as_second();
         let mut notes = Vec::new();
-        for certificate in &self.certificates {
+        for certificate in &self.access().certificates {
             let left = certificate.ends.as_second() - now;
             if left < WARN_BEFORE {
                 let detail =
@@ -165,7 +169,7 @@ impl Ops {
             metrics::gauge!(names::BROKER_CONNECTED).set(up);
         }
         let now = self.cx.clock.now().as_second();
-        for certificate in &self.certificates {
+        for certificate in &self.access().certificates {
             let owner = certificate.owner.clone();
             let left = certificate.ends.as_second() - now;
             metrics::gauge!(names::CERTIFICATE_EXPIRY, "counterpart" => owner).set(left as f64);

@@ -46,7 +46,8 @@ fn sender(ops: &Ops, peer: &PeerCertificate, headers: &HeaderMap) -> Result<Stri
         return Ok(shown.into_iter().find(|text| !text.is_empty()).cloned().unwrap_or_default());
     }
     let shown = bearer(headers);
-    let known = ops
+    let access = ops.access();
+    let known = access
         .ingest_tokens
         .iter()
         .find(|(_, token)| shown.is_some_and(|shown| same(token.expose(), shown)));

@@ -9,13 +9,16 @@ use crate::transport::amqp::Control;
 use axum::Router;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::mpsc;
 
 pub mod acts;
 pub mod health;
 pub mod ingest;
 pub mod problem;
+pub mod reload;
 
 /// What the handlers share.
 pub struct Ops {
@@ -23,10 +26,35 @@ pub struct Ops {
     pub cx: Arc<Context>,
     metrics: PrometheusHandle,
     broker: Option<Control>,
+    access: RwLock<Arc<Access>>,
+    reload: mpsc::Sender<reload::Request>,
+    /// What could not be taken over, by what it concerns; shown in readiness.
+    notes: Mutex<BTreeMap<String, StartProblem>>,
+    stopping: AtomicBool,
+}
+
+/// Who may act and send, and which certificates are watched; renewed as a whole.
+#[derive(Debug)]
+pub struct Access {
     token: Option<Secret<String>>,
     ingest_tokens: Vec<(String, Secret<String>)>,
     certificates: Vec<health::Certificate>,
-    stopping: AtomicBool,
+}
+
+impl Access {
+    /// Reads the tokens and the certificates whose expiry is watched.
+    ///
+    /// # Errors
+    /// When a referenced token cannot be read.
+    pub fn read(config: &Config) -> Result<Access, StartProblem> {
+        let token = config.ops.token.as_ref().map(|reference| reference.secret()).transpose()?;
+        let mut ingest_tokens = Vec::new();
+        for (name, reference) in config.ingest.iter().flat_map(|ingest| &ingest.tokens) {
+            ingest_tokens.push((name.clone(), reference.secret()?));
+        }
+        let certificates = health::certificates(config)?;
+        Ok(Access { token, ingest_tokens, certificates })
+    }
 }
 
 impl std::fmt::Debug for Ops {
@@ -36,24 +64,44 @@ impl std::fmt::Debug for Ops {
 }
 
 impl Ops {
-    /// Reads the tokens and the certificates whose expiry is watched.
+    /// What the handlers share, and where requests to reload arrive.
     ///
     /// # Errors
-    /// When a referenced token cannot be read.
+    /// As [`Access::read`].
     pub fn new(
         cx: Arc<Context>,
         metrics: PrometheusHandle,
         broker: Option<Control>,
         config: &Config,
-    ) -> Result<Arc<Ops>, StartProblem> {
-        let token = config.ops.token.as_ref().map(|reference| reference.secret()).transpose()?;
-        let mut ingest_tokens = Vec::new();
-        for (name, reference) in config.ingest.iter().flat_map(|ingest| &ingest.tokens) {
-            ingest_tokens.push((name.clone(), reference.secret()?));
-        }
-        let certificates = health::certificates(config)?;
-        let stopping = AtomicBool::new(false);
-        Ok(Arc::new(Ops { cx, metrics, broker, token, ingest_tokens, certificates, stopping }))
+    ) -> Result<(Arc<Ops>, mpsc::Receiver<reload::Request>), StartProblem> {
+        let access = RwLock::new(Arc::new(Access::read(config)?));
+        // One at a time: a second one would find nothing new.
+        let (reload, requests) = mpsc::channel(1);
+        let (notes, stopping) = (Mutex::default(), AtomicBool::new(false));
+        Ok((Arc::new(Ops { cx, metrics, broker, access, reload, notes, stopping }), requests))
+    }
+
+    /// Puts renewed tokens and certificates in the place of the old ones.
+    pub fn renew(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes what could not be taken over, or that it is well again; tells whether that is new.
+    pub fn note(&self, what: &str, problem: Option<StartProblem>) -> bool {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match &problem {
+            Some(problem) => notes.insert(what.to_owned(), problem.clone()),
+            None => notes.remove(what),
+        };
+        before != problem
+    }
+
+    fn noted(&self) -> BTreeMap<String, StartProblem> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on readiness is red.
@@ -74,6 +122,7 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/version", get(health::version))
         .route("/api/v1/counts", get(acts::counts))
+        .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/restore/complete", post(acts::complete_restore))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))
         .route("/api/v1/exchanges/{id}/{act}", post(acts::act))

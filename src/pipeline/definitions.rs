@@ -48,6 +48,12 @@ impl Definitions {
         Arc::clone(&self.read().current)
     }
 
+    /// All at hand, that in force first.
+    pub fn all(&self) -> Vec<Arc<Bundle>> {
+        let inner = self.read();
+        std::iter::once(&inner.current).chain(&inner.older).cloned().collect()
+    }
+
     /// The bundle of that digest, in force or older; `None` when it is not at hand.
     pub fn of(&self, digest: &str) -> Option<Arc<Bundle>> {
         self.read().of(digest)

@@ -36,6 +36,8 @@ pub async fn run(
 ) {
     let Some(pull) = &operation.pull else { return };
     while !*stop.borrow() {
+        // As it is now: its credentials may have been renewed since the last pass.
+        let counterpart = cx.counterpart(&counterpart.adapter.name).unwrap_or(counterpart.clone());
         if cx.accepting.refused_because().is_none()
             && let Err(Halt::Failed(failure)) = pass(&operation, pull, &counterpart, &cx).await
         {
@@ -74,7 +76,7 @@ async fn pass(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
-    cx: &Context,
+    cx: &Arc<Context>,
 ) -> Result<(), Halt> {
     let Ok(_slot) = Arc::clone(&counterpart.slots).acquire_owned().await else { return Ok(()) };
     let started = cx.clock.now();
@@ -181,7 +183,7 @@ async fn fetch(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
-    cx: &Context,
+    cx: &Arc<Context>,
 ) -> Result<(), Halt> {
     if MessageId::parse(id).is_none() {
         count(counterpart, operation, "failed");

@@ -13,6 +13,7 @@ use crate::record::hex;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrap as _};
 use aws_lc_rs::{hkdf, hmac, rand};
+use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
@@ -32,10 +33,21 @@ struct Master {
     wrapping: Zeroizing<[u8; KEY]>,
 }
 
-/// All keys the gateway works with; made once, shared.
-pub struct Keys {
-    masters: Vec<Master>,
+struct Masters {
+    listed: Vec<Master>,
     current: usize,
+}
+
+impl Masters {
+    fn current(&self) -> Option<&Master> {
+        self.listed.get(self.current)
+    }
+}
+
+/// All keys the gateway works with; made once, shared. Which masters are listed and which of them
+/// seals may change while it runs, the oldest may not.
+pub struct Keys {
+    masters: RwLock<Arc<Masters>>,
     lane: hmac::Key,
     subject: hmac::Key,
     idempotency: hmac::Key,
@@ -45,7 +57,8 @@ pub struct Keys {
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids: Vec<_> = self.masters.iter().map(|master| master.id.as_str()).collect();
+        let masters = self.masters();
+        let ids: Vec<_> = masters.listed.iter().map(|master| master.id.as_str()).collect();
         formatter.debug_struct("Keys").field("ids", &ids).finish_non_exhaustive()
     }
 }
@@ -83,14 +96,34 @@ impl Keys {
         }
         let hashing = |key: Zeroizing<[u8; KEY]>| hmac::Key::new(hmac::HMAC_SHA256, &*key);
         Ok(Keys {
-            masters: listed,
-            current: position,
+            masters: RwLock::new(Arc::new(Masters { listed, current: position })),
             lane: hashing(lane),
             subject: hashing(subject),
             idempotency: hashing(idempotency),
             fingerprint: hashing(fingerprint),
             check: hashing(check),
         })
+    }
+
+    fn masters(&self) -> Arc<Masters> {
+        Arc::clone(&self.masters.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over the masters of another set: from now on its current one seals.
+    ///
+    /// # Errors
+    /// `T107` when its oldest master is another one: lanes and idempotency keys would change.
+    pub fn renew(&self, other: &Keys) -> Result<(), StoreError> {
+        if self.check() != other.check() {
+            return Err(StoreError::new(&codes::KEYS_DO_NOT_FIT, "the oldest key changed"));
+        }
+        *self.masters.write().unwrap_or_else(PoisonError::into_inner) = other.masters();
+        Ok(())
+    }
+
+    /// Name of the master that seals.
+    pub fn current(&self) -> String {
+        self.masters().current().map(|master| master.id.clone()).unwrap_or_default()
     }
 
     /// Seals bytes under a fresh key. `label` says what they are and where they belong; the same
@@ -105,7 +138,8 @@ impl Keys {
     /// Seals several pieces as one, without joining them first in memory that is not wiped.
     pub(super) fn seal_parts(&self, label: &str, parts: &[&[u8]]) -> Result<Sealed, StoreError> {
         let failed = || StoreError::new(&codes::SEALING_FAILED, "");
-        let master = self.masters.get(self.current).ok_or_else(failed)?;
+        let masters = self.masters();
+        let master = masters.current().ok_or_else(failed)?;
         let mut key = Zeroizing::new([0u8; KEY]);
         let mut nonce = [0u8; NONCE];
         rand::fill(&mut *key).map_err(|_| failed())?;
@@ -173,7 +207,8 @@ impl Keys {
     pub fn rewrap(&self, sealed: &[u8]) -> Result<Option<Sealed>, StoreError> {
         let damaged = || StoreError::new(&codes::SEALED_DAMAGED, "");
         let parts = Parts::read(sealed).ok_or_else(damaged)?;
-        let master = self.masters.get(self.current).ok_or_else(damaged)?;
+        let masters = self.masters();
+        let master = masters.current().ok_or_else(damaged)?;
         if parts.id == master.id {
             return Ok(None);
         }
@@ -187,7 +222,8 @@ impl Keys {
     }
 
     fn unwrap(&self, parts: &Parts<'_>) -> Result<Zeroizing<[u8; KEY]>, StoreError> {
-        let Some(master) = self.masters.iter().find(|master| master.id == parts.id) else {
+        let masters = self.masters();
+        let Some(master) = masters.listed.iter().find(|master| master.id == parts.id) else {
             let detail = format!("key {:?}", parts.id);
             return Err(StoreError::new(&codes::KEY_MISSING, detail));
         };

@@ -89,6 +89,7 @@ pub const LOG_FIELDS: &[(&str, &str)] = &[
     ("due", "when it is tried again"),
     ("address", "a listening address"),
     ("bundle", "digest of the definitions"),
+    ("section", "section of watashi.toml"),
     ("action", "what a person should do"),
     ("correlation_id", "the exchange this answers"),
     ("version", "version of the gateway"),

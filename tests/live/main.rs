@@ -11,7 +11,9 @@ mod crossing;
 mod environment;
 mod gateway;
 mod pki;
+mod reload;
 mod services;
+mod stopping;
 mod town;
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.

@@ -72,7 +72,7 @@ impl Ran {
 /// Counterparts that misbehave in nothing, and a configuration that leads to them.
 pub struct Town {
     folder: PathBuf,
-    _counterparts: Child,
+    counterparts: Child,
 }
 
 impl Town {
@@ -104,13 +104,20 @@ impl Town {
             panic!("the counterparts did not start");
         })
         .await;
-        let town = Town { folder, _counterparts: counterparts };
+        let town = Town { folder, counterparts };
         for section in ["ingest", "ops"] {
             let address = town.listen(section);
             let text = town.read("watashi.toml");
             town.write("watashi.toml", &text.replace(&address, &free_address()));
         }
         town
+    }
+
+    /// Sends a signal to the counterparts' process: stopped, they accept connections and answer
+    /// nothing.
+    pub async fn counterparts(&self, signal: &str) {
+        let id = self.counterparts.id().unwrap().to_string();
+        Command::new("kill").args([&format!("-{signal}"), &id]).status().await.unwrap();
     }
 
     /// Messages of a type that every counterpart takes.
@@ -265,6 +272,29 @@ impl Gateway {
         let page: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         assert_eq!(page["ready"] == true, status == 200, "{page}");
         page
+    }
+
+    /// An answer of the ops listener, as JSON.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.ops)).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Readiness, as long as it answers.
+    pub async fn ready_if_any(&self) -> Option<Value> {
+        let answer = self.http.get(format!("{}/ready", self.ops)).send().await.ok()?;
+        serde_json::from_slice(&answer.bytes().await.ok()?).ok()
+    }
+
+    /// Sends it a signal.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap();
+    }
+
+    /// Waits until it has ended; gives its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        patiently("stop", self.child.wait()).await.unwrap().code()
     }
 
     /// Asks it to stop (SIGTERM); gives its exit code.

@@ -4,6 +4,7 @@
 
 mod coverage;
 mod difference;
+mod failing;
 pub mod generated;
 mod given;
 pub mod inverse;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use coverage::{Coverage, Unreached};
 pub use difference::differences;
+pub use failing::failing;
 pub use given::Given;
 
 use crate::diagnostic::yaml::{self, Node, Reader};

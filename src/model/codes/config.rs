@@ -64,4 +64,20 @@ codes! {
     SIGNING_KEY_NOT_WRITTEN = "C211", Configuration, "signing key not written",
         "The file is there already, or its folder cannot be written. A key is never overwritten.",
         "Choose another file.";
+    CASE_FAILED = "C301", Configuration, "a case of a mapping fails",
+        "Definitions are put in force only when every case of every mapping passes.",
+        "`watashi test` shows what differs.";
+    NOT_TAKEN_OVER = "C302", Configuration, "the new definitions are not in force",
+        "A reload found problems; everything goes on by the old definitions and settings.",
+        "`watashi reload` shows every problem; mend them and reload again.";
+    NOT_RENEWED = "C303", Configuration, "credentials not renewed",
+        "A certificate, key or secret was changed and cannot be used; the old one stays in use.",
+        "Put a usable one in its place: it is taken over by itself.";
+    OLDER_DEFINITIONS_GONE = "C304", Configuration, "older definitions are not at hand",
+        "Exchanges were accepted under definitions that are no longer kept, or that this version of \
+         Watashi does not accept; they go on by those in force.",
+        "Look at what the record says of them; nothing else needs to be done.";
+    COUNTERPART_NOT_REACHED = "C305", Configuration, "exchanges wait for a counterpart that is gone",
+        "The configuration no longer names a counterpart that exchanges still wait for.",
+        "Put its section back until they have ended, or discard them.";
 }

@@ -33,6 +33,7 @@ pub(super) async fn step<T>(
 
 /// A new connection; `purpose` is shown in the broker's list of connections.
 pub(super) async fn open(settings: &Settings, purpose: &str) -> Result<Connection, BrokerError> {
+    let settings = &settings.latest();
     let uri = settings.uri()?;
     let name = format!("{} {purpose}", settings.names.incoming);
     // Automatic recovery stays off: see the module's page.

@@ -25,6 +25,7 @@ use crate::transport::https::Identity;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// No step of the conversation with the broker may take longer; a confirm that never comes would
@@ -47,13 +48,33 @@ pub struct Settings {
     pub prefetch: u16,
     /// Exchanges and queues.
     pub names: Names,
+    /// Settings that take the place of these for the next connection.
+    pub renewal: Renewal,
+}
+
+/// Hands new credentials to connections that are yet to be opened; those that are open stay.
+#[derive(Clone, Debug, Default)]
+pub struct Renewal(Arc<RwLock<Option<Box<Settings>>>>);
+
+impl Renewal {
+    /// From now on connections are opened with these. They have passed `Settings::check`.
+    pub fn set(&self, settings: Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(settings));
+    }
 }
 
 impl Settings {
     /// Settings with the default prefetch and the default names (`watashi.…`).
     pub fn new(url: Secret<String>) -> Settings {
         let (ca, identity, names) = (None, None, Names::default());
-        Settings { url, ca, identity, prefetch: DEFAULT_PREFETCH, names }
+        let renewal = Renewal::default();
+        Settings { url, ca, identity, prefetch: DEFAULT_PREFETCH, names, renewal }
+    }
+
+    /// What the next connection is opened with.
+    fn latest(&self) -> Settings {
+        let renewed = self.renewal.0.read().unwrap_or_else(PoisonError::into_inner);
+        renewed.as_deref().unwrap_or(self).clone()
     }
 
     /// Says what is wrong with them, without connecting.

@@ -17,5 +17,5 @@ pub use auth::{AuthSettings, Credentials};
 pub use client::{HttpsSettings, HttpsTarget};
 pub use probe::{Probe, probe};
 pub use resolve::{AllowList, Network};
-pub use server::{PeerCertificate, serve, serve_plain};
+pub use server::{Certificates, PeerCertificate, serve, serve_plain};
 pub use tls::{Identity, PeerName, ServerTls, expires_at};

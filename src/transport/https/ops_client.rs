@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Limit for the whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// Limit for the whole exchange of an act.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer read, in bytes: a body of the largest size plus its head.
 const MAX_ANSWER: u64 = (100 << 20) + 16_384;
 
-/// Posts a JSON value with a bearer token; the status and the body of the answer.
+/// Posts a JSON value with a bearer token; the status and the body of the answer, which may take
+/// `limit` altogether.
 ///
 /// # Errors
 /// `N201` when nobody listens there, `N211` and `N215` for no answer in time or none in HTTP.
@@ -24,6 +25,7 @@ pub async fn post_act(
     token: &Secret<String>,
     path: &str,
     json: &Value,
+    limit: Duration,
 ) -> Result<(u16, Vec<u8>), SendError> {
     if token.expose().contains(|c: char| c.is_control()) {
         return Err(failed(&codes::REQUEST_MALFORMED, "the token holds a control character"));
@@ -36,7 +38,7 @@ pub async fn post_act(
         body.len()
     );
     let request = Secret::new(head + &body);
-    let answer = tokio::time::timeout(TIMEOUT, exchange(address, &request))
+    let answer = tokio::time::timeout(limit, exchange(address, &request))
         .await
         .map_err(|_| failed(&codes::ANSWER_TIMEOUT, "no answer in time"))??;
     parse(answer).ok_or_else(|| failed(&codes::ANSWER_UNREADABLE, "the answer is not HTTP"))

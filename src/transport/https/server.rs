@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,19 +38,53 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate(pub Option<PeerName>);
 
+/// The certificates of a listener; renewed ones count for connections that are yet to come.
+#[derive(Clone)]
+pub struct Certificates(Arc<RwLock<TlsAcceptor>>);
+
+impl std::fmt::Debug for Certificates {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Certificates")
+    }
+}
+
+impl Certificates {
+    /// The first ones.
+    ///
+    /// # Errors
+    /// Certificates or keys that cannot be used.
+    pub fn new(tls: &ServerTls) -> Result<Certificates, TlsError> {
+        Ok(Certificates(Arc::new(RwLock::new(acceptor(tls)?))))
+    }
+
+    /// Others in their place.
+    ///
+    /// # Errors
+    /// As `new`; the old ones stay.
+    pub fn renew(&self, tls: &ServerTls) -> Result<(), TlsError> {
+        let renewed = acceptor(tls)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        Ok(())
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn acceptor(tls: &ServerTls) -> Result<TlsAcceptor, TlsError> {
+    Ok(TlsAcceptor::from(Arc::new(server_config(tls)?)))
+}
+
 /// Serves HTTPS until told to stop, then lets requests under way end for a bounded time. Every
 /// request carries `PeerCertificate` and `ConnectInfo<SocketAddr>` as extensions.
-///
-/// # Errors
-/// Certificates or keys that cannot be used, before anything is served.
-pub fn serve(
+pub async fn serve(
     listener: TcpListener,
-    tls: &ServerTls,
+    certificates: Certificates,
     router: Router,
     shutdown: Shutdown,
-) -> Result<impl Future<Output = ()> + Send + 'static, TlsError> {
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(tls)?));
-    Ok(accept(listener, Some(acceptor), router, shutdown))
+) {
+    accept(listener, Some(certificates), router, shutdown).await;
 }
 
 /// Serves HTTP without TLS, for listeners on the loopback address.
@@ -60,7 +94,7 @@ pub async fn serve_plain(listener: TcpListener, router: Router, shutdown: Shutdo
 
 async fn accept(
     listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
+    certificates: Option<Certificates>,
     router: Router,
     mut shutdown: Shutdown,
 ) {
@@ -78,8 +112,8 @@ async fn accept(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, from)) => {
-                let (acceptor, router, shutdown) =
-                    (acceptor.clone(), router.clone(), shutdown.clone());
+                let acceptor = certificates.as_ref().map(Certificates::acceptor);
+                let (router, shutdown) = (router.clone(), shutdown.clone());
                 connections.spawn(async move {
                     connection(stream, from, acceptor, router, shutdown).await;
                     drop(place);

@@ -1,5 +1,6 @@
 //! The client and the listener against each other and against a server that misbehaves.
 
+use super::Certificates;
 use super::auth::LoginToken;
 use super::testing::{Act, Authority, Server, Still, say};
 use super::{
@@ -52,7 +53,8 @@ async fn listener(authority: &Authority, router: Router) -> (SocketAddr, watch::
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let (stop, shutdown) = watch::channel(false);
-    tokio::spawn(serve(socket, &authority.server(true), router, shutdown).unwrap());
+    let certificates = Certificates::new(&authority.server(true)).unwrap();
+    tokio::spawn(serve(socket, certificates, router, shutdown));
     (address, stop)
 }
 

@@ -1,11 +1,11 @@
 //! Composition root: the one file that joins definitions, store, transports, pipeline and
 //! listeners, and that knows in which order they start and stop.
 
-use crate::adapter::{Adapter, Bundle, Destination, Interaction};
+use crate::adapter::Bundle;
 use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
-use crate::config::{Config, definitions};
-use crate::diagnostic::render;
+use crate::config::{Config, agree, definitions, renewal};
+use crate::diagnostic::{SourceFile, render};
 use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
 use crate::model::codes::store as store_codes;
@@ -13,23 +13,25 @@ use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::seal::{self, Sealer};
-use crate::pipeline::worker::{self, Work};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, availability, deadlines, guard,
-    outbox, pull, purge,
+    Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
 };
 use crate::store::sqlite::Options;
-use crate::store::{SqliteStore, Store};
+use crate::store::{Keys, SqliteStore, Store, StoreError};
 use crate::telemetry::{crash, logging, metrics as metrics_register};
-use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Source};
-use crate::transport::https;
-use std::collections::BTreeSet;
+use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Renewal, Source};
+use crate::transport::https::{self, Certificates};
+use reload::Reloading;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use workers::Workers;
+
+mod reload;
+mod workers;
 
 /// Why the gateway did not start, or did not stop well.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     logging::start(&config.log);
     let metrics = metrics_register::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let bundle = Arc::new(load_bundle(&config)?);
+    let (bundle, files) = load_bundle(&config)?;
     let keys = Arc::new(connect::keys(&config)?);
     let options = Options {
         max_bytes: config.store.max_bytes,
@@ -88,25 +90,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         crash_points: cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _),
         ..Options::default()
     };
-    let store = SqliteStore::open(&config.store.path, Arc::clone(&keys), options)
-        .map_err(|error| StartError { code: error.code, detail: error.detail, exit: 69 })?;
-    let counterparts = counterparts(&config, &bundle, &clock)?;
-    let cx = Arc::new(Context {
-        definitions: Definitions::new(bundle),
-        store: store.clone(),
-        keys,
-        clock: Arc::clone(&clock),
-        counterparts,
-        settings: Settings {
-            municipalities: config.municipalities.clone(),
-            max_body: config.max_body,
-            max_backlog: config.store.max_backlog,
-            drain: config.drain,
-        },
-        outbox: tokio::sync::Notify::new(),
-        accepting: crate::pipeline::context::Accepting::default(),
-        sealing: Arc::default(),
-    });
+    let store =
+        SqliteStore::open(&config.store.path, Arc::clone(&keys), options).map_err(unusable)?;
+    let cx = context(&config, bundle, store.clone(), keys, &clock)?;
+    reload::remember(&cx, &config, &files).await.map_err(unusable)?;
     let sealer = Arc::new(sealer(&config, &cx)?);
     seal::check(&sealer).await.map_err(|error| StartError {
         code: error.code,
@@ -121,22 +108,50 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
     // A signal counts from here on, also one that comes before the last line of the start.
     let signals = StopSignals::new();
+    let hangup = signal(SignalKind::hangup()).ok();
     // Listeners first, so that an address in use is said before anything is consumed.
-    let broker = broker(&config, &cx, &sources_stop, &work_stop, &mut sources, &mut work)?;
-    let ops = Ops::new(Arc::clone(&cx), metrics, broker, &config).map_err(StartError::from)?;
-    listen(&config, &ops, &sources_stop, &work_stop, &mut sources, &mut work).await?;
+    let stops = (&sources_stop, &work_stop);
+    let (control, renewal) = broker(&config, &cx, stops, &mut sources, &mut work)?.unzip();
+    let (ops, mut requests) = Ops::new(Arc::clone(&cx), metrics, control, &config)?;
+    let certificates = listen(&config, &ops, stops, &mut sources, &mut work).await?;
+    sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
     sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
-    start_work(&cx, &work_stop, &sources_stop, &mut sources, &mut work);
+    work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
+    reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
+    let limit = config.drain;
+    let mut reloading = Reloading {
+        workers: Workers::start(&cx),
+        cx: Arc::clone(&cx),
+        ops: Arc::clone(&ops),
+        clock,
+        fingerprints: renewal::fingerprints(&config),
+        config,
+        broker: renewal,
+        certificates,
+        hangup,
+    };
     let sealing = tokio::spawn(seal::run(sealer, sealing_stop));
     tracing::info!(bundle = cx.bundle().digest(), version = env!("CARGO_PKG_VERSION"), "started");
 
-    signals.wait().await;
+    tokio::select! {
+        () = signals.wait() => {}
+        () = reloading.run(&mut requests) => {}
+    }
     tracing::info!("stopping: no new messages are taken, what is under way is finished");
     ops.stopping();
     stop_sources.send_replace(true);
-    drain(&mut sources, config.drain).await;
+    tokio::join!(drain(&mut sources, limit), reloading.workers.stop_pulls(limit));
     stop_work.send_replace(true);
-    drain(&mut work, config.drain + Duration::from_secs(5)).await;
+    // What went on directly has no worker that waits for it.
+    let all = cx.counterparts.all();
+    let direct = futures_util::future::join_all(all.iter().map(|one| one.idle()));
+    let direct = tokio::time::timeout(limit, direct);
+    let longest = limit + Duration::from_secs(5);
+    let (_, (), ended) =
+        tokio::join!(drain(&mut work, longest), reloading.workers.stop_work(longest), direct);
+    if ended.is_err() {
+        tracing::warn!("requests still under way at the end of the drain time");
+    }
     // After the last outcome: it, too, leaves under a checkpoint.
     stop_sealing.send_replace(true);
     if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
@@ -147,6 +162,33 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What every station needs.
+fn context(
+    config: &Config,
+    bundle: Bundle,
+    store: Arc<SqliteStore>,
+    keys: Arc<Keys>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Context>, StartError> {
+    let counterparts = counterparts(config, &bundle, clock)?;
+    Ok(Arc::new(Context {
+        definitions: Definitions::new(Arc::new(bundle)),
+        store,
+        keys,
+        clock: Arc::clone(clock),
+        counterparts,
+        settings: Settings {
+            municipalities: config.municipalities.clone(),
+            max_body: config.max_body,
+            max_backlog: config.store.max_backlog,
+            drain: config.drain,
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: crate::pipeline::context::Accepting::default(),
+        sealing: Arc::default(),
+    }))
 }
 
 /// How long the last seal and export may take.
@@ -180,7 +222,7 @@ fn sealer(config: &Config, cx: &Arc<Context>) -> Result<Sealer, StartError> {
 ///
 /// # Errors
 /// All problems, rendered.
-pub fn load_bundle(config: &Config) -> Result<Bundle, StartError> {
+fn load_bundle(config: &Config) -> Result<(Bundle, Vec<Arc<SourceFile>>), StartError> {
     let mut problems = Vec::new();
     let files = definitions::read(&config.definitions, &mut problems);
     if files.is_empty() {
@@ -190,13 +232,14 @@ pub fn load_bundle(config: &Config) -> Result<Bundle, StartError> {
         ));
     }
     let bundle = Bundle::build(&files, &config.enabled, &config.overrides(), &mut problems);
-    bundle.ok_or_else(|| {
+    let bundle = bundle.ok_or_else(|| {
         let first = problems.first().map_or(&codes::NO_DEFINITIONS, |problem| problem.code);
         StartError::configuration(
             first,
             format!("definitions have errors\n\n{}", render::text(&problems)),
         )
-    })
+    })?;
+    Ok((bundle, files))
 }
 
 /// The counterparts that enabled routes lead to, each with its client.
@@ -210,7 +253,7 @@ fn counterparts(
         return Err(StartError::configuration(&codes::UNKNOWN_COUNTERPART, name));
     }
     let mut found = Vec::new();
-    for adapter in enabled_adapters(bundle) {
+    for adapter in agree::needed(bundle) {
         let Some(settings) = config.counterparts.get(&adapter.name) else {
             let detail = format!("[counterpart.{}]", adapter.name);
             return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
@@ -222,24 +265,14 @@ fn counterparts(
     Ok(Counterparts::new(found))
 }
 
-fn enabled_adapters(bundle: &Bundle) -> Vec<Arc<Adapter>> {
-    let mut names = BTreeSet::new();
-    let enabled = bundle.routes().filter(|route| bundle.is_enabled(&route.name));
-    enabled
-        .filter(|route| names.insert(route.adapter.name.clone()))
-        .map(|route| Arc::clone(&route.adapter))
-        .collect()
-}
-
 /// The broker's three tasks: consume, publish, pause with the guard.
 fn broker(
     config: &Config,
     cx: &Arc<Context>,
-    sources_stop: &watch::Receiver<bool>,
-    work_stop: &watch::Receiver<bool>,
+    (sources_stop, work_stop): Stops<'_>,
     sources: &mut JoinSet<()>,
     work: &mut JoinSet<()>,
-) -> Result<Option<Control>, StartError> {
+) -> Result<Option<(Control, Renewal)>, StartError> {
     let Some(amqp) = &config.amqp else { return Ok(None) };
     let settings = connect::broker(amqp)?;
     let unusable = |error: crate::transport::amqp::BrokerError| {
@@ -252,8 +285,11 @@ fn broker(
     sources.spawn(take(deliveries, acknowledger, Arc::clone(cx)));
     sources.spawn(follow_guard(control.clone(), Arc::clone(cx), sources_stop.clone()));
     work.spawn(outbox::run(Arc::new(publisher), Arc::clone(cx), work_stop.clone()));
-    Ok(Some(control))
+    Ok(Some((control, settings.renewal)))
 }
+
+/// The words to stop: for what takes messages, and for what carries them.
+type Stops<'s> = (&'s watch::Receiver<bool>, &'s watch::Receiver<bool>);
 
 /// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
 /// once (bounded by the prefetch), so that the store can group them; their order within the store
@@ -264,10 +300,20 @@ async fn take(
     cx: Arc<Context>,
 ) {
     let mut waiting = futures_util::stream::FuturesUnordered::new();
+    let mut pause = None;
     loop {
+        // A moment's patience where places are about to be free: see `policy::brake`.
+        if pause.is_none()
+            && let Some(full) = cx.counterparts.full()
+        {
+            pause = Some(Box::pin(async move { full.wait_for_place().await }));
+        }
+        let goes_on = pause.is_none();
+        let pausing = futures_util::future::OptionFuture::from(pause.as_mut());
         tokio::select! {
             biased;
-            delivery = deliveries.recv() => {
+            Some(()) = pausing => pause = None,
+            delivery = deliveries.recv(), if goes_on => {
                 let Some(delivery) = delivery else { break };
                 let (cx, acknowledger) = (Arc::clone(&cx), acknowledger.clone());
                 let mut accepting = Box::pin(take_one(delivery, acknowledger, cx));
@@ -346,11 +392,10 @@ async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Recei
 async fn listen(
     config: &Config,
     ops: &Arc<Ops>,
-    sources_stop: &watch::Receiver<bool>,
-    work_stop: &watch::Receiver<bool>,
+    (sources_stop, work_stop): Stops<'_>,
     sources: &mut JoinSet<()>,
     work: &mut JoinSet<()>,
-) -> Result<(), StartError> {
+) -> Result<Option<Certificates>, StartError> {
     // All addresses are held before anybody is told that the gateway is ready.
     let listener = bind(config.ops.listen).await?;
     let ingest = match &config.ingest {
@@ -358,15 +403,16 @@ async fn listen(
         None => None,
     };
     work.spawn(https::serve_plain(listener, ops::router(Arc::clone(ops)), work_stop.clone()));
-    if let Some((listener, tls)) = ingest {
-        let router = ops::ingest::router(Arc::clone(ops));
-        let served =
-            https::serve(listener, &tls, router, sources_stop.clone()).map_err(|error| {
-                StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string())
-            })?;
-        sources.spawn(served);
-    }
-    Ok(())
+    let Some((listener, tls)) = ingest else { return Ok(None) };
+    let router = ops::ingest::router(Arc::clone(ops));
+    let certificates = Certificates::new(&tls)
+        .map_err(|error| StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string()))?;
+    sources.spawn(https::serve(listener, certificates.clone(), router, sources_stop.clone()));
+    Ok(Some(certificates))
+}
+
+fn unusable(error: StoreError) -> StartError {
+    StartError { code: error.code, detail: error.detail, exit: 69 }
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
@@ -375,49 +421,6 @@ async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> 
         detail: format!("{address}: {}", error.kind()),
         exit: 69,
     })
-}
-
-/// One worker per operation that an enabled route leads to, the pulls, and the guard.
-fn start_work(
-    cx: &Arc<Context>,
-    work_stop: &watch::Receiver<bool>,
-    sources_stop: &watch::Receiver<bool>,
-    sources: &mut JoinSet<()>,
-    work: &mut JoinSet<()>,
-) {
-    sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
-    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
-    for counterpart in &cx.counterparts.all() {
-        let adapter = &counterpart.adapter;
-        let (one, all) = (Arc::clone(counterpart), Arc::clone(cx));
-        work.spawn(availability::run(one, all, work_stop.clone()));
-        let publishes = cx.bundle().routes().any(|route| {
-            route.adapter.name == adapter.name
-                && matches!(route.destination, Destination::Publish(_))
-        });
-        if publishes {
-            work.spawn(worker::run(
-                Work::Publish,
-                Arc::clone(counterpart),
-                Arc::clone(cx),
-                work_stop.clone(),
-            ));
-        }
-        for operation in adapter.operations.values() {
-            let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
-            if operation.interaction == Interaction::Pull {
-                sources.spawn(pull::run(
-                    operation,
-                    counterpart,
-                    Arc::clone(cx),
-                    sources_stop.clone(),
-                ));
-            } else {
-                let job = Work::Operation(operation);
-                work.spawn(worker::run(job, counterpart, Arc::clone(cx), work_stop.clone()));
-            }
-        }
-    }
 }
 
 /// SIGTERM and SIGINT; none where the system gives no handlers.
