@@ -18,6 +18,7 @@ mod fixture;
 mod model;
 mod operating;
 mod pages;
+mod record;
 mod registers;
 mod testing;
 mod tutorial;
