@@ -47,10 +47,10 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     rows: Vec<u64>,
     /// Messages per round and size.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 2_500)]
     messages: usize,
     /// Rounds.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Where the stores are made; they are deleted at the end unless `--keep` is given.
     #[arg(long, default_value = "target/bench-store")]
@@ -58,6 +58,9 @@ struct Arguments {
     /// Keeps the stores, and uses those that are there.
     #[arg(long)]
     keep: bool,
+    /// Seed of the ids [default: the time]; with `--keep` another one each time.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Prints one JSON object instead of a table.
     #[arg(long)]
     json: bool,
@@ -84,7 +87,9 @@ fn main() {
     std::fs::create_dir_all(&arguments.folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); arguments.rows.len()];
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random =
+        arguments.seed.unwrap_or_else(|| Timestamp::now().as_microsecond().cast_unsigned());
+    eprintln!("seed {random}");
     for rows in &arguments.rows {
         fill(&file(&arguments, *rows), *rows);
     }
@@ -320,12 +325,14 @@ fn message(id: u64) -> NewMessage {
     }
 }
 
-/// Seconds of CPU of this process (ticks of 10 ms).
+/// Seconds of CPU of the threads of this process; nanoseconds are counted.
 fn cpu_time() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    ticks as f64 / 100.0
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let spent = threads.map(|thread| {
+        let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    });
+    spent.sum::<u64>() as f64 / 1e9
 }
 
 /// Bytes this process wrote and read by system calls.

@@ -1,7 +1,10 @@
 //! What every home of the store must do after a restore; part of the one suite.
 
 use super::conformance::{self as suite, at};
-use super::{Accepted, ActVerb, Fate, Ghost, NewEpoch, Next, Settled, Store, StoreError};
+use super::{
+    Accepted, ActVerb, Fate, FirstAttempt, Ghost, NewEpoch, NewExchange, Next, Settled, Store,
+    StoreError,
+};
 use crate::model::State;
 use crate::record::{Draft, Head, Kind, Phase, verify};
 use std::sync::Arc;
@@ -103,6 +106,13 @@ async fn the_window_doubts_all_that_comes(store: &dyn Store) {
     let second = suite::accept(store, "second", 1).await;
     assert_eq!(seen(store, first).await, (State::Unknown, true, true));
     assert_eq!(seen(store, second).await, (State::Held, false, true));
+    // Not even where its first attempt comes with it.
+    let attempt = FirstAttempt { request_digest: "d".to_owned(), at: at(101), record: None };
+    let direct = NewExchange { first: Some(attempt), ..suite::exchange(3) };
+    let accepted = store.accept(suite::message("direct", 1, vec![direct])).await.unwrap();
+    let Accepted::New { exchanges, states, .. } = accepted else { panic!("{accepted:?}") };
+    assert_eq!(states, [State::Unknown]);
+    assert!(store.attempts(exchanges[0]).await.unwrap().is_empty(), "nothing was intended");
     let again = store.accept(suite::message("first", 1, vec![suite::exchange(1)])).await.unwrap();
     assert_eq!(again, Accepted::Duplicate);
     assert!(store.complete_restore("y".into(), "done".into(), at(200)).await.unwrap());
