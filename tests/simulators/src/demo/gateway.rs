@@ -113,7 +113,7 @@ impl Gateway {
     }
 
     /// Waits until it ends by itself; kills it (SIGKILL) when it has not by then. Tells whether it
-    /// ended by itself, and the last line it wrote to standard error.
+    /// ended by itself, and where it says that it crashed, else its last line.
     pub async fn until_ended(&self, within: Duration) -> Result<(bool, String), Trouble> {
         let Some(mut child) = self.child.lock().await.take() else {
             return Ok((true, String::new()));
@@ -123,7 +123,10 @@ impl Gateway {
             child.kill().await?;
         }
         let number = self.starts.lock().map(|starts| *starts).unwrap_or_default();
-        let last = self.tail(number).lines().last().unwrap_or_default().to_owned();
+        let tail = self.tail(number);
+        // Other threads may have written after the one that ended the process.
+        let crash = tail.lines().rev().find(|line| line.starts_with("crash at "));
+        let last = crash.or(tail.lines().last()).unwrap_or_default().to_owned();
         Ok((ended, last))
     }
 
