@@ -24,11 +24,24 @@ pub(super) async fn take(
 ) {
     let mut waiting = FuturesOrdered::new();
     let mut open = true;
+    let mut pause = None;
     while open || !waiting.is_empty() {
+        // A moment's patience where places are about to be free: see `policy::brake`.
+        if pause.is_none()
+            && let Some(full) = cx.counterparts.full()
+        {
+            pause = Some(Box::pin(async move { full.wait_for_place().await }));
+        }
+        let goes_on = open && pause.is_none();
+        let pausing = futures_util::future::OptionFuture::from(pause.as_mut());
         let ended = tokio::select! {
             biased;
+            Some(()) = pausing => {
+                pause = None;
+                None
+            }
             ended = waiting.next(), if !waiting.is_empty() => ended,
-            delivery = deliveries.recv(), if open => {
+            delivery = deliveries.recv(), if goes_on => {
                 match delivery {
                     Some(delivery) => {
                         let receipt = delivery.receipt;

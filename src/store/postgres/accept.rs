@@ -143,6 +143,7 @@ impl<'w> Arrivals<'w> {
         let row = tx.head.message;
         let at = envelope.accepted_at.as_millisecond();
         let mut ids = Vec::with_capacity(message.exchanges.len());
+        let mut states = Vec::with_capacity(message.exchanges.len());
         for Arriving { exchange, announce } in &message.exchanges {
             let open = || lanes.is_open(&exchange.counterpart, exchange.lane);
             let state = first_state(exchange, Known::New, open);
@@ -156,10 +157,12 @@ impl<'w> Arrivals<'w> {
             let exchange = Cow::Borrowed(exchange);
             self.exchanges.push(New { id, message: row, exchange, state, doubt: false, at });
             ids.push(id);
+            states.push(state);
         }
         tx.append_all(&message.record);
         self.messages.push((row, Cow::Borrowed(id), message));
-        Some(Accepted::New { message: row, exchanges: ids })
+        let commitment = message.commitment.clone();
+        Some(Accepted::New { message: row, exchanges: ids, states, commitment })
     }
 
     /// Writes them.
@@ -214,14 +217,14 @@ pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> End
     Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
-/// One more exchange of a message that has a row, outside of a group's arrivals; gives its id.
+/// One more exchange of a message that has a row, outside of a group's arrivals; gives its id and the state it begins in.
 pub(super) async fn insert_exchange(
     tx: &mut Tx<'_>,
     message: i64,
     envelope: &Envelope,
     exchange: &NewExchange,
     at: jiff::Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<(i64, State), StoreError> {
     let known = restored::known(tx, envelope, exchange).await?;
     let open = lane_is_open(tx, &exchange.counterpart, exchange.lane).await?;
     let state = first_state(exchange, known, || open);
@@ -235,7 +238,7 @@ pub(super) async fn insert_exchange(
     if known != Known::New {
         restored::note(tx, envelope, exchange, state);
     }
-    Ok(id)
+    Ok((id, state))
 }
 
 /// A message that is looked at alone: a repetition, other content under the same id, or one whose
@@ -256,18 +259,22 @@ pub(super) async fn alone(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted
     }
     let row = insert_message(tx, message, id).await?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
+    let mut states = Vec::with_capacity(message.exchanges.len());
     for Arriving { exchange, announce } in &message.exchanges {
         if let Some(rule) = &exchange.supersedes {
             supersede::run(tx, message, exchange, rule).await?;
         }
-        let id = insert_exchange(tx, row, envelope, exchange, envelope.accepted_at).await?;
+        let (id, state) =
+            insert_exchange(tx, row, envelope, exchange, envelope.accepted_at).await?;
         if let Some(outgoing) = announce {
             tx.post(id, row, Arc::clone(outgoing));
         }
         exchanges.push(id);
+        states.push(state);
     }
     tx.append_all(&message.record);
-    Ok(Accepted::New { message: row, exchanges })
+    let commitment = message.commitment.clone();
+    Ok(Accepted::New { message: row, exchanges, states, commitment })
 }
 
 /// The message's row and its body; gives the row.
