@@ -18,7 +18,9 @@ mod reload;
 mod services;
 mod stopping;
 mod store;
+mod synced;
 mod town;
+mod upstream;
 
 // What the store's suite, which is also compiled with the library's own tests, calls by these names.
 use watashi::{model, record};

@@ -50,6 +50,8 @@ pub struct Gateway {
     starts: Mutex<u32>,
     /// Begins the names of its logs.
     name: String,
+    /// Variables of every start.
+    environment: Mutex<Vec<(String, String)>>,
 }
 
 impl Gateway {
@@ -70,6 +72,7 @@ impl Gateway {
             child: tokio::sync::Mutex::default(),
             starts: Mutex::default(),
             name: "run".to_owned(),
+            environment: Mutex::default(),
         })
     }
 
@@ -86,10 +89,12 @@ impl Gateway {
             *starts
         };
         let log = |kind: &str| fs::File::create(self.folder.join(self.log(number, kind)));
+        let always = self.environment.lock().map_err(|_| "poisoned")?.clone();
         let spawned = Command::new(&self.program)
             .arg("run")
             .arg("--config")
             .arg(&self.config)
+            .envs(always)
             .envs(environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(log("stdout")?)
@@ -98,6 +103,13 @@ impl Gateway {
             .spawn()?;
         self.child.lock().await.replace(spawned);
         Ok(number)
+    }
+
+    /// Gives every later start this variable.
+    pub fn set_environment(&self, name: &str, value: &str) -> Result<(), Trouble> {
+        let mut environment = self.environment.lock().map_err(|_| "poisoned")?;
+        environment.push((name.to_owned(), value.to_owned()));
+        Ok(())
     }
 
     /// Waits until it ends by itself; kills it (SIGKILL) when it has not by then. Tells whether it
