@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use crate::telemetry::crash;
 use crate::transport::amqp::{Acknowledger, Delivery};
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::stream::FuturesOrdered;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,7 +24,7 @@ pub(super) async fn take(
 ) {
     let mut waiting = FuturesOrdered::new();
     let mut open = true;
-    let mut pause = None;
+    let mut pause: Option<BoxFuture<'static, ()>> = None;
     while open || !waiting.is_empty() {
         // A moment's patience where places are about to be free: see `policy::brake`.
         if pause.is_none()
@@ -32,16 +32,16 @@ pub(super) async fn take(
         {
             pause = Some(Box::pin(async move { full.wait_for_place().await }));
         }
-        let goes_on = open && pause.is_none();
-        let pausing = futures_util::future::OptionFuture::from(pause.as_mut());
+        let goes_on = pause.is_none();
+        let pausing = OptionFuture::from(pause.as_mut());
         let ended = tokio::select! {
             biased;
+            ended = waiting.next(), if !waiting.is_empty() => ended,
             Some(()) = pausing => {
                 pause = None;
                 None
             }
-            ended = waiting.next(), if !waiting.is_empty() => ended,
-            delivery = deliveries.recv(), if goes_on => {
+            delivery = deliveries.recv(), if open && goes_on => {
                 match delivery {
                     Some(delivery) => {
                         let receipt = delivery.receipt;

@@ -217,7 +217,8 @@ pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> End
     Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
-/// One more exchange of a message that has a row, outside of a group's arrivals; gives its id and the state it begins in.
+/// One more exchange of a message that has a row, outside of a group's arrivals; gives its id and the
+/// state it begins in. First attempts are left to be claimed.
 pub(super) async fn insert_exchange(
     tx: &mut Tx<'_>,
     message: i64,
