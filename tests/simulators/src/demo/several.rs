@@ -32,13 +32,6 @@ pub struct Several {
     pub harm: Harm,
 }
 
-impl Several {
-    /// One instance, on a store of its own.
-    pub fn alone() -> Several {
-        Several { instances: 1, ..Several::default() }
-    }
-}
-
 /// What happens to an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Harm {

@@ -173,7 +173,6 @@ async fn set_up(
     clock_jumps: bool,
 ) -> Result<Stage, Trouble> {
     let options = Options {
-        several: crate::demo::several::Several::alone(),
         seed,
         residents: 100,
         notices: 40,
