@@ -233,10 +233,10 @@ impl Source {
         Ok(())
     }
 
-    /// After the word to stop: no more deliveries, but the commits under way still count.
+    /// After the word to stop: no more deliveries, but the commits under way still count. Nothing is
+    /// cancelled: the broker would make the next consumer active at once, ahead of what is not yet
+    /// acknowledged here. Closing gives that back first, in its order.
     async fn drain(&mut self, session: &mut Session) {
-        let _ = session.unsubscribe().await;
-        session.deliveries.clear();
         session.pending = None;
         let deadline = Instant::now() + DRAIN;
         while session.owed > 0 {
