@@ -26,6 +26,7 @@ mod operator;
 mod print;
 mod reference;
 mod reload;
+mod replay;
 mod restore;
 mod run;
 mod schema;
@@ -96,6 +97,8 @@ enum Command {
     Trace(trace::Arguments),
     /// Look at and act on what waits for a person
     Dlq(dlq::Arguments),
+    /// Send many exchanges again, as a task
+    Replay(replay::Arguments),
     /// Search, verify and export the record
     Log(log::Arguments),
     /// Copy the store beside a running gateway, or look at such a copy
@@ -165,6 +168,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Status => status::run(global),
         Command::Trace(arguments) => trace::run(global, arguments),
         Command::Dlq(arguments) => dlq::run(global, arguments),
+        Command::Replay(arguments) => replay::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Backup(arguments) => backup::run(global, arguments),
         Command::Restore(arguments) => restore::run(global, arguments),

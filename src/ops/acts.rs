@@ -188,6 +188,6 @@ pub fn same(known: &str, shown: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(known.as_bytes(), shown.as_bytes()).is_ok()
 }
 
-fn store_down(error: crate::store::StoreError) -> Problem {
+pub(super) fn store_down(error: crate::store::StoreError) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code, error.detail).retry_after(5)
 }
