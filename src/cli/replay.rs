@@ -18,7 +18,7 @@ again with the same --request, it is the same task.
 
 Examples:
   watashi replay new --code G201 --operator sato --reason 'schema mended'
-  watashi replay new --state delivered --route subject-to-pmh --from 2026-11-01T00:00:00+09:00 \\
+  watashi replay new --state delivered --route my-route --from 2026-11-01T00:00:00+09:00 \\
       --rate 5 --operator sato --reason 'lost by the counterpart'
   watashi replay start 3 --operator sato --reason 'checked'
   watashi replay show 3";
