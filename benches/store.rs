@@ -313,6 +313,7 @@ fn message(id: u64) -> NewMessage {
             announce: None,
             supersedes: None,
             bundle: "5f".repeat(32),
+            first: None,
         }],
         record: Vec::new(),
         if_reused: None,

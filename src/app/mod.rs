@@ -144,8 +144,16 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     stop_sources.send_replace(true);
     tokio::join!(drain(&mut sources, limit), reloading.workers.stop_pulls(limit));
     stop_work.send_replace(true);
-    let limit = limit + Duration::from_secs(5);
-    tokio::join!(drain(&mut work, limit), reloading.workers.stop_work(limit));
+    // What went on directly has no worker that waits for it.
+    let all = cx.counterparts.all();
+    let direct = futures_util::future::join_all(all.iter().map(|one| one.idle()));
+    let direct = tokio::time::timeout(limit, direct);
+    let longest = limit + Duration::from_secs(5);
+    let (_, (), ended) =
+        tokio::join!(drain(&mut work, longest), reloading.workers.stop_work(longest), direct);
+    if ended.is_err() {
+        tracing::warn!("requests still under way at the end of the drain time");
+    }
     // After the last outcome: it, too, leaves under a checkpoint.
     stop_sealing.send_replace(true);
     if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
@@ -294,10 +302,20 @@ async fn take(
     cx: Arc<Context>,
 ) {
     let mut waiting = futures_util::stream::FuturesUnordered::new();
+    let mut pause = None;
     loop {
+        // A moment's patience where places are about to be free: see `policy::brake`.
+        if pause.is_none()
+            && let Some(full) = cx.counterparts.full()
+        {
+            pause = Some(Box::pin(async move { full.wait_for_place().await }));
+        }
+        let goes_on = pause.is_none();
+        let pausing = futures_util::future::OptionFuture::from(pause.as_mut());
         tokio::select! {
             biased;
-            delivery = deliveries.recv() => {
+            Some(()) = pausing => pause = None,
+            delivery = deliveries.recv(), if goes_on => {
                 let Some(delivery) = delivery else { break };
                 let (cx, acknowledger) = (Arc::clone(&cx), acknowledger.clone());
                 let mut accepting = Box::pin(take_one(delivery, acknowledger, cx));

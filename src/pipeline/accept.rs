@@ -1,12 +1,12 @@
 //! Accept: recognise a message, deduplicate it, make it durable. After that it is ours.
 
 use super::context::Context;
-use super::settle;
+use super::{direct, settle};
 use crate::adapter::{Adapter, Bundle, Destination, Operation, Route, WhenStuck};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
-use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage};
+use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage, State};
 use crate::record::hex;
 use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError, Supersede};
 use crate::telemetry::names;
@@ -82,41 +82,47 @@ pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// Only when the store cannot write; the source keeps the message then.
-pub async fn accept(arrival: Arrival, cx: &Context) -> Result<Accepted, StoreError> {
+pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
     let source = arrival.source.clone();
-    let message = match recognise(&arrival, cx) {
-        Ok(recognised) => new_message(recognised, cx),
-        Err(failure) => dead_on_arrival(&arrival, failure, cx),
+    let (message, ready) = match recognise(&arrival, cx) {
+        Ok(recognised) => {
+            let mut exchanges = new_exchanges(&recognised, cx);
+            let ready = direct::prepare(&recognised, &mut exchanges, cx);
+            (with_exchanges(recognised, exchanges, cx), ready)
+        }
+        Err(failure) => (dead_on_arrival(&arrival, failure, cx), Vec::new()),
     };
-    let counterparts: Vec<String> = message
+    let ways: Vec<(String, String)> = message
         .exchanges
         .iter()
-        .filter(|exchange| exchange.failure.is_none())
-        .map(|exchange| exchange.counterpart.clone())
+        .map(|exchange| (exchange.counterpart.clone(), exchange.operation.clone()))
         .collect();
+    let all_dead = message.exchanges.iter().all(|exchange| exchange.failure.is_some());
     let dead: Vec<(String, Failure)> = message
         .exchanges
         .iter()
         .filter_map(|exchange| Some((exchange.route.clone(), exchange.failure.clone()?)))
         .collect();
     let may_end_others = message.exchanges.iter().any(|exchange| exchange.supersedes.is_some());
-    let accepted = cx.store.accept(message).await?;
+    let accepted = direct::store(message, ready, cx).await?;
     let result = match &accepted {
-        Accepted::New { .. } if counterparts.is_empty() => "dead",
+        Accepted::New { .. } if all_dead => "dead",
         Accepted::New { .. } => "new",
         Accepted::Duplicate => "duplicate",
         Accepted::Quarantined => "quarantined",
     };
     metrics::counter!(names::ACCEPTED, "source" => source, "result" => result).increment(1);
-    if matches!(accepted, Accepted::New { .. }) {
+    if let Accepted::New { states, .. } = &accepted {
         for (route, failure) in dead {
             super::settle::count_dead(&route, &failure);
         }
-        for counterpart in &counterparts {
-            cx.wake(counterpart);
+        for ((counterpart, operation), state) in ways.iter().zip(states) {
+            if matches!(state, State::Received | State::Unknown) {
+                cx.leave_to_worker(counterpart, operation);
+            }
         }
     }
-    if !matches!(accepted, Accepted::New { .. }) || counterparts.is_empty() || may_end_others {
+    if !matches!(accepted, Accepted::New { .. }) || all_dead || may_end_others {
         cx.outbox.notify_one();
     }
     Ok(accepted)
@@ -310,10 +316,22 @@ pub(super) fn refuse(code: &'static Code, detail: impl Into<String>) -> Failure 
 
 /// The message and one exchange per route.
 pub(super) fn new_message(recognised: Recognised<'_>, cx: &Context) -> NewMessage {
-    let Recognised { envelope, body, document, routes, bundle } = recognised;
+    let exchanges = new_exchanges(&recognised, cx);
+    with_exchanges(recognised, exchanges, cx)
+}
+
+fn new_exchanges(recognised: &Recognised<'_>, cx: &Context) -> Vec<NewExchange> {
+    let Recognised { envelope, document, routes, bundle, .. } = recognised;
+    routes.iter().map(|route| new_exchange(route, envelope, document, bundle, cx)).collect()
+}
+
+fn with_exchanges(
+    recognised: Recognised<'_>,
+    exchanges: Vec<NewExchange>,
+    cx: &Context,
+) -> NewMessage {
+    let Recognised { envelope, body, .. } = recognised;
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
-    let exchanges =
-        routes.iter().map(|route| new_exchange(route, &envelope, &document, &bundle, cx)).collect();
     let keys = Arc::clone(&cx.keys);
     let if_reused = Announcement::new(move |envelope| {
         let (source, id) = (&envelope.source, envelope.message_id.as_str());
@@ -358,6 +376,7 @@ fn new_exchange(
         announce: None,
         supersedes: supersedes(route, id),
         bundle: bundle.digest().to_owned(),
+        first: None,
     }
 }
 
@@ -422,6 +441,7 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         supersedes: None,
         failure: Some(failure),
         bundle: cx.bundle().digest().to_owned(),
+        first: None,
     };
     NewMessage {
         envelope,

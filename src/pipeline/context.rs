@@ -1,6 +1,7 @@
 //! What every station needs: definitions, store, keys, clock, counterparts.
 
 use super::definitions::Definitions;
+use super::direct::Intake;
 use super::pause::Openness;
 use super::seal::Sealing;
 use crate::adapter::{Adapter, Bundle, Route};
@@ -85,6 +86,15 @@ impl Context {
         }
     }
 
+    /// Something of an operation waits in the store: its worker is told, and nothing newer passes
+    /// it until it has been taken up.
+    pub fn leave_to_worker(&self, counterpart: &str, operation: &str) {
+        if let Some(counterpart) = self.counterpart(counterpart) {
+            counterpart.intake.caught_up(operation, false);
+            counterpart.wake();
+        }
+    }
+
     /// Tells every worker that something may be due.
     pub fn wake_all(&self) {
         self.counterparts.all().iter().for_each(|counterpart| counterpart.wake());
@@ -111,6 +121,12 @@ impl Counterparts {
     /// All of them, in no order.
     pub fn all(&self) -> Vec<Arc<Counterpart>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// One for which the next message had better wait a moment.
+    pub fn full(&self) -> Option<Arc<Counterpart>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().find(|one| one.is_full()).cloned()
     }
 
     /// From now on these, and no others.
@@ -176,6 +192,8 @@ pub struct Counterpart {
     /// Exchanges that may be anywhere between claim and settlement. More than slots: while some
     /// are at the counterpart, the intents of the next and the outcomes of the last share commits.
     pub places: Arc<Semaphore>,
+    /// Whether new messages go on directly.
+    pub intake: Arc<Intake>,
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
     wakes: Arc<watch::Sender<u64>>,
@@ -197,9 +215,11 @@ impl std::fmt::Debug for Counterpart {
 impl Counterpart {
     /// A counterpart with nothing under way.
     pub fn new(adapter: Arc<Adapter>, target: Arc<dyn Target>) -> Self {
+        let slots = adapter.limits.concurrency.max(1);
         Counterpart {
-            slots: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1))),
-            places: Arc::new(Semaphore::new(adapter.limits.concurrency.max(1) * PLACES_PER_SLOT)),
+            slots: Arc::new(Semaphore::new(slots)),
+            places: Arc::new(Semaphore::new(slots * PLACES_PER_SLOT)),
+            intake: Arc::default(),
             wakes: Arc::new(watch::Sender::new(0)),
             openness: Arc::default(),
             breaker: Arc::new(Mutex::new(CircuitBreaker::new(adapter.breaker.clone()))),
@@ -224,6 +244,7 @@ impl Counterpart {
         Counterpart {
             slots: Arc::clone(&self.slots),
             places: Arc::clone(&self.places),
+            intake: Arc::clone(&self.intake),
             wakes: Arc::clone(&self.wakes),
             openness: Arc::new(self.openness.succeed()),
             breaker: if same_breaker { Arc::clone(&self.breaker) } else { fresh.breaker },
@@ -243,12 +264,14 @@ impl Counterpart {
         self.wakes.subscribe()
     }
 
-    /// How many exchanges may start now: hours, breaker and places together.
+    /// How many exchanges may start now: hours, breaker and places together. At least one while
+    /// nothing else stands against it: where all places are taken, a worker waits for one in line
+    /// with the messages that go on directly, or these would never let it in.
     pub fn allowance(&self, now: Timestamp) -> usize {
         if self.paused(now).is_some() {
             return 0;
         }
-        let free = self.places.available_permits();
+        let free = self.places.available_permits().max(1);
         self.breaker().allowance(Instant::now()).map_or(free, |allowed| allowed.min(free))
     }
 

@@ -3,6 +3,7 @@
 use super::call::{Answer, Parts, call};
 use super::context::Context;
 use super::map::Mapped;
+use super::pause::Permission;
 use super::settle::{self, Outcome};
 use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::Secret;
@@ -10,6 +11,7 @@ use crate::record::Phase;
 use crate::store::{Claimed, Intent, NewOutgoing};
 use crate::telemetry::crash;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// One attempt for one exchange. Inbound routes end in the outbox and send nothing.
 pub async fn deliver(
@@ -31,15 +33,14 @@ pub async fn deliver(
     let closes_soon = counterpart.closes_soon(cx.clock.now());
     let early = match operation.unknown {
         UnknownRule::Resend | UnknownRule::Ask if !closes_soon => None,
-        _ => counterpart.slots.acquire().await.ok(),
+        _ => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
     };
     if closes_soon {
         counterpart.turn().await;
     }
     let Ok(mut permission) = counterpart.admit(cx.clock.now()) else { return Outcome::NotNow };
     permission.has_turn = closes_soon;
-    let digest = super::hex_digest(&mapped.body);
-    let intent = intent(claimed, route, &digest, mapped.not_disclosed, cx);
+    let intent = intent(claimed, route, &mapped, cx);
     crash::reach("deliver:before-intent");
     let taken = cx.store.intend(vec![intent]).await;
     crash::reach("deliver:after-intent");
@@ -48,9 +49,23 @@ pub async fn deliver(
         Ok(_) => return Outcome::Stale,
         Err(error) => return Outcome::StoreDown(error),
     }
-    let _slot = match early {
+    attempt(claimed, route, mapped, permission, early, cx).await
+}
+
+/// The one attempt that an intent stands for; `slot` where it was taken before the intent.
+pub(super) async fn attempt(
+    claimed: &Claimed,
+    route: &Route,
+    mapped: Mapped,
+    permission: Permission,
+    slot: Option<OwnedSemaphorePermit>,
+    cx: &Context,
+) -> Outcome {
+    let Destination::Operation(operation) = &route.destination else { return Outcome::Stale };
+    let Some(counterpart) = cx.counterpart(&route.adapter.name) else { return Outcome::Stale };
+    let _slot = match slot {
         Some(slot) => Some(slot),
-        None => counterpart.slots.acquire().await.ok(),
+        None => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
     };
     let parts = Parts {
         body: Some((mapped.body, mapped.content_type)),
@@ -82,13 +97,8 @@ pub async fn deliver_batch(
         return Err(Outcome::NotNow);
     };
     permission.has_turn = closes_soon;
-    let intents = items
-        .iter()
-        .map(|(claimed, route, mapped)| {
-            let digest = super::hex_digest(&mapped.body);
-            intent(claimed, route, &digest, mapped.not_disclosed, cx)
-        })
-        .collect();
+    let intents =
+        items.iter().map(|(claimed, route, mapped)| intent(claimed, route, mapped, cx)).collect();
     crash::reach("deliver:before-intent");
     let taken = cx.store.intend(intents).await;
     crash::reach("deliver:after-intent");
@@ -133,24 +143,19 @@ fn batch_key(items: &[&(Claimed, Arc<Route>, Mapped)], cx: &Context) -> String {
     cx.keys.idempotency_key(counterpart, "batch", &joined, "batch")
 }
 
-fn intent(
-    claimed: &Claimed,
-    route: &Route,
-    digest: &str,
-    not_disclosed: bool,
-    cx: &Context,
-) -> Intent {
+/// The intent of sending this.
+pub(super) fn intent(claimed: &Claimed, route: &Route, mapped: &Mapped, cx: &Context) -> Intent {
     let at = cx.clock.now();
     let record = route.record.as_ref().map(|rule| {
         let mut draft = settle::draft(claimed, route, rule.kind, Phase::Intended, at);
         draft.attempt = claimed.attempts + 1;
-        draft.not_disclosed = not_disclosed;
+        draft.not_disclosed = mapped.not_disclosed;
         draft
     });
     Intent {
         exchange: claimed.id,
         fence: claimed.fence,
-        request_digest: digest.to_owned(),
+        request_digest: super::hex_digest(&mapped.body),
         at,
         record,
     }

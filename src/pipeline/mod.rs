@@ -34,6 +34,9 @@ pub mod definitions;
 #[cfg(test)]
 mod definitions_tests;
 pub mod deliver;
+pub mod direct;
+#[cfg(test)]
+mod direct_tests;
 #[cfg(test)]
 mod flow_tests;
 pub mod gate;

@@ -76,7 +76,7 @@ async fn pass(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
-    cx: &Context,
+    cx: &Arc<Context>,
 ) -> Result<(), Halt> {
     let Ok(_slot) = Arc::clone(&counterpart.slots).acquire_owned().await else { return Ok(()) };
     let started = cx.clock.now();
@@ -183,7 +183,7 @@ async fn fetch(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
-    cx: &Context,
+    cx: &Arc<Context>,
 ) -> Result<(), Halt> {
     if MessageId::parse(id).is_none() {
         count(counterpart, operation, "failed");

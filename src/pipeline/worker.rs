@@ -83,6 +83,8 @@ pub async fn run(
             }
         }
     }
+    // Nothing goes on directly where nobody would look after it.
+    worker.counterpart.intake.caught_up(worker.work.name(), false);
     let drain = worker.cx.settings.drain;
     let finish = async { while worker.running.join_next().await.is_some() {} };
     if tokio::time::timeout(drain, finish).await.is_err() {
@@ -229,7 +231,10 @@ impl Worker {
         if allowed == 0 {
             return 0;
         }
-        let claimed = self.claim(states, allowed.max(READ_AHEAD)).await;
+        let limit = allowed.max(READ_AHEAD);
+        let claimed = self.claim(states, limit).await;
+        // From here on new messages may go on directly: nothing older is passed over.
+        self.counterpart.intake.caught_up(self.work.name(), claimed.len() < limit);
         let mut started = 0;
         for exchange in claimed {
             // Read-ahead: the last ones wait here for a place, which is sooner than a new claim.
@@ -362,7 +367,8 @@ async fn one(mut claimed: Claimed, cx: &Arc<Context>) {
     }
 }
 
-async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
+/// A defect ended it: a person must look at it.
+pub(super) async fn put_aside(claimed: Claimed, cx: &Arc<Context>) {
     tracing::error!(
         code = codes::INTERNAL.code,
         exchange = claimed.id,

@@ -33,6 +33,7 @@ pub fn exchange(lane: i64) -> NewExchange {
         announce: None,
         supersedes: None,
         bundle: "b0".to_owned(),
+        first: None,
     }
 }
 
@@ -131,6 +132,7 @@ pub async fn state_of(store: &dyn Store, exchange: i64) -> State {
 /// Runs everything; `fresh` gives an empty store each time.
 pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     accepting(&*fresh()).await;
+    super::conformance_direct::first_attempts(&*fresh()).await;
     quarantine(&*fresh()).await;
     lanes(&*fresh()).await;
     claiming(&*fresh()).await;

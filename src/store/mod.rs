@@ -17,6 +17,8 @@ pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
+mod conformance_direct;
+#[cfg(test)]
 mod conformance_epochs;
 #[cfg(test)]
 mod conformance_lanes;
@@ -104,6 +106,20 @@ pub struct NewExchange {
     pub supersedes: Option<Supersede>,
     /// Digest of the definitions in force.
     pub bundle: String,
+    /// The first attempt, where it can be made as soon as the message is safe.
+    pub first: Option<FirstAttempt>,
+}
+
+/// An intent that is written with the message itself: everything an [`Intent`] says of an exchange
+/// that has no row yet.
+#[derive(Clone, Debug)]
+pub struct FirstAttempt {
+    /// SHA-256 of the request, hex.
+    pub request_digest: String,
+    /// When.
+    pub at: Timestamp,
+    /// Entry "intended"; the store fills in the commitment.
+    pub record: Option<Draft>,
 }
 
 /// How a newer state of one route and lane ends older ones: those that have certainly not been
@@ -149,6 +165,12 @@ pub enum Accepted {
         message: i64,
         /// Rows of its exchanges.
         exchanges: Vec<i64>,
+        /// The state each of them begins in, in the same order. `sending`: its first attempt was
+        /// taken as if by `intend`, and whoever accepted it has to make it. A store may leave any
+        /// of them `received` instead.
+        states: Vec<State>,
+        /// Commitment to the body, for record entries.
+        commitment: String,
     },
     /// The same message had been accepted before; finished answers are published again.
     Duplicate,

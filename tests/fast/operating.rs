@@ -140,6 +140,7 @@ fn message(folder: &Folder, id: &str) -> NewMessage {
             announce: None,
             supersedes: None,
             bundle: "b".to_owned(),
+            first: None,
         }],
         record: Vec::new(),
         if_reused: None,

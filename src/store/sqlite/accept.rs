@@ -2,7 +2,7 @@
 
 use super::restored::{self, Known};
 use super::tallies::Ended;
-use super::writer::Tx;
+use super::writer::{Entry, Tx};
 use super::{exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
@@ -23,6 +23,8 @@ pub(super) struct Prepared {
     record: Vec<Draft>,
     /// Sealed announcements of the exchanges, in their order.
     announced: Vec<Option<Sealed>>,
+    /// Entries of their first attempts, in their order.
+    intended: Vec<Option<Entry>>,
     if_reused: Option<Announcement>,
     /// Seals the announcement of a reused id, should it be needed.
     pub keys: Arc<Keys>,
@@ -35,7 +37,7 @@ pub(super) fn label(source: &str, fingerprint: &[u8]) -> String {
 
 /// Seals body and salt as one and completes entries that name no commitment.
 pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared, StoreError> {
-    let NewMessage { envelope, fingerprint, body, exchanges, mut record, if_reused } = message;
+    let NewMessage { envelope, fingerprint, body, mut exchanges, mut record, if_reused } = message;
     let (salt, commitment) = keys.commitment(body.expose())?;
     let label = label(&envelope.source, &fingerprint);
     let sealed = keys.seal_parts(&label, &[body.expose(), &salt])?;
@@ -46,6 +48,12 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
         exchange.announce.as_ref().map(|outgoing| exchanges::seal(keys, outgoing)).transpose()
     };
     let announced = exchanges.iter().map(seal).collect::<Result<_, _>>()?;
+    let intended = |exchange: &mut NewExchange| {
+        let draft = exchange.first.as_mut().and_then(|first| first.record.as_mut())?;
+        draft.commitment.get_or_insert_with(|| commitment.clone());
+        Some(Entry::new(draft))
+    };
+    let intended = exchanges.iter_mut().map(intended).collect();
     Ok(Prepared {
         envelope,
         fingerprint,
@@ -54,6 +62,7 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
         exchanges,
         record,
         announced,
+        intended,
         if_reused,
         keys: Arc::clone(keys),
     })
@@ -70,19 +79,26 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
     tx.check_room()?;
     let row = insert(tx, message, id)?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
-    for (exchange, sealed) in message.exchanges.iter().zip(&message.announced) {
+    let mut states = Vec::with_capacity(message.exchanges.len());
+    tx.append_all(&message.record)?;
+    let parts = message.exchanges.iter().zip(&message.announced).zip(&message.intended);
+    for ((exchange, sealed), entry) in parts {
         if let Some(rule) = &exchange.supersedes {
             supersede::run(tx, message, exchange, rule)?;
         }
-        let id =
-            insert_exchange(tx, row, &message.envelope, exchange, message.envelope.accepted_at)?;
+        let at = message.envelope.accepted_at;
+        let (id, state) = insert_exchange(tx, row, &message.envelope, exchange, at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
+        if let (State::Sending, Some(first)) = (state, &exchange.first) {
+            exchanges::write_intent(tx, id, 1, first.at, &first.request_digest, entry.as_ref())?;
+        }
         exchanges.push(id);
+        states.push(state);
     }
-    tx.append_all(&message.record)?;
-    Ok(Accepted::New { message: row, exchanges })
+    let commitment = message.commitment.clone();
+    Ok(Accepted::New { message: row, exchanges, states, commitment })
 }
 
 /// The row that already has this id, and whether its content is the same.
@@ -191,18 +207,23 @@ pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> End
     Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
-/// One exchange of the message in `row`.
+/// One exchange of the message in `row`, and the state it begins in.
 pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
     row: i64,
     envelope: &Envelope,
     exchange: &NewExchange,
     at: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<(i64, State), StoreError> {
     let now = at.as_millisecond();
     let known = restored::known(tx, envelope, exchange)?;
-    let state = first_state(tx, exchange, known);
+    let state = match (first_state(tx, exchange, known), &exchange.first) {
+        (State::Received, Some(_)) => State::Sending,
+        (state, _) => state,
+    };
     let due = matches!(state, State::Received | State::Unknown).then_some(now);
+    // As if it had been claimed and taken: one attempt, and the fence of one intent.
+    let begun = state == State::Sending;
     let failure = exchange.failure.as_ref();
     let code = failure.map(|failure| failure.code.code);
     let doubt = known == Known::Doubt;
@@ -214,8 +235,9 @@ pub(super) fn insert_exchange(
     }
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
             idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes,
-            maybe_applied, was_unknown)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16)";
+            maybe_applied, was_unknown, fence, attempts)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17,
+            ?17)";
     let id = tx.insert(
         sql,
         params![
@@ -235,10 +257,11 @@ pub(super) fn insert_exchange(
             failure.map(|failure| failure.detail.as_str()),
             exchange.supersedes.is_some(),
             doubt,
+            begun,
         ],
     )?;
     if known != Known::New {
         restored::note(tx, envelope, exchange, state)?;
     }
-    Ok(id)
+    Ok((id, state))
 }

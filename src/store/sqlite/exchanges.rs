@@ -78,13 +78,24 @@ fn intend_one(tx: &mut Tx<'_>, intended: &Intended) -> Result<bool, StoreError> 
             fence = fence + 1, attempts = ?3
         WHERE id = ?1";
     tx.execute(sql, (intent.exchange, at, number))?;
+    let (digest, entry) = (&intent.request_digest, intended.entry.as_ref());
+    write_intent(tx, intent.exchange, number, intent.at, digest, entry)?;
+    Ok(true)
+}
+
+/// The attempt's row and the entry "intended".
+pub(super) fn write_intent(
+    tx: &mut Tx<'_>,
+    exchange: i64,
+    number: i64,
+    at: Timestamp,
+    digest: &str,
+    entry: Option<&Entry>,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO attempts (exchange, number, started_at, request_digest)
         VALUES (?1, ?2, ?3, ?4)";
-    tx.execute(sql, (intent.exchange, number, at, &intent.request_digest))?;
-    if let Some(entry) = &intended.entry {
-        tx.append_entry(entry)?;
-    }
-    Ok(true)
+    tx.execute(sql, (exchange, number, at.as_millisecond(), digest))?;
+    entry.map_or(Ok(()), |entry| tx.append_entry(entry))
 }
 
 /// What belongs to a settlement: its answers sealed, its entries ready.
