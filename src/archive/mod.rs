@@ -12,6 +12,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 pub mod export;
+pub mod prune;
 pub mod seed;
 pub mod verify;
 

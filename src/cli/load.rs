@@ -6,7 +6,7 @@ use crate::adapter::bundle::Enabled;
 use crate::adapter::{Bundle, Overrides};
 use crate::config::{self, Config, connect};
 use crate::diagnostic::render;
-use crate::store::{Keys, SqliteStore, Store};
+use crate::store::{Keys, SqliteStore};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -109,29 +109,6 @@ pub fn runtime() -> Result<Runtime, Trouble> {
 /// Waits for one thing.
 pub fn wait<T>(what: impl Future<Output = T>) -> Result<T, Trouble> {
     Ok(runtime()?.block_on(what))
-}
-
-/// Calls `each` with every row of the record in order, page by page, until it answers false.
-pub async fn each_record_row(
-    store: &dyn Store,
-    mut each: impl FnMut(crate::store::RecordRow) -> Result<bool, Trouble>,
-) -> Result<(), Trouble> {
-    const PAGE: usize = 1_000;
-    let mut after = 0;
-    loop {
-        let rows = store.record(after, PAGE).await?;
-        let Some(last) = rows.last().map(|row| row.sequence) else { return Ok(()) };
-        for row in rows {
-            if !each(row)? {
-                return Ok(());
-            }
-        }
-        // A damaged table could answer the same rows for ever.
-        if last <= after {
-            return Ok(());
-        }
-        after = last;
-    }
 }
 
 /// The definitions where a configuration is a help, but no need: without one those of this folder

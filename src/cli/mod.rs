@@ -17,6 +17,7 @@ mod docs;
 mod explain;
 mod files;
 mod format;
+mod keys;
 mod lint;
 mod list;
 mod load;
@@ -36,6 +37,7 @@ mod trace;
 mod trouble;
 mod try_one;
 
+pub use log::verify_main;
 use trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -99,12 +101,14 @@ enum Command {
     Dlq(dlq::Arguments),
     /// Send many exchanges again, as a task
     Replay(replay::Arguments),
-    /// Search, verify and export the record
+    /// Search, verify, export, disclose and prune the record
     Log(log::Arguments),
     /// Copy the store beside a running gateway, or look at such a copy
     Backup(backup::Arguments),
     /// Put a backup in the place of a lost store; nothing is sent blindly after it
     Restore(restore::Arguments),
+    /// Make and show the keys that sign the record
+    Keys(keys::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
     /// Write files ready to be edited: a schema, a mapping, an adapter
@@ -172,6 +176,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Log(arguments) => log::run(global, arguments),
         Command::Backup(arguments) => backup::run(global, arguments),
         Command::Restore(arguments) => restore::run(global, arguments),
+        Command::Keys(arguments) => keys::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
         Command::New(arguments) => new::run(global, arguments),
         Command::Docs(arguments) => docs::run(global, arguments),

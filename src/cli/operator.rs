@@ -383,6 +383,26 @@ async fn post(
     )
 }
 
+/// Posts something that answers with nothing of interest.
+pub(super) async fn post_json(
+    address: std::net::SocketAddr,
+    token: &Secret<String>,
+    path: &str,
+    wanted: &impl serde::Serialize,
+) -> Result<(), Trouble> {
+    let wanted = serde_json::to_value(wanted).unwrap_or_default();
+    let (status, body) = ops_client::post_act(address, token, path, &wanted, ops_client::TIMEOUT)
+        .await
+        .map_err(|error| {
+            let message = format!("the gateway's ops listener {address}: {}", error.detail);
+            Trouble::new(UNAVAILABLE, message)
+        })?;
+    match status {
+        200 => Ok(()),
+        _ => Err(gateway_refused(status, &serde_json::from_slice(&body).unwrap_or_default())),
+    }
+}
+
 fn gateway_refused(status: u16, answer: &Value) -> Trouble {
     let text =
         |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());

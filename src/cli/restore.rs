@@ -109,6 +109,9 @@ fn entries_after(folder: &Path, size: u64) -> Result<Vec<RecordRow>, Trouble> {
         let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
         for line in BufReader::new(file).lines() {
             let line = line.map_err(|error| unreadable(&path, &error))?;
+            if line.starts_with("{\"segment\":") || line.starts_with("{\"checkpoint\":") {
+                continue;
+            }
             let Some(row) = parse_export(&line) else {
                 let code = &crate::model::codes::store::RECORD_LINE_INVALID;
                 return Err(crate::store::StoreError::new(code, path.display().to_string()).into());

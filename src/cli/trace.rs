@@ -2,7 +2,7 @@
 
 use super::list;
 use super::trouble::Trouble;
-use super::{Global, Outcome, load, print};
+use super::{Global, Outcome, load, log, print};
 use crate::record::Query;
 use crate::store::{AttemptView, ExchangeView, Filter, SqliteStore, Store};
 use clap::Args;
@@ -64,18 +64,14 @@ async fn gather(store: &SqliteStore, message: &str) -> Result<Trace, Trouble> {
         exchanges.push((exchange, attempts));
     }
     let query = Query { message_id: Some(message.to_owned()), ..Query::default() };
-    let mut record = Vec::new();
-    load::each_record_row(store, |row| {
-        if query.matches(&row.entry) {
+    let rows = log::rows(store, &query).await?;
+    let record = rows
+        .into_iter()
+        .map(|row| {
             let unreadable = || json!({"kind": "unreadable", "entry": row.entry});
-            record.push((
-                row.sequence,
-                serde_json::from_str(&row.entry).unwrap_or_else(|_| unreadable()),
-            ));
-        }
-        Ok(true)
-    })
-    .await?;
+            (row.sequence, serde_json::from_str(&row.entry).unwrap_or_else(|_| unreadable()))
+        })
+        .collect();
     Ok(Trace { exchanges, record })
 }
 

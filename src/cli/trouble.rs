@@ -56,6 +56,7 @@ pub fn exit_of(code: &'static Code) -> u8 {
         &store::RECORD_BROKEN,
         &store::RECORD_LINE_INVALID,
         &store::RECORD_NOT_CONTINUED,
+        &store::RECORD_FORKED,
         &store::SEALED_DAMAGED,
         &store::STORE_CORRUPT,
         &store::BACKUP_INCOMPLETE,

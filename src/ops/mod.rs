@@ -18,6 +18,7 @@ pub mod acts;
 pub mod health;
 pub mod ingest;
 pub mod problem;
+pub mod record;
 pub mod reload;
 pub mod replays;
 
@@ -128,6 +129,7 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/api/v1/replays/{id}", get(replays::show))
         .route("/api/v1/replays/{id}/{verb}", post(replays::change))
         .route("/api/v1/restore/complete", post(acts::complete_restore))
+        .route("/api/v1/record/access", post(record::access))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))
         .route("/api/v1/exchanges/{id}/{act}", post(acts::act))
         .fallback(problem::not_found)

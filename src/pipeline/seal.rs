@@ -328,10 +328,10 @@ fn superfluous(kept: &[Checkpoint], new: &Checkpoint) -> Option<u64> {
 /// # Errors
 /// What the store says.
 pub async fn index(store: &dyn Store, stop: &watch::Receiver<bool>) -> Result<(), StoreError> {
-    let pruned = store.pruned().await?.size();
+    let pruned = store.pruned().await?;
     let mut number = next_block(store).await?;
-    while (number + 1) * BLOCK <= store.tree().await?.size() && pruned <= number * BLOCK {
-        let mut builder = Builder::new(number);
+    while (number + 1) * BLOCK <= store.tree().await?.size() {
+        let mut builder = Builder::after_pruned(number, &pruned);
         while builder.after() < (number + 1) * BLOCK {
             if *stop.borrow() {
                 return Ok(());

@@ -2,12 +2,15 @@
 
 use super::seal::{Sealer, Sealing, Watch, check};
 use super::testing::Harness;
+use crate::archive::prune::{Asked, plan};
 use crate::archive::{Archive, verify};
 use crate::model::clock::Clock;
 use crate::model::codes::store as codes;
 use crate::record::checkpoint::{Signer, open};
 use crate::record::note::{SigningKey, VerifyingKey};
 use crate::record::{Checkpoint, Draft, Head, Kind, Phase};
+use crate::store::Store as _;
+use crate::store::record::tree_at;
 use crate::store::sqlite::tests::Folder;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
@@ -265,6 +268,81 @@ async fn sending_stops_when_the_record_cannot_leave_and_goes_on_by_itself() {
     assert!(notes(&town.sealer.sealing).is_empty());
     assert_eq!(town.verify(), Ok(4));
     drop(town.folder);
+}
+
+/// Years go from the store and, by hand, from the archive; what is left still verifies.
+#[tokio::test]
+async fn whole_years_are_pruned_after_their_retention_when_they_were_exported() {
+    let mut town = Town::new(true);
+    for at in ["2018-06-01T03:00:00Z", "2019-02-01T03:00:00Z", "2019-06-01T03:00:00Z"] {
+        town.clock.set(at);
+        town.write(3).await;
+        town.seal().await;
+    }
+    let keys = [key(1).public().clone()];
+    let planned = |town: &Town| {
+        let asked = Asked {
+            before: 2019,
+            keep_years: 7,
+            operator: "sato".to_owned(),
+            reason: "the period ended".to_owned(),
+            now: town.clock.now(),
+        };
+        let (store, archive) = (Arc::clone(&town.sealer.store), town.archive().clone());
+        let keys = keys.clone();
+        async move { plan(&*store, &archive, &keys, asked).await }
+    };
+    town.clock.set("2026-03-31T14:59:59Z");
+    let early = planned(&town).await.unwrap_err();
+    assert_eq!(early.code, &codes::PRUNING_REFUSED);
+    assert!(early.detail.contains("not before April 2026"), "{}", early.detail);
+    town.clock.set("2026-03-31T15:00:00Z");
+    let kept_here = planned(&town).await.unwrap_err();
+    assert!(kept_here.detail.contains("not all exported"), "{}", kept_here.detail);
+    town.sealer.export().await;
+    let all = town.sealer.store.tree().await.unwrap();
+    let plan = planned(&town).await.unwrap();
+    assert_eq!((plan.first, plan.tree.size(), plan.segments.len()), (1, 7, 2));
+    assert!(town.sealer.store.prune(plan.tree, plan.note).await.unwrap());
+    let rows = town.sealer.store.record(0, 100).await.unwrap();
+    assert_eq!(rows.first().unwrap().sequence, 8);
+    assert_eq!(tree_at(&*town.sealer.store, 10).await.unwrap(), all);
+    assert!(planned(&town).await.unwrap_err().detail.contains("nothing from before"));
+    for name in plan.segments {
+        std::fs::remove_file(town.archive().folder().join(name)).unwrap();
+    }
+    assert!(town.verify().unwrap_err().contains("Beginning"), "nothing tells of it yet");
+    town.seal().await;
+    town.sealer.export().await;
+    assert_eq!(town.verify(), Ok(11), "the entry that tells of it is signed");
+    check(&town.sealer).await.unwrap();
+    // A restart continues the tree from what was pruned.
+    let Town { folder, sealer, .. } = town;
+    let before = sealer.store.tree().await.unwrap();
+    drop(sealer);
+    assert_eq!(folder.open().tree().await.unwrap(), before);
+}
+
+/// What a stranger needs are segments and a public key: bodies, salts, sealing keys and pseudonym
+/// keys may be gone for ever.
+#[tokio::test]
+async fn the_record_verifies_after_bodies_and_keys_are_destroyed() {
+    let harness = Harness::new();
+    harness.target.always_json(200, r#"{"result":"ok"}"#);
+    harness.post("order.placed", "m1", r#"{"person":"a","amount":1}"#).await;
+    harness.settle().await;
+    let mut town = Town::new(true);
+    town.sealer.store = Arc::clone(&harness.cx.store);
+    let rows = town.sealer.store.record(0, 10).await.unwrap();
+    assert!(
+        rows[0].entry.contains("\"commitment\":\"") && rows[0].entry.contains("\"subject\":\"")
+    );
+    town.seal().await;
+    town.sealer.export().await;
+    // The store with its bodies, and the keys of this process, are gone with the harness.
+    town.sealer.store = town.folder.open();
+    drop(harness);
+    assert_eq!(town.verify(), Ok(3));
 }
 
 #[tokio::test]

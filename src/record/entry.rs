@@ -226,8 +226,11 @@ impl Draft {
         out.text("message_id", &self.message_id);
         out.text("message_type", &self.message_type);
         out.given("municipality", self.municipality.as_deref());
-        out.name("not_disclosed");
-        out.text.push_str(if self.not_disclosed { "true" } else { "false" });
+        // An outcome does not know it: the intent it belongs to says so.
+        if self.not_disclosed || self.phase != Phase::Outcome {
+            out.name("not_disclosed");
+            out.text.push_str(if self.not_disclosed { "true" } else { "false" });
+        }
         out.text("operation", &self.operation);
         out.given("operator", self.operator.as_deref());
         out.given("outcome", self.outcome.as_deref());
@@ -286,6 +289,7 @@ mod tests {
             counterpart: word().into(),
             operation: word().into(),
             attempt: 1,
+            not_disclosed: true,
             idempotency_key: word(),
             basis: Some(Arc::new(Basis {
                 law: word(),

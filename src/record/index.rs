@@ -99,6 +99,18 @@ impl Builder {
         Builder { number, tree: Frontier::default(), subjects: empty.clone(), messages: empty }
     }
 
+    /// Begins a block whose first entries were pruned: its root is that of the whole block, its index
+    /// knows what is left.
+    pub fn after_pruned(number: u64, pruned: &Frontier) -> Builder {
+        let within = pruned.size().saturating_sub(number * BLOCK);
+        let peaks = pruned.peaks().iter().rev().take(within.count_ones() as usize).rev();
+        let tree = match within {
+            1..BLOCK => Frontier::new(within, peaks.copied().collect()),
+            _ => None,
+        };
+        Builder { tree: tree.unwrap_or_default(), ..Builder::new(number) }
+    }
+
     /// The sequence after which its next row comes.
     pub fn after(&self) -> u64 {
         self.number * BLOCK + self.tree.size()

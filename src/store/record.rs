@@ -2,7 +2,7 @@
 
 use super::{Later, Store, StoreError};
 use crate::model::codes::store as codes;
-use crate::record::index::{BLOCK, Block, LEVEL};
+use crate::record::index::{BLOCK, Block, LEVEL, Wanted};
 use crate::record::{Broken, Checkpoint, Draft, Frontier, Hash, RecordRow};
 
 /// The record's own part of a store. Sequences count from 1; a size is the number of entries.
@@ -70,6 +70,48 @@ pub async fn tree_at(store: &dyn Store, size: u64) -> Result<Frontier, StoreErro
 pub fn broken(sequence: u64, why: Broken) -> StoreError {
     let detail = format!("sequence {sequence}: {}", why.reason());
     StoreError::new(&codes::RECORD_BROKEN, detail)
+}
+
+/// Index parts read at once: some megabytes.
+const PARTS_READ: usize = 128;
+
+/// All entries of a person or message, in order: over the index of the full blocks, and row by row
+/// for what is newer.
+///
+/// # Errors
+/// What the store says.
+pub async fn search(store: &dyn Store, wanted: &Wanted) -> Result<Vec<RecordRow>, StoreError> {
+    let mut places = Vec::new();
+    let mut block = 0;
+    loop {
+        let parts = store.index_part(wanted.part(), block, PARTS_READ).await?;
+        for (number, part) in &parts {
+            // What comes after a gap is scanned.
+            if *number == block {
+                places.extend(wanted.places(*number, part));
+                block += 1;
+            }
+        }
+        if parts.len() < PARTS_READ {
+            break;
+        }
+    }
+    places.sort_unstable();
+    let mut found = Vec::new();
+    let signed = |size: u64| i64::try_from(size).unwrap_or(i64::MAX);
+    for place in places {
+        let rows = store.record(signed(place - 1), 1).await?;
+        let here = |row: &RecordRow| row.sequence == signed(place) && wanted.is_in(&row.entry);
+        found.extend(rows.into_iter().filter(here));
+    }
+    each_row::<StoreError>(store, signed(block * BLOCK), |row| {
+        if wanted.is_in(&row.entry) {
+            found.push(row);
+        }
+        Ok(true)
+    })
+    .await?;
+    Ok(found)
 }
 
 /// Rows read at once.

@@ -59,7 +59,8 @@ fn the_exported_record_is_taken_over() {
     let given_up = folder.run(&[&["dlq", "discard", "2"][..], &WHO].concat());
     assert_eq!(given_up.code, 0, "{}", given_up.err);
     std::fs::create_dir(folder.path("export")).unwrap();
-    assert_eq!(folder.run(&["log", "export", "--output", "export/all.jsonl"]).code, 0);
+    let export = [&["log", "export"][..], &WHO].concat();
+    assert_eq!(folder.run(&[&export[..], &["--output", "export/all.jsonl"]].concat()).code, 0);
     let exported = folder.read("export/all.jsonl");
 
     lose_the_store(&folder);
@@ -67,7 +68,7 @@ fn the_exported_record_is_taken_over() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("ended by what the record tells: 1"), "{}", ran.err);
     assert_eq!(states(&folder)[1], "discarded", "as the record says");
-    let now = folder.run(&["log", "export"]).out;
+    let now = folder.run(&export).out;
     assert!(now.starts_with(&exported), "the record goes on from where it was");
     assert_eq!(folder.run(&["log", "verify"]).code, 0);
 

@@ -14,10 +14,12 @@ mod commands;
 #[path = "../support/copy.rs"]
 mod copy;
 mod examples;
+mod failures;
 mod fixture;
 mod model;
 mod operating;
 mod pages;
+mod record;
 mod registers;
 mod testing;
 mod tutorial;

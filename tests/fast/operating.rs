@@ -410,57 +410,6 @@ fn acts_go_through_the_gateway_that_runs() {
 }
 
 #[test]
-fn the_record_is_found_exported_and_verified() {
-    let folder = with_store();
-    let count = |arguments: &[&str]| folder.run(arguments).json().as_array().unwrap().len();
-    assert_eq!(count(&["log", "find", "--message", "good", "--json"]), 2);
-    assert_eq!(count(&["log", "find", "--subject", &"0B".repeat(16), "--json"]), 4);
-    assert_eq!(count(&["log", "find", "--from", "2026-06-02", "--json"]), 0);
-    assert_eq!(count(&["log", "find", "--from", "2026-06-01", "--to", "2026-06-02", "--json"]), 6);
-    assert_eq!(count(&["log", "find", "--person", "山田", "--json"]), 0);
-    assert_eq!(folder.run(&["log", "find", "--kind", "送布"]).code, 2);
-    assert_eq!(folder.run(&["log", "find", "--from", "yesterday"]).code, 2);
-    assert_eq!(folder.run_with_input(&["log", "find", "--person", "-"], "").code, 2);
-
-    let ran = folder.run(&["log", "verify", "--json"]);
-    assert_eq!((ran.code, &ran.json()["verified"]), (0, &json!(true)));
-    assert_eq!(folder.run(&["log", "export", "--output", "record.jsonl"]).code, 0);
-    let ran = folder.run(&["log", "export", "--output", "record.jsonl"]);
-    assert_eq!(ran.code, 69);
-    assert!(ran.err.ends_with("hint: an export is never overwritten\n"), "{}", ran.err);
-    assert_eq!(folder.run(&["log", "export"]).out, folder.read("record.jsonl"));
-
-    // An export is verified with neither configuration, store nor keys.
-    let auditor = Folder::empty();
-    auditor.write("record.jsonl", &folder.read("record.jsonl"));
-    let ran = auditor.run(&["log", "verify", "--file", "record.jsonl"]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "verified: 6 entries\n"), "{}", ran.err);
-    assert_eq!(auditor.run(&["log", "verify", "--file", "missing.jsonl"]).code, 69);
-}
-
-#[test]
-fn a_tampered_export_is_found_at_its_first_bad_line() {
-    let folder = with_store();
-    let export = folder.run(&["log", "export"]).out;
-    let lines: Vec<&str> = export.lines().collect();
-    let verify = |text: String| {
-        folder.write("tampered.jsonl", &text);
-        let ran = folder.run(&["log", "verify", "--file", "tampered.jsonl", "--json"]);
-        assert_eq!(ran.code, 3, "{}", ran.err);
-        let page = ran.json();
-        assert_eq!(page["verified"], false);
-        page["first_bad"].as_i64().unwrap()
-    };
-    let changed = lines[2].replace("\"bad\"", "\"bat\"");
-    assert_ne!(changed, lines[2]);
-    let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    assert_eq!(verify(joined(&[lines[0], lines[1], &changed, lines[3]])), 3);
-    assert_eq!(verify(joined(&[lines[0], lines[2], lines[3]])), 2);
-    assert_eq!(verify(joined(&[lines[0], "{}", lines[2]])), 2);
-    assert_eq!(verify(joined(&[lines[0], lines[1], &lines[2][..40]])), 3);
-}
-
-#[test]
 fn the_broker_definitions_are_exported_offline() {
     let folder = Folder::empty();
     let page = folder.run(&["broker", "export", "--vhost", "town"]).json();

@@ -2,9 +2,8 @@
 //! code, over AMQP the same document becomes a dead letter with the same code.
 
 use crate::services::broker;
-use crate::town::{Answer, Client, Town, until};
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use crate::town::{Answer, Client, Town};
+use crate::upstream::Upstream;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -230,52 +229,6 @@ async fn a_repetition_is_one_message_and_a_reused_id_none() {
     assert_eq!(exchanges.len(), 2, "the one that was sent and the one put aside");
     assert!(exchanges.iter().any(|one| one["state"] == "dead" && one["code"] == "T501"));
     assert_eq!(gateway.stop().await, Some(0));
-}
-
-/// The upstream system at its broker.
-struct Upstream {
-    channel: Channel,
-    _connection: Connection,
-}
-
-impl Upstream {
-    async fn new(url: &str) -> Upstream {
-        let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-        let channel = connection.create_channel().await.unwrap();
-        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        Upstream { channel, _connection: connection }
-    }
-
-    async fn post(&self, message_type: &str, id: Option<&str>, media: &str, body: &[u8]) {
-        let mut properties = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_content_type(media.into())
-            .with_type(message_type.into());
-        if let Some(id) = id {
-            properties = properties.with_message_id(id.into());
-        }
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let publish = self.channel.basic_publish(
-            "watashi.in".into(),
-            message_type.into(),
-            options,
-            body,
-            properties,
-        );
-        let confirm = publish.await.unwrap().await.unwrap();
-        assert!(confirm.is_ack() && confirm.take_message().is_none());
-    }
-
-    /// The next message for upstream, with its type.
-    async fn answer(&self) -> (String, Value) {
-        let message = until("answer", || async {
-            let options = BasicGetOptions { no_ack: true };
-            self.channel.basic_get("watashi.out.health".into(), options).await.unwrap()
-        })
-        .await;
-        let message_type = message.properties.kind().as_ref().unwrap().as_str().to_owned();
-        (message_type, serde_json::from_slice(&message.data).unwrap())
-    }
 }
 
 #[tokio::test]

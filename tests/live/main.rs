@@ -14,7 +14,9 @@ mod pki;
 mod reload;
 mod services;
 mod stopping;
+mod synced;
 mod town;
+mod upstream;
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
 fn setup() {

@@ -274,6 +274,11 @@ impl Gateway {
         page
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// An answer of the ops listener, as JSON.
     pub async fn get(&self, path: &str) -> Value {
         let answer = self.http.get(format!("{}{path}", self.ops)).send().await.unwrap();

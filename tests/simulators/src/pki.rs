@@ -60,6 +60,13 @@ impl Authority {
         self.issue(CertificateParams::default(), name, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// A certificate for a client that ended long ago.
+    pub fn expired_client(&self, name: &str) -> Result<Identity, Trouble> {
+        let mut params = CertificateParams::default();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.issue(params, name, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
     fn issue(
         &self,
         mut params: CertificateParams,

@@ -103,6 +103,11 @@ impl Desk {
         Ok(())
     }
 
+    /// Posts a message once more that was posted before.
+    pub async fn repeat(&self, message: &Message) -> Result<(), Trouble> {
+        self.offer(message).await.map(|_| ())
+    }
+
     async fn offer(&self, message: &Message) -> Result<Posting, Trouble> {
         let deadline = Instant::now() + PATIENCE;
         loop {

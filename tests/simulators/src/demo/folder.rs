@@ -68,6 +68,9 @@ impl Site {
         put("keys/client.pem", &gateway.key)?;
         put("certificates/server.pem", &server.certificate)?;
         put("keys/server.pem", &server.key)?;
+        let expired = authority.expired_client("watashi")?;
+        put("certificates/expired.pem", &expired.certificate)?;
+        put("keys/expired.pem", &expired.key)?;
         put("certificates/health.pem", &health.certificate)?;
         put("keys/health.pem", &health.key)?;
         put("keys/k1", &STANDARD.encode(random_bytes()?))?;

@@ -48,6 +48,8 @@ pub struct Gateway {
     child: tokio::sync::Mutex<Option<Child>>,
     /// Times it was started.
     starts: Mutex<u32>,
+    /// Variables of every start.
+    environment: Mutex<Vec<(String, String)>>,
 }
 
 impl Gateway {
@@ -67,6 +69,7 @@ impl Gateway {
             client,
             child: tokio::sync::Mutex::default(),
             starts: Mutex::default(),
+            environment: Mutex::default(),
         })
     }
 
@@ -79,10 +82,12 @@ impl Gateway {
         };
         let log =
             |kind: &str| fs::File::create(self.folder.join(format!("logs/run-{number}.{kind}")));
+        let always = self.environment.lock().map_err(|_| "poisoned")?.clone();
         let spawned = Command::new(&self.program)
             .arg("run")
             .arg("--config")
             .arg(&self.config)
+            .envs(always)
             .envs(environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(log("stdout")?)
@@ -91,6 +96,13 @@ impl Gateway {
             .spawn()?;
         self.child.lock().await.replace(spawned);
         Ok(number)
+    }
+
+    /// Gives every later start this variable.
+    pub fn set_environment(&self, name: &str, value: &str) -> Result<(), Trouble> {
+        let mut environment = self.environment.lock().map_err(|_| "poisoned")?;
+        environment.push((name.to_owned(), value.to_owned()));
+        Ok(())
     }
 
     /// Waits until it ends by itself; kills it (SIGKILL) when it has not by then. Tells whether it

@@ -56,6 +56,9 @@ pub struct Options {
     /// Print one JSON object on stdout; everything else goes to stderr
     #[arg(long)]
     pub json: bool,
+    /// The gateway's clock is made to jump: its times are not compared with others'
+    #[arg(skip)]
+    pub clock_jumps: bool,
     /// The gateway's program [default: `watashi` beside this program]
     #[arg(long, value_name = "PATH")]
     pub watashi: Option<PathBuf>,
@@ -151,7 +154,8 @@ async fn play(options: Options) -> Result<bool, Trouble> {
     Ok(good)
 }
 
-async fn set_up(options: Options) -> Result<Stage, Trouble> {
+/// Everything of a demo, up and ready; nothing is posted yet.
+pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
     let began = Instant::now();
     let town = Municipality::generate(options.plan());
     let authority = Authority::new("Watashi demo CA")?;

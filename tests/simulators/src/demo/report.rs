@@ -33,14 +33,20 @@ pub struct Route {
 /// Everything that is shown.
 pub struct Report {
     routes: Vec<Route>,
-    verdict: Verdict,
+    /// The oracle's.
+    pub verdict: Verdict,
     entries: usize,
-    verified: bool,
-    hits: Vec<Hit>,
-    missing: Vec<String>,
-    problems: Vec<String>,
+    /// The record verifies.
+    pub verified: bool,
+    /// Personal data found where none may be.
+    pub hits: Vec<Hit>,
+    /// What was waited for in vain.
+    pub missing: Vec<String>,
+    /// What else went wrong.
+    pub problems: Vec<String>,
     faults: BTreeMap<String, u64>,
-    requests: usize,
+    /// Requests the counterparts saw.
+    pub requests: usize,
     trace: String,
     next: String,
     seconds: f64,
@@ -70,6 +76,7 @@ impl Report {
             answers: stage.desk.answers(),
             dead: items::<DeadLetter>(&letters),
             entries: lines.into_iter().map(|line| line.entry).collect(),
+            clock_jumped: stage.options.clock_jumps,
         };
         let verdict = judge(&case);
         let id = example(&case);

@@ -91,6 +91,8 @@ pub struct Case {
     pub dead: Vec<DeadLetter>,
     /// Entries of the record.
     pub entries: Vec<Entry>,
+    /// The gateway's clock jumped: its times say nothing.
+    pub clock_jumped: bool,
 }
 
 /// One thing that is wrong. Names ids and fields, never personal data.

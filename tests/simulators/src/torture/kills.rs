@@ -9,7 +9,7 @@ use crate::counterparts::Credentials;
 use crate::counterparts::ledger::Ledger;
 use crate::demo::desk::{Carrier, Desk};
 use crate::demo::folder::{Plan, Site};
-use crate::demo::gateway::{Gateway, eprint_line, items};
+use crate::demo::gateway::{Gateway, items};
 use crate::municipality::people::{self, Person};
 use crate::oracle::{Case, DeadLetter, Entry, judge};
 use crate::pki::{self, Authority};
@@ -264,12 +264,4 @@ fn leaks(scene: &Scene) -> Result<Vec<String>, Trouble> {
         format!("{} ({}) {} times in {}", hit.kind, hit.writing, hit.count, hit.place)
     };
     Ok(hits.iter().map(told).collect())
-}
-
-/// Says what one store's life brought.
-pub fn tell(seed: u64, figures: &Figures) {
-    eprint_line(&format!("kill points, seed {seed}: {}", figures.line()));
-    for problem in figures.problems.iter().take(20) {
-        eprint_line(&format!("  {problem}"));
-    }
 }

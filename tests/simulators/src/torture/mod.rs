@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub mod kills;
+pub mod mixed;
+pub mod poison;
 pub mod post;
+pub mod rabbit;
 
 /// Options of `watashi-simulators torture`.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,6 +30,18 @@ pub struct Options {
     /// Kill points of one store
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub kills_per_store: usize,
+    /// Runs of mixed faults over RabbitMQ [default: 100, with --short 1]
+    #[arg(long, value_name = "N")]
+    pub mixed: Option<usize>,
+    /// Faults of one run
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub faults: usize,
+    /// Play only these faults, by name: Killed, BrokerCut, …
+    #[arg(long, value_name = "FAULT")]
+    pub only: Vec<String>,
+    /// Folder with adapters/, schemas/ and mappings/
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub definitions: PathBuf,
     /// The gateway's program, a development build [default: `watashi` beside this program]
     #[arg(long, value_name = "PATH")]
     pub watashi: Option<PathBuf>,
@@ -40,6 +55,8 @@ pub struct Options {
 pub struct Town {
     /// The gateway's program.
     pub program: PathBuf,
+    /// The definitions of the repository.
+    pub definitions: PathBuf,
 }
 
 /// The oracle's figures of one run, or of many.
@@ -47,6 +64,8 @@ pub struct Town {
 pub struct Figures {
     /// Kills.
     pub kills: usize,
+    /// Mixed faults.
+    pub faults: usize,
     /// Messages posted and acknowledged, or refused at the door.
     pub messages: usize,
     /// Requests that counterparts saw.
@@ -98,6 +117,7 @@ impl Figures {
     /// Adds those of another run.
     pub fn add(&mut self, other: Figures) {
         self.kills += other.kills;
+        self.faults += other.faults;
         self.messages += other.messages;
         self.requests += other.requests;
         self.lost += other.lost;
@@ -121,9 +141,10 @@ impl Figures {
     /// One line.
     pub fn line(&self) -> String {
         format!(
-            "kills {} messages {} requests {} lost {} doubled {} unrecorded {} out_of_order {} \
+            "kills {} faults {} messages {} requests {} lost {} doubled {} unrecorded {} out_of_order {} \
              wrong {} canary_hits {} recovery_max_s {:.1}",
             self.kills,
+            self.faults,
             self.messages,
             self.requests,
             self.lost,
@@ -159,7 +180,7 @@ async fn play(options: Options) -> Result<bool, Trouble> {
             target.join(format!("torture/{}-seed-{}", clock::stamp(), options.seed))
         }
     };
-    let town = Town { program };
+    let town = Town { program, definitions: options.definitions.clone() };
     let mut total = Figures::default();
     let mut left = options.kills.unwrap_or(if options.short { 200 } else { 10_000 });
     let mut seed = options.seed;
@@ -167,13 +188,15 @@ async fn play(options: Options) -> Result<bool, Trouble> {
         let kills = left.min(options.kills_per_store);
         let place = folder.join(format!("kills-{seed}"));
         let figures = kills::run(&town, &place, seed, kills).await?;
-        kills::tell(seed, &figures);
-        if figures.is_good() {
-            std::fs::remove_dir_all(&place)?;
-        }
-        total.add(figures);
+        finish(&mut total, figures, &format!("kill points, seed {seed}"), &place)?;
         left -= kills;
         seed += 1;
+    }
+    let runs = options.mixed.unwrap_or(if options.short { 1 } else { 100 });
+    for seed in (options.seed..).take(runs) {
+        let place = folder.join(format!("mixed-{seed}"));
+        let figures = mixed::run(&town, &place, seed, &options).await?;
+        finish(&mut total, figures, &format!("mixed faults, seed {seed}"), &place)?;
     }
     for (point, count) in &total.points {
         eprint_line(&format!("{count:7}  {point}"));
@@ -181,4 +204,22 @@ async fn play(options: Options) -> Result<bool, Trouble> {
     eprint_line(&format!("{:.0} s", began.elapsed().as_secs_f64()));
     println!("torture seed {} {}", options.seed, total.line());
     Ok(total.is_good())
+}
+
+/// Says what a run brought; its folder stays when something was found.
+fn finish(
+    total: &mut Figures,
+    figures: Figures,
+    what: &str,
+    place: &std::path::Path,
+) -> Result<(), Trouble> {
+    eprint_line(&format!("{what}: {}", figures.line()));
+    for problem in figures.problems.iter().take(20) {
+        eprint_line(&format!("  {problem}"));
+    }
+    if figures.is_good() {
+        std::fs::remove_dir_all(place)?;
+    }
+    total.add(figures);
+    Ok(())
 }

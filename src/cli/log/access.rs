@@ -1,0 +1,31 @@
+//! Looking at the record is recorded before anything is shown.
+
+use crate::cli::operator::{Acting, Reasons, post_json};
+use crate::cli::trouble::Trouble;
+use crate::model::Clock;
+use crate::model::clock::SystemClock;
+use crate::ops::record::Access;
+use crate::store::Store as _;
+
+/// Writes the entry, into the store itself or through the gateway that has it.
+pub(super) async fn note(
+    acting: &Acting<'_>,
+    act: &'static str,
+    subject: Option<String>,
+    count: usize,
+    reasons: &Reasons,
+) -> Result<(), Trouble> {
+    let access = Access {
+        act: act.to_owned(),
+        subject,
+        count: count as u64,
+        operator: reasons.operator.clone(),
+        reason: reasons.reason.clone(),
+    };
+    match acting {
+        Acting::Here { store, .. } => Ok(store.note(vec![access.draft(SystemClock.now())]).await?),
+        Acting::There { address, token } => {
+            post_json(*address, token, "/api/v1/record/access", &access).await
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Acts on the record: that somebody looked at it is an entry itself.
+
+use super::Ops;
+use super::acts::{check_words, store_down};
+use super::problem::Problem;
+use crate::record::{Draft, Kind, Phase};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Somebody looks at entries of the record.
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// `record-disclosed` or `record-exported`.
+    pub act: String,
+    /// Pseudonym, when it is one person's entries.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// How many entries are shown.
+    pub count: u64,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Access {
+    /// The words an act may have.
+    pub const ACTS: [&str; 2] = ["record-disclosed", "record-exported"];
+
+    /// Its entry.
+    pub fn draft(self, at: Timestamp) -> Draft {
+        Draft {
+            outcome: Some(self.act),
+            subject: self.subject,
+            reference: Some(format!("entries: {}", self.count)),
+            operator: Some(self.operator),
+            reason: Some(self.reason),
+            ..Draft::new(Kind::Operate, Phase::Noted, at)
+        }
+    }
+}
+
+/// Writes the entry of an access.
+pub async fn access(
+    State(ops): State<Arc<Ops>>,
+    headers: HeaderMap,
+    Json(access): Json<Access>,
+) -> Result<Json<Value>, Problem> {
+    ops.authorise(&headers)?;
+    let refused = |title| Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title);
+    check_words(&access.operator, &access.reason).map_err(refused)?;
+    let hex = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !Access::ACTS.contains(&access.act.as_str()) || !access.subject.iter().all(hex) {
+        return Err(refused("not an act on the record"));
+    }
+    let at = ops.cx.clock.now();
+    ops.cx.store.note(vec![access.draft(at)]).await.map_err(store_down)?;
+    Ok(Json(json!({ "recorded": true })))
+}
