@@ -87,8 +87,7 @@ fn main() {
     std::fs::create_dir_all(&arguments.folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); arguments.rows.len()];
-    let mut random =
-        arguments.seed.unwrap_or_else(|| Timestamp::now().as_microsecond().cast_unsigned());
+    let mut random = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("seed {random}");
     for rows in &arguments.rows {
         fill(&file(&arguments, *rows), *rows);

@@ -14,6 +14,7 @@ use crate::ops::{self, Ops};
 use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::{
     Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
+    tasks,
 };
 use crate::store::{Keys, Store, StoreError};
 use crate::telemetry::{logging, metrics as metrics_register};
@@ -109,6 +110,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let certificates = listen(&config, &ops, stops, &mut sources, &mut work).await?;
     sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
     sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
+    work.spawn(tasks::run(Arc::clone(&cx), work_stop.clone()));
     work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
     reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
     let limit = config.drain;

@@ -12,6 +12,7 @@ use std::io::Write;
 
 const EXAMPLES: &str = "\
 Acts work whether the gateway runs or not: beside a running one they go through its ops listener.
+Many at once are a task: `watashi replay`.
 
 Examples:
   watashi dlq list --code G201

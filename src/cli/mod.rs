@@ -27,6 +27,7 @@ mod operator;
 mod print;
 mod reference;
 mod reload;
+mod replay;
 mod restore;
 mod run;
 mod schema;
@@ -98,6 +99,8 @@ enum Command {
     Trace(trace::Arguments),
     /// Look at and act on what waits for a person
     Dlq(dlq::Arguments),
+    /// Send many exchanges again, as a task
+    Replay(replay::Arguments),
     /// Search, verify, export, disclose and prune the record
     Log(log::Arguments),
     /// Copy the store beside a running gateway, or look at such a copy
@@ -169,6 +172,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Status => status::run(global),
         Command::Trace(arguments) => trace::run(global, arguments),
         Command::Dlq(arguments) => dlq::run(global, arguments),
+        Command::Replay(arguments) => replay::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Backup(arguments) => backup::run(global, arguments),
         Command::Restore(arguments) => restore::run(global, arguments),

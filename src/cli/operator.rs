@@ -9,9 +9,11 @@ use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret};
 use crate::pipeline::context::Accepting;
 use crate::pipeline::replay::{Replayed, replay};
+use crate::pipeline::tasks::{self, Planned, Wanted};
 use crate::pipeline::{Context, Counterparts, Definitions, Settings};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::sqlite::Options;
+use crate::store::tasks::{Manner, Selection, TaskChange, TaskVerb};
 use crate::store::{Act, ActVerb, ExchangeView, Filter, PostgresStore, SqliteStore, Store};
 use crate::transport::https::ops_client;
 use clap::Args;
@@ -214,6 +216,71 @@ impl<'c> Acting<'c> {
         }
     }
 
+    /// Makes a replay task and tells what it would do; the inner error is why it cannot be.
+    pub(super) async fn plan(
+        &self,
+        request: &str,
+        selection: &Selection,
+        manner: &Manner,
+        reasons: &Reasons,
+    ) -> Result<Result<Planned, String>, Trouble> {
+        match self {
+            Acting::Here { store, config, .. } => {
+                let wanted = Wanted {
+                    request: request.to_owned(),
+                    selection: selection.clone(),
+                    manner: manner.clone(),
+                    operator: reasons.operator.clone(),
+                    reason: reasons.reason.clone(),
+                };
+                let planned = tasks::create(wanted, &recogniser(store, config)?).await?;
+                Ok(planned.map_err(|failure| failure.to_string()))
+            }
+            Acting::There { address, token } => {
+                let wanted = json!({
+                    "request": request,
+                    "selection": selection,
+                    "manner": manner,
+                    "operator": reasons.operator,
+                    "reason": reasons.reason,
+                });
+                let answer = ask(*address, token, "/api/v1/replays", &wanted).await?;
+                let odd = |_| Trouble::new(UNAVAILABLE, "the gateway's answer is not understood");
+                answer.map_or_else(
+                    |why| Ok(Err(why)),
+                    |page| serde_json::from_value(page).map(Ok).map_err(odd),
+                )
+            }
+        }
+    }
+
+    /// Changes a replay task; gives its new state, or why not.
+    pub(super) async fn change_task(
+        &self,
+        task: i64,
+        verb: TaskVerb,
+        reasons: &Reasons,
+    ) -> Result<Result<String, String>, Trouble> {
+        match self {
+            Acting::Here { store, .. } => {
+                let Reasons { operator, reason } = reasons;
+                let (operator, reason) = (operator.clone(), reason.clone());
+                let at = SystemClock.now();
+                let changed =
+                    store.change_task(TaskChange { task, verb, operator, reason, at }).await?;
+                let why = "there is no such task, or its state does not allow this";
+                Ok(changed.map(|state| state.name().to_owned()).ok_or_else(|| why.to_owned()))
+            }
+            Acting::There { address, token } => {
+                let path = format!("/api/v1/replays/{task}/{}", verb.name());
+                let wanted = json!({"operator": reasons.operator, "reason": reasons.reason});
+                let answer = ask(*address, token, &path, &wanted).await?;
+                let state = |page: Value| page.get("state")?.as_str().map(str::to_owned);
+                Ok(answer.map(|page| state(page).unwrap_or_default()))
+            }
+        }
+    }
+
     /// Writes what is left and gives the store back.
     pub(super) async fn end(self) -> Result<(), Trouble> {
         match self {
@@ -241,6 +308,29 @@ fn recogniser(store: &Arc<dyn Store>, config: &Config) -> Result<Context, Troubl
         accepting: Accepting::default(),
         sealing: Arc::default(),
     })
+}
+
+/// Posts to the running gateway: its answer, or why it refused.
+async fn ask(
+    address: std::net::SocketAddr,
+    token: &Secret<String>,
+    path: &str,
+    wanted: &Value,
+) -> Result<Result<Value, String>, Trouble> {
+    let answer = ops_client::post_act(address, token, path, wanted, ops_client::TIMEOUT).await;
+    let (status, body) = answer.map_err(|error| {
+        Trouble::new(UNAVAILABLE, format!("the gateway's ops listener {address}: {}", error.detail))
+    })?;
+    let page: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match status {
+        200 => Ok(Ok(page)),
+        404 | 409 | 422 => {
+            let parts = ["code", "title", "detail"].map(|name| page.get(name)?.as_str());
+            let parts: Vec<&str> = parts.into_iter().flatten().collect();
+            Ok(Err(parts.join(" ")))
+        }
+        _ => Err(gateway_refused(status, &page)),
+    }
 }
 
 /// A gateway that runs, and how to speak to it.

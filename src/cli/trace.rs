@@ -83,7 +83,11 @@ fn timeline(trace: &Trace) -> String {
         rows.push(vec![time.to_owned(), route.to_owned(), what]);
     };
     for (exchange, attempts) in &trace.exchanges {
-        add(&exchange.accepted_at, &exchange.route, "accepted".to_owned());
+        let begun = match exchange.replay_of {
+            Some(first) => format!("accepted; exchange {} sends {first} once more", exchange.id),
+            None => "accepted".to_owned(),
+        };
+        add(&exchange.accepted_at, &exchange.route, begun);
         for attempt in attempts {
             add(&attempt.started_at, &exchange.route, format!("attempt {} begun", attempt.number));
             if let Some(finished) = &attempt.finished_at {

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod problem;
 pub mod record;
 pub mod reload;
+pub mod replays;
 
 /// What the handlers share.
 pub struct Ops {
@@ -124,6 +125,9 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/version", get(health::version))
         .route("/api/v1/counts", get(acts::counts))
         .route("/api/v1/reload", post(reload::reload))
+        .route("/api/v1/replays", get(replays::list).post(replays::create))
+        .route("/api/v1/replays/{id}", get(replays::show))
+        .route("/api/v1/replays/{id}/{verb}", post(replays::change))
         .route("/api/v1/restore/complete", post(acts::complete_restore))
         .route("/api/v1/record/access", post(record::access))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))

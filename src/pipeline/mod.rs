@@ -56,6 +56,9 @@ pub mod seal;
 #[cfg(test)]
 mod seal_tests;
 pub mod settle;
+pub mod tasks;
+#[cfg(test)]
+mod tasks_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::context::Context;
 use crate::model::codes::message as codes;
 use crate::model::codes::store as store_codes;
 use crate::model::{Failure, MessageId, State};
-use crate::store::{Act, Kept, Rerouted, StoreError};
+use crate::store::{Act, Kept, NewMessage, Rerouted, StoreError};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -38,12 +38,7 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
             Err(error) => Err(error),
         };
     };
-    let message = arrival(kept, cx).and_then(|(arrival, accepted_at)| {
-        let mut recognised = recognise(&arrival, cx)?;
-        recognised.envelope.accepted_at = accepted_at;
-        Ok(new_message(recognised, cx))
-    });
-    let message = match message {
+    let message = match recognised_now(kept, cx) {
         Ok(message) => message,
         Err(failure) => return Ok(Replayed::Refused(failure)),
     };
@@ -54,6 +49,14 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
         }
         Rerouted::NotAllowed => Replayed::NotAllowed,
     })
+}
+
+/// A message that no route could take, recognised by the definitions and limits in force.
+pub(super) fn recognised_now(kept: Kept, cx: &Context) -> Result<NewMessage, Failure> {
+    let (arrival, accepted_at) = arrival(kept, cx)?;
+    let mut recognised = recognise(&arrival, cx)?;
+    recognised.envelope.accepted_at = accepted_at;
+    Ok(new_message(recognised, cx))
 }
 
 /// The message as it came in, as far as it was kept, and when that was.

@@ -163,7 +163,7 @@ pub enum Created {
 }
 
 /// A task as it is shown.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct TaskView {
     /// Row.
     pub id: i64,

@@ -209,6 +209,49 @@ fn exchanges_are_listed_by_message_state_and_route() {
 }
 
 #[test]
+fn replays_are_planned_shown_and_changed_as_tasks() {
+    let folder = with_store();
+    let act = |arguments: &[&str]| folder.run(&[arguments, &WHO].concat());
+    // Wrong arguments are told before anything is done.
+    assert_eq!(folder.run(&["replay", "new"]).code, 2);
+    assert_eq!(act(&["replay", "new", "--state", "unknown"]).code, 2);
+    assert_eq!(act(&["replay", "new", "--rate", "0"]).code, 2);
+    assert_eq!(act(&["replay", "new", "--from", "yesterday"]).code, 2);
+    assert_eq!(act(&["replay", "start"]).code, 2);
+    let nothing = act(&["replay", "new", "--code", "G999"]);
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.err.contains("G601") && nothing.err.contains("nothing matches"));
+
+    let made = act(&["replay", "new", "--request", "once"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert_eq!(made.out, "task 1\nitems       1\nfirst       2\n");
+    let again = act(&["replay", "new", "--request", "once"]);
+    assert!(again.out.starts_with("task 1 (made before)\n"), "{}", again.out);
+    let listed = folder.run(&["replay", "list", "--json"]).json();
+    assert_eq!(
+        (listed[0]["state"].as_str(), listed[0]["waiting"].as_u64()),
+        (Some("draft"), Some(1))
+    );
+    assert!(!folder.run(&["replay", "show", "1"]).out.contains("山田"));
+    assert_eq!(folder.run(&["replay", "show", "9"]).code, 1);
+
+    let paused = act(&["replay", "pause", "1"]);
+    assert_eq!((paused.code, paused.out.as_str()), (1, ""), "a draft cannot be paused");
+    let started = act(&["replay", "start", "1"]);
+    assert_eq!(started.out, "task 1 is now running\n", "{}", started.err);
+    assert_eq!(act(&["replay", "cancel", "1"]).out, "task 1 is now cancelled\n");
+    let acts = folder.run(&["log", "find", "--kind", "操作", "--json"]).json();
+    let words: Vec<&str> = acts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["entry"]["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(words, ["replay-task-draft", "replay-task-start", "replay-task-cancel"]);
+    assert_eq!(act(&["reload"]).code, 69, "no gateway runs");
+}
+
+#[test]
 fn what_waits_for_a_person_is_listed_shown_and_acted_on() {
     let folder = with_store();
     let found = folder.run(&["dlq", "list", "--json"]).json();

@@ -114,6 +114,15 @@ codes! {
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
         "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";
+    REPLAY_REQUEST = "G601", Configuration, "replay not possible as asked",
+        "A replay task takes dead or delivered exchanges, at 1 to 1,000 a second, at most 10,000 at once; the detail says what does not fit.",
+        "Ask for less, or for something else.";
+    REPLAY_NOT_IDEMPOTENT = "G602", Configuration, "sending it again could have a second effect",
+        "The exchange was delivered, and its operation does not promise to know the same key again, or no longer does.",
+        "Leave it. Where a second effect is wanted, make a task with `--force-new-effect PERSON`: a second person answers for it.";
+    REPLAY_BODY_GONE = "G603", Gateway, "nothing is left to be sent again",
+        "The original of the message was erased, or the definitions it was accepted under are no longer kept.",
+        "Let upstream send it anew.";
     INTERNAL = "G901", Gateway, "internal error",
         "A defect of the gateway; the exchange was put aside so that the others go on.",
         "Report it with the log lines of this exchange.";
