@@ -6,7 +6,6 @@ use super::{Global, Outcome, load, print};
 use crate::model::Clock;
 use crate::model::clock::SystemClock;
 use crate::pipeline::tasks::{DEFAULT_RATE, Difference};
-use crate::store::Tasks;
 use crate::store::tasks::{Manner, Selection, TaskVerb, TaskView};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;

@@ -4,6 +4,7 @@
 use super::connection::{Params, Session, column, kept, odd};
 use super::exchanges::{final_states, leave_lane};
 use super::prepared::Entry;
+use super::record;
 use super::tx::{Ended, Restored, Tx, signed};
 use super::views::instant;
 use crate::model::codes::store as codes;
@@ -80,7 +81,11 @@ pub(super) fn note(tx: &mut Tx<'_>, envelope: &Envelope, exchange: &NewExchange,
 /// Begins a new epoch: the entries of the record that the store lost are taken over as they are,
 /// what had not ended is doubted, and the restore itself is recorded; all in one transaction.
 pub(super) async fn begin(tx: &mut Tx<'_>, new: &NewEpoch) -> Result<EpochBegun, StoreError> {
-    take_over(tx, &new.entries, new.head.as_ref())?;
+    let heads: Vec<Head> = new.checkpoints.iter().map(|one| one.head).chain(new.head).collect();
+    take_over(tx, &new.entries, &heads)?;
+    for checkpoint in &new.checkpoints {
+        record::put_checkpoint(tx, checkpoint, None).await?;
+    }
     let at = new.at.as_millisecond();
     let unknown = doubt_open(tx, at).await?;
     let (mut ended, mut ghosts) = (0, 0);
@@ -137,7 +142,7 @@ fn act(word: &str, operator: &str, reason: &str, at: Timestamp) -> Draft {
 
 /// Appends entries that the record had before the store was put back. They must follow without a
 /// gap and lead to the head that was signed.
-fn take_over(tx: &mut Tx<'_>, rows: &[RecordRow], head: Option<&Head>) -> Result<(), StoreError> {
+fn take_over(tx: &mut Tx<'_>, rows: &[RecordRow], heads: &[Head]) -> Result<(), StoreError> {
     let broken = |sequence: u64| {
         StoreError::new(&codes::RECORD_NOT_CONTINUED, format!("sequence {sequence}"))
     };
@@ -148,11 +153,12 @@ fn take_over(tx: &mut Tx<'_>, rows: &[RecordRow], head: Option<&Head>) -> Result
             return Err(broken(next));
         }
         tx.append(&Entry { leaf, text: row.entry.clone() });
-        if head.is_some_and(|head| head.size == next && head.root != tx.head.tree.root()) {
+        let contradicts = |head: &Head| head.size == next && head.root != tx.head.tree.root();
+        if heads.iter().any(contradicts) {
             return Err(broken(next));
         }
     }
-    if head.is_some_and(|head| head.size > tx.head.tree.size()) {
+    if heads.iter().any(|head| head.size > tx.head.tree.size()) {
         return Err(broken(tx.head.tree.size() + 1));
     }
     Ok(())
