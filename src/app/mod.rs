@@ -11,15 +11,13 @@ use crate::model::codes::config as codes;
 use crate::model::codes::store as store_codes;
 use crate::model::{Clock, Code};
 use crate::ops::{self, Ops};
-use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::{
     Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
 };
-use crate::store::sqlite::Options;
-use crate::store::{Keys, SqliteStore, Store, StoreError};
-use crate::telemetry::{crash, logging, metrics as metrics_register};
-use crate::transport::amqp::{Acknowledger, AmqpPublisher, Control, Delivery, Renewal, Source};
+use crate::store::{Keys, Store, StoreError};
+use crate::telemetry::{logging, metrics as metrics_register};
+use crate::transport::amqp::{AmqpPublisher, Control, Renewal, Source};
 use crate::transport::https::{self, Certificates};
 use reload::Reloading;
 use std::sync::Arc;
@@ -30,7 +28,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use workers::Workers;
 
+mod intake;
 mod reload;
+mod store;
 mod workers;
 
 /// Why the gateway did not start, or did not stop well.
@@ -84,14 +84,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (bundle, files) = load_bundle(&config)?;
     let keys = Arc::new(connect::keys(&config)?);
-    let options = Options {
-        max_bytes: config.store.max_bytes,
-        clock: Arc::clone(&clock),
-        crash_points: cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _),
-        ..Options::default()
-    };
-    let store =
-        SqliteStore::open(&config.store.path, Arc::clone(&keys), options).map_err(unusable)?;
+    let store = store::open(&config, Arc::clone(&keys), &bundle).await?;
     let cx = context(&config, bundle, store.clone(), keys, &clock)?;
     reload::remember(&cx, &config, &files).await.map_err(unusable)?;
     let sealer = Arc::new(sealer(&config, &cx)?);
@@ -168,7 +161,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 fn context(
     config: &Config,
     bundle: Bundle,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     keys: Arc<Keys>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Context>, StartError> {
@@ -282,7 +275,7 @@ fn broker(
     let publisher = AmqpPublisher::start(settings.clone(), work_stop.clone()).map_err(unusable)?;
     let (sink, deliveries) = mpsc::channel(usize::from(settings.prefetch));
     sources.spawn(source.run(sink, sources_stop.clone()));
-    sources.spawn(take(deliveries, acknowledger, Arc::clone(cx)));
+    sources.spawn(intake::take(deliveries, acknowledger, Arc::clone(cx)));
     sources.spawn(follow_guard(control.clone(), Arc::clone(cx), sources_stop.clone()));
     work.spawn(outbox::run(Arc::new(publisher), Arc::clone(cx), work_stop.clone()));
     Ok(Some((control, settings.renewal)))
@@ -290,87 +283,6 @@ fn broker(
 
 /// The words to stop: for what takes messages, and for what carries them.
 type Stops<'s> = (&'s watch::Receiver<bool>, &'s watch::Receiver<bool>);
-
-/// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
-/// once (bounded by the prefetch), so that the store can group them; their order within the store
-/// is the order of arrival, because each is handed to it before the next is read.
-async fn take(
-    mut deliveries: mpsc::Receiver<Delivery>,
-    acknowledger: Acknowledger,
-    cx: Arc<Context>,
-) {
-    let mut waiting = futures_util::stream::FuturesUnordered::new();
-    let mut pause = None;
-    loop {
-        // A moment's patience where places are about to be free: see `policy::brake`.
-        if pause.is_none()
-            && let Some(full) = cx.counterparts.full()
-        {
-            pause = Some(Box::pin(async move { full.wait_for_place().await }));
-        }
-        let goes_on = pause.is_none();
-        let pausing = futures_util::future::OptionFuture::from(pause.as_mut());
-        tokio::select! {
-            biased;
-            Some(()) = pausing => pause = None,
-            delivery = deliveries.recv(), if goes_on => {
-                let Some(delivery) = delivery else { break };
-                let (cx, acknowledger) = (Arc::clone(&cx), acknowledger.clone());
-                let mut accepting = Box::pin(take_one(delivery, acknowledger, cx));
-                // Polled once here: the message is queued at the store before the next one.
-                if futures_util::poll!(&mut accepting).is_pending() {
-                    waiting.push(accepting);
-                }
-            }
-            Some(()) = futures_util::StreamExt::next(&mut waiting), if !waiting.is_empty() => {}
-        }
-    }
-    while futures_util::StreamExt::next(&mut waiting).await.is_some() {}
-}
-
-async fn take_one(delivery: Delivery, acknowledger: Acknowledger, cx: Arc<Context>) {
-    let receipt = delivery.receipt;
-    let arrival = arrival(delivery);
-    loop {
-        match accept(arrival.clone(), &cx).await {
-            Ok(_) => {
-                crash::reach("ack:before");
-                return acknowledger.complete([receipt]);
-            }
-            Err(error) => {
-                // Not acknowledged: the broker keeps it, too. The guard pauses consumption.
-                tracing::error!(
-                    code = error.code.code,
-                    detail = error.detail,
-                    "message not stored yet: trying again"
-                );
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-fn arrival(delivery: Delivery) -> Arrival {
-    let Delivery { mut properties, body, undeliverable, receipt: _ } = delivery;
-    let source = properties.user_id.unwrap_or_else(|| "amqp".to_owned());
-    let routing_key = Some(properties.routing_key).filter(|key| !key.is_empty());
-    Arrival {
-        source,
-        origin: match undeliverable {
-            Some(dead) => Origin::Undeliverable { reason: dead.reason },
-            None => Origin::Upstream,
-        },
-        message_id: properties.message_id,
-        message_type: properties.message_type.or(routing_key),
-        content_type: properties.content_type,
-        correlation_id: properties.correlation_id,
-        reply_to: properties.reply_to,
-        traceparent: properties.headers.remove("traceparent"),
-        operator: properties.headers.remove("watashi-operator"),
-        municipality: properties.headers.remove("watashi-municipality"),
-        body,
-    }
-}
 
 /// Pauses consumption while the guard refuses new messages.
 async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Receiver<bool>) {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub mod export;
 pub mod prune;
 pub mod seed;
+pub mod since;
 pub mod verify;
 
 /// File of the newest checkpoint.

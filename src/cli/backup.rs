@@ -39,6 +39,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     if arguments.check {
         return told(global, target, "good", &backup::check(target, &keys)?);
     }
+    load::only_sqlite(&config, "back it up with PostgreSQL's own tools: docs/ops/topology.md")?;
     let store = &config.store.path;
     if !store.exists() {
         return Err(load::no_store(store));

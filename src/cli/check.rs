@@ -10,7 +10,7 @@ use crate::diagnostic::render;
 use crate::model::clock::SystemClock;
 use crate::model::codes::{config as codes, store as store_codes};
 use crate::model::{Clock, Code};
-use crate::store::SqliteStore;
+use crate::store::{PostgresStore, SqliteStore};
 use crate::transport::amqp::topology;
 use crate::transport::https;
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ async fn all(config: &Config, bundle: &Bundle) -> Vec<Item> {
         Item::fine("configuration", config.file.path.clone()),
         Item::fine("definitions", found),
     ];
-    items.push(store(config));
+    items.push(store(config).await);
     if let Some(token) = &config.ops.token {
         items.push(secret("ops token", token));
     }
@@ -130,11 +130,28 @@ fn secret(what: &str, reference: &Reference) -> Item {
 }
 
 /// Keys and store together: the store knows which keys are its own. A running gateway is fine.
-fn store(config: &Config) -> Item {
+async fn store(config: &Config) -> Item {
     let keys = match connect::keys(config) {
         Ok(keys) => Arc::new(keys),
         Err(problem) => return Item::problem("keys", problem),
     };
+    if let Some(postgres) = &config.store.postgres {
+        let opened = async {
+            let address = connect::postgres(postgres)?;
+            let shown = format!("PostgreSQL on {}", address.hosts());
+            match PostgresStore::open_read_only(address, keys).await {
+                Ok(_) => Ok(shown),
+                Err(error) if *error.code == store_codes::STORE_NOT_OPENED => {
+                    Ok(format!("{shown}: tables will be made by `watashi run`"))
+                }
+                Err(error) => Err(StartProblem::from(error)),
+            }
+        };
+        return match opened.await {
+            Ok(shown) => Item::fine("keys and store", shown),
+            Err(problem) => Item::problem("keys and store", problem),
+        };
+    }
     let path = &config.store.path;
     let shown = path.display();
     if path.exists() {

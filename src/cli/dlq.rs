@@ -5,7 +5,7 @@ use super::operator::{self, Acted, Acting, Reasons};
 use super::trouble::{Trouble, UNAVAILABLE};
 use super::{Global, Outcome, list, load, print};
 use crate::model::{State, codes};
-use crate::store::{ActVerb, ExchangeView, Filter, Store};
+use crate::store::{ActVerb, ExchangeView, Filter};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -156,14 +156,14 @@ fn show(global: &Global, id: i64, reasons: Option<Reasons>) -> Result<Outcome, T
     reasons.check()?;
     // Read before the store is taken: the listener's answer has no envelope.
     let reading = load::store(&config)?;
-    let body = load::runtime()?.block_on(async {
+    let body = load::wait(async {
         let view = operator::find(&*reading, id).await?.ok_or_else(|| unknown(id))?;
         reading.close().await?;
-        let acting = Acting::begin(&config)?;
+        let acting = Acting::begin(&config).await?;
         let body = acting.body(&view, &reasons).await?;
         acting.end().await?;
         Ok::<_, Trouble>(body)
-    })?;
+    })??;
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(body.expose()).and_then(|()| stdout.flush());
     written
@@ -197,15 +197,15 @@ fn page(view: &ExchangeView) -> String {
 fn acts(global: &Global, many: &Many, verb: ActVerb) -> Result<Outcome, Trouble> {
     many.reasons.check()?;
     let config = load::config(global)?;
-    let results = load::runtime()?.block_on(async {
-        let acting = Acting::begin(&config)?;
+    let results = load::wait(async {
+        let acting = Acting::begin(&config).await?;
         let mut results = Vec::with_capacity(many.ids.len());
         for id in &many.ids {
             results.push((*id, acting.act(*id, verb, &many.reasons).await?));
         }
         acting.end().await?;
         Ok::<_, Trouble>(results)
-    })?;
+    })??;
     let refused = results.iter().any(|(_, acted)| matches!(acted, Acted::Refused(_)));
     if global.json {
         let one = |(id, acted): &(i64, Acted)| match acted {

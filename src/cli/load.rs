@@ -6,11 +6,11 @@ use crate::adapter::bundle::Enabled;
 use crate::adapter::{Bundle, Overrides};
 use crate::config::{self, Config, connect};
 use crate::diagnostic::render;
-use crate::store::{Keys, SqliteStore};
+use crate::store::{Keys, PostgresStore, SqliteStore, Store};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::{Builder, Runtime};
 
 /// Name of the configuration where none is given.
@@ -80,12 +80,25 @@ pub fn keys(config: &Config) -> Result<Arc<Keys>, Trouble> {
 }
 
 /// The store, for reading; a running gateway goes on.
-pub fn store(config: &Config) -> Result<Arc<SqliteStore>, Trouble> {
+pub fn store(config: &Config) -> Result<Arc<dyn Store>, Trouble> {
+    if let Some(postgres) = &config.store.postgres {
+        let address = connect::postgres(postgres)?;
+        let opened = PostgresStore::open_read_only(address, keys(config)?);
+        return Ok(wait(opened)??);
+    }
     let path = &config.store.path;
     if !path.exists() {
         return Err(no_store(path));
     }
     Ok(SqliteStore::open_read_only(path, keys(config)?)?)
+}
+
+/// A command that works on the file of an SQLite store only.
+pub fn only_sqlite(config: &Config, instead: &str) -> Result<(), Trouble> {
+    match &config.store.postgres {
+        Some(_) => Err(Trouble::usage("the store is a PostgreSQL database").hint(instead)),
+        None => Ok(()),
+    }
 }
 
 /// There is no store yet.
@@ -106,9 +119,18 @@ pub fn runtime() -> Result<Runtime, Trouble> {
         .map_err(|error| Trouble::new(UNAVAILABLE, format!("no threads: {}", error.kind())))
 }
 
-/// Waits for one thing.
+/// Waits for one thing. All of a command is waited for in one runtime: connections that were made
+/// in it serve the next as well.
 pub fn wait<T>(what: impl Future<Output = T>) -> Result<T, Trouble> {
-    Ok(runtime()?.block_on(what))
+    static SHARED: OnceLock<Runtime> = OnceLock::new();
+    let shared = match SHARED.get() {
+        Some(shared) => shared,
+        None => {
+            let made = runtime()?;
+            SHARED.get_or_init(|| made)
+        }
+    };
+    Ok(shared.block_on(what))
 }
 
 /// The definitions where a configuration is a help, but no need: without one those of this folder

@@ -3,7 +3,7 @@
 
 use super::load;
 use super::trouble::{Trouble, UNAVAILABLE};
-use crate::config::Config;
+use crate::config::{Config, connect};
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret};
@@ -12,7 +12,7 @@ use crate::pipeline::replay::{Replayed, replay};
 use crate::pipeline::{Context, Counterparts, Definitions, Settings};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::sqlite::Options;
-use crate::store::{Act, ActVerb, ExchangeView, Filter, SqliteStore, Store};
+use crate::store::{Act, ActVerb, ExchangeView, Filter, PostgresStore, SqliteStore, Store};
 use crate::transport::https::ops_client;
 use clap::Args;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ pub(super) enum Acting<'c> {
     /// The gateway is stopped: the store is ours.
     Here {
         /// The store.
-        store: Arc<SqliteStore>,
+        store: Arc<dyn Store>,
         /// What the gateway would run with.
         config: &'c Config,
         /// What recognises a message; made when the first one needs it.
@@ -68,7 +68,14 @@ impl Reasons {
 
 impl<'c> Acting<'c> {
     /// Takes the store, or finds the gateway that has it.
-    pub(super) fn begin(config: &'c Config) -> Result<Acting<'c>, Trouble> {
+    pub(super) async fn begin(config: &'c Config) -> Result<Acting<'c>, Trouble> {
+        if let Some(postgres) = &config.store.postgres {
+            // Beside the gateways that run: each act is a transaction of its own.
+            let options = connect::postgres_options(config, postgres);
+            let address = connect::postgres(postgres)?;
+            let store = PostgresStore::open(address, load::keys(config)?, options).await?;
+            return Ok(Acting::Here { store, config, context: OnceCell::new() });
+        }
         let path = &config.store.path;
         if !path.exists() {
             return Err(load::no_store(path));
@@ -217,7 +224,7 @@ impl<'c> Acting<'c> {
 }
 
 /// What recognising a message needs, as the gateway would have it; nothing is sent from here.
-fn recogniser(store: &Arc<SqliteStore>, config: &Config) -> Result<Context, Trouble> {
+fn recogniser(store: &Arc<dyn Store>, config: &Config) -> Result<Context, Trouble> {
     Ok(Context {
         definitions: Definitions::new(Arc::new(load::bundle(config)?)),
         store: store.clone(),

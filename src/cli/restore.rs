@@ -1,20 +1,18 @@
 //! `watashi restore`: a backup becomes the store, in a new epoch in which nothing is sent blindly.
 
 use super::operator::{Acting, Reasons};
-use super::trouble::{Trouble, UNAVAILABLE};
+use super::trouble::Trouble;
 use super::{Global, Outcome, load, print};
+use crate::archive::since::{Since, since};
+use crate::config::Config;
 use crate::model::Clock;
 use crate::model::clock::SystemClock;
-use crate::record::{RecordRow, parse_export};
 use crate::store::backup::Manifest;
 use crate::store::sqlite::backup;
 use crate::store::{EpochBegun, Ghost, NewEpoch, SqliteStore, Store};
 use clap::Args;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 After it, whatever may have been sent since the backup is `unknown` and is resolved as its operation
@@ -43,8 +41,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "backup")]
     to: Option<PathBuf>,
     /// Folder with exports of the record: what is newer than the backup is taken over
+    /// [default: `[record] export`]
     #[arg(long, value_name = "FOLDER", conflicts_with = "complete")]
     record: Option<PathBuf>,
+    /// Go on without the exports; where checkpoints were signed since the backup, the gateway then
+    /// needs a signing key of another name and an empty export folder
+    #[arg(long, conflicts_with_all = ["record", "complete"])]
+    no_record: bool,
     #[command(flatten)]
     reasons: Reasons,
 }
@@ -55,12 +58,15 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     if arguments.complete {
         return complete(global, &config, &arguments.reasons);
     }
+    if config.store.postgres.is_some() {
+        return told(global, &load::wait(adopt_database(&config, arguments))??);
+    }
     let keys = load::keys(&config)?;
     let begun = match &arguments.backup {
         Some(file) => {
             let size = Manifest::read(file)?.record_size;
             let to = arguments.to.as_ref().unwrap_or(&config.store.path);
-            let epoch = new_epoch(arguments, size)?;
+            let epoch = new_epoch(&config, arguments, size)?;
             load::wait(backup::restore(file, to, keys, epoch))??
         }
         None => {
@@ -72,16 +78,34 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
                 let reading = SqliteStore::open_read_only(store, keys.clone())?;
                 Ok::<_, Trouble>(reading.tree().await?.size())
             })??;
-            load::wait(backup::adopt(store, keys, new_epoch(arguments, size)?))??
+            load::wait(backup::adopt(store, keys, new_epoch(&config, arguments, size)?))??
         }
     };
     told(global, &begun)
 }
 
-fn new_epoch(arguments: &Arguments, size: u64) -> Result<NewEpoch, Trouble> {
-    let entries = match &arguments.record {
-        Some(folder) => entries_after(folder, size)?,
-        None => Vec::new(),
+/// A database that its own tools have put back.
+async fn adopt_database(config: &Config, arguments: &Arguments) -> Result<EpochBegun, Trouble> {
+    if arguments.backup.is_some() {
+        load::only_sqlite(config, "put it back with PostgreSQL's own tools, then `--adopt`")?;
+    }
+    let Acting::Here { store, .. } = Acting::begin(config).await? else {
+        return Err(Trouble::usage("the store is a PostgreSQL database"));
+    };
+    let size = store.tree().await?.size();
+    let begun = store.begin_epoch(new_epoch(config, arguments, size)?).await?;
+    store.close().await?;
+    Ok(begun)
+}
+
+fn new_epoch(config: &Config, arguments: &Arguments, size: u64) -> Result<NewEpoch, Trouble> {
+    let folder = match arguments.no_record {
+        true => None,
+        false => arguments.record.as_ref().or(config.record.export.as_ref()),
+    };
+    let Since { entries, checkpoints, head } = match folder {
+        Some(folder) => since(folder, size, &crate::config::record::public(config)?)?,
+        None => Since::default(),
     };
     let Reasons { operator, reason } = &arguments.reasons;
     Ok(NewEpoch {
@@ -90,38 +114,9 @@ fn new_epoch(arguments: &Arguments, size: u64) -> Result<NewEpoch, Trouble> {
         reason: reason.clone(),
         ghosts: Ghost::of(&entries),
         entries,
-        head: None,
+        checkpoints,
+        head,
     })
-}
-
-/// The exported entries that are newer than a size, in order and each once.
-fn entries_after(folder: &Path, size: u64) -> Result<Vec<RecordRow>, Trouble> {
-    let unreadable = |path: &Path, error: &std::io::Error| {
-        Trouble::new(UNAVAILABLE, format!("{}: {}", path.display(), error.kind()))
-    };
-    let mut rows = BTreeMap::new();
-    let files = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
-    for file in files {
-        let path = file.map_err(|error| unreadable(folder, &error))?.path();
-        if path.extension().is_none_or(|end| end != "jsonl") {
-            continue;
-        }
-        let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
-        for line in BufReader::new(file).lines() {
-            let line = line.map_err(|error| unreadable(&path, &error))?;
-            if line.starts_with("{\"segment\":") || line.starts_with("{\"checkpoint\":") {
-                continue;
-            }
-            let Some(row) = parse_export(&line) else {
-                let code = &crate::model::codes::store::RECORD_LINE_INVALID;
-                return Err(crate::store::StoreError::new(code, path.display().to_string()).into());
-            };
-            if u64::try_from(row.sequence).is_ok_and(|sequence| sequence > size) {
-                rows.insert(row.sequence, row);
-            }
-        }
-    }
-    Ok(rows.into_values().collect())
 }
 
 fn told(global: &Global, begun: &EpochBegun) -> Result<Outcome, Trouble> {
@@ -141,12 +136,8 @@ fn told(global: &Global, begun: &EpochBegun) -> Result<Outcome, Trouble> {
     Ok(Outcome::Fine)
 }
 
-fn complete(
-    global: &Global,
-    config: &crate::config::Config,
-    reasons: &Reasons,
-) -> Result<Outcome, Trouble> {
-    let acting = Acting::begin(config)?;
+fn complete(global: &Global, config: &Config, reasons: &Reasons) -> Result<Outcome, Trouble> {
+    let acting = load::wait(Acting::begin(config))??;
     let ended = load::wait(async {
         let ended = acting.complete_restore(reasons).await?;
         acting.end().await?;

@@ -2,26 +2,47 @@
 
 use super::trouble::Trouble;
 use super::{Global, Outcome, load, print};
-use crate::store::{Count, Store};
+use crate::store::{Count, InstanceView, Store};
 use serde_json::{Map, Value, json};
 
 pub(super) fn run(global: &Global) -> Result<Outcome, Trouble> {
     let store = load::store(&load::config(global)?)?;
-    let (counts, backlog, entries) = load::wait(async {
+    let (counts, backlog, entries, instances) = load::wait(async {
         let counts = store.counts().await?;
         let backlog = store.backlog().await?;
         let entries = record_length(&*store).await?;
-        Ok::<_, Trouble>((counts, backlog, entries))
+        Ok::<_, Trouble>((counts, backlog, entries, store.instances().await?))
     })??;
     if global.json {
         let backlog: Map<String, Value> =
             backlog.into_iter().map(|(name, count)| (name, json!(count))).collect();
-        let page = json!({"counts": counts, "backlog": backlog, "record": {"entries": entries}});
+        let page = json!({"counts": counts, "backlog": backlog, "record": {"entries": entries},
+            "instances": instances});
         print::json(&page)?;
     } else {
         print::data(&text(&counts, &backlog, entries))?;
+        if !instances.is_empty() {
+            print::data(&sharing(&instances))?;
+        }
     }
     Ok(Outcome::Fine)
+}
+
+/// The instances that share the store.
+fn sharing(instances: &[InstanceView]) -> String {
+    let row = |one: &InstanceView| {
+        let lease = format!("{} s", one.lease_seconds);
+        vec![
+            one.id.to_string(),
+            one.name.clone(),
+            one.started_at.clone(),
+            lease,
+            one.roles.join(" "),
+        ]
+    };
+    let rows: Vec<_> = instances.iter().map(row).collect();
+    let head = ["instance", "name", "since", "lease left", "roles"];
+    format!("\n{}", print::table(&head, &rows))
 }
 
 fn text(counts: &[Count], backlog: &[(String, u64)], entries: i64) -> String {

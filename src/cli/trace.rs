@@ -4,7 +4,7 @@ use super::list;
 use super::trouble::Trouble;
 use super::{Global, Outcome, load, log, print};
 use crate::record::Query;
-use crate::store::{AttemptView, ExchangeView, Filter, SqliteStore, Store};
+use crate::store::{AttemptView, ExchangeView, Filter, Store};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ struct Trace {
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Trouble> {
     let store = load::store(&load::config(global)?)?;
-    let trace = load::wait(gather(&store, &arguments.message))??;
+    let trace = load::wait(gather(&*store, &arguments.message))??;
     if trace.exchanges.is_empty() && trace.record.is_empty() {
         let message = format!("there is no message `{}`", arguments.message);
         return Err(Trouble::new(1, message).hint("`watashi list exchanges` shows what there is"));
@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     Ok(Outcome::Fine)
 }
 
-async fn gather(store: &SqliteStore, message: &str) -> Result<Trace, Trouble> {
+async fn gather(store: &dyn Store, message: &str) -> Result<Trace, Trouble> {
     let filter = Filter {
         message_id: Some(message.to_owned()),
         limit: usize::MAX >> 1,

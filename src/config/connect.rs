@@ -2,18 +2,19 @@
 //! the files and variables that references name; connects nothing.
 
 use super::reference::{Reference, Unresolved};
-use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig};
+use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig, PostgresConfig};
 use crate::adapter::Auth;
 use crate::model::codes::config as codes;
 use crate::model::{Clock, Code, Secret};
 use crate::store::StoreError;
 use crate::store::keys::Keys;
+use crate::store::postgres::{self, Address};
 use crate::transport::Method;
 use crate::transport::amqp;
 use crate::transport::https::auth::LoginToken;
 use crate::transport::https::client::SettingsError;
 use crate::transport::https::{
-    AllowList, AuthSettings, Credentials, HttpsSettings, HttpsTarget, Identity, ServerTls,
+    AllowList, AuthSettings, Credentials, HttpsSettings, HttpsTarget, Identity, ServerTls, tls,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -83,6 +84,42 @@ pub fn keys(config: &Config) -> Result<Keys, StartProblem> {
         masters.push((id.clone(), Secret::new(bytes)));
     }
     Ok(Keys::from_masters(&config.keys.current, masters)?)
+}
+
+/// Where the PostgreSQL server is.
+///
+/// # Errors
+/// `C201`, `C202` for references, `C207` for certificates, `T111` and `T112` for the URL.
+pub fn postgres(config: &PostgresConfig) -> Result<Address, StartProblem> {
+    let tls = match &config.ca {
+        None => None,
+        Some(ca) => {
+            let identity = match (&config.client_certificate, &config.client_key) {
+                (Some(certificate), Some(key)) => Some(identity(certificate, key)?),
+                (None, None) => None,
+                _ => {
+                    let detail = "[store]: client-certificate and client-key go together";
+                    return Err(StartProblem::new(&codes::BAD_CERTIFICATE, detail));
+                }
+            };
+            let settings = tls::client_config(ca.text()?.as_bytes(), identity.as_ref());
+            let unusable = |error: tls::TlsError| {
+                StartProblem::new(&codes::BAD_CERTIFICATE, format!("[store] {error}"))
+            };
+            Some(Arc::new(settings.map_err(unusable)?))
+        }
+    };
+    Ok(Address::new(&config.url.secret()?, tls)?)
+}
+
+/// How this instance appears among those that share the store.
+pub fn postgres_options(config: &Config, postgres: &PostgresConfig) -> postgres::Options {
+    postgres::Options {
+        name: config.name.clone(),
+        lease: postgres.lease,
+        connections: postgres.connections,
+        ..postgres::Options::default()
+    }
 }
 
 /// The client to one counterpart; `name` is its adapter's.

@@ -79,9 +79,35 @@ pub(super) static STORE: Keys = Keys::new(
         Key::new(
             "max-bytes",
             Form::Count(0, u64::MAX >> 1),
-            "Accept nothing beyond this size; 0: no limit.",
+            "SQLite: accept nothing beyond this size; 0: no limit.",
         )
         .default("0"),
+        Key::new(
+            "url",
+            Form::Text,
+            "A reference to postgresql://user:password@host:port/database, instead of `path`: \
+             several instances may share it.",
+        ),
+        Key::new(
+            "ca",
+            Form::Text,
+            "A reference to PEM: the only authority trusted for PostgreSQL; needed but on this machine.",
+        ),
+        Key::new("client-certificate", Form::Text, "A reference to ours for PostgreSQL, PEM."),
+        Key::new("client-key", Form::Text, "A reference to its key, PEM."),
+        Key::new(
+            "connections",
+            Form::Count(2, 64),
+            "Connections to PostgreSQL that read, beside one that writes and one that keeps the lease.",
+        )
+        .default("4"),
+        Key::new(
+            "lease",
+            Form::Duration,
+            "After so long without a word from it, others take over what an instance had under way; \
+             longer than every counterpart's `timeout`.",
+        )
+        .default("60s"),
         Key::new(
             "max-backlog",
             Form::Count(1, 100_000_000),

@@ -68,12 +68,31 @@ pub struct Config {
 /// `[store]`
 #[derive(Debug)]
 pub struct StoreConfig {
-    /// Database file.
+    /// Database file; not used where `postgres` is set.
     pub path: PathBuf,
-    /// Largest size of the database in bytes.
+    /// Largest size of the database file in bytes.
     pub max_bytes: Option<u64>,
+    /// The database server, when several instances share the store.
+    pub postgres: Option<PostgresConfig>,
     /// Exchanges not yet ended per counterpart, beyond which nothing new is taken.
     pub max_backlog: u64,
+}
+
+/// `[store]` with `url`
+#[derive(Debug)]
+pub struct PostgresConfig {
+    /// Database URL, with credentials: a secret.
+    pub url: Reference,
+    /// Private CA of the server; without it only this machine is spoken to.
+    pub ca: Option<Reference>,
+    /// Client certificate, PEM.
+    pub client_certificate: Option<Reference>,
+    /// Its key, PEM.
+    pub client_key: Option<Reference>,
+    /// Connections that read.
+    pub connections: usize,
+    /// How long what an instance has under way stays its own without a word from it.
+    pub lease: Duration,
 }
 
 /// `[record]`

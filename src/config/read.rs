@@ -2,8 +2,8 @@
 
 use super::reference::Reference;
 use super::{
-    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, RecordConfig,
-    StoreConfig, keys, tree,
+    AmqpConfig, Config, CounterpartConfig, IngestConfig, KeysConfig, OpsConfig, PostgresConfig,
+    RecordConfig, StoreConfig, keys, tree,
 };
 use crate::adapter::Overrides;
 use crate::adapter::bundle::Enabled;
@@ -134,6 +134,7 @@ impl Sections<'_> {
             return StoreConfig {
                 path: folder.join("watashi.db"),
                 max_bytes: None,
+                postgres: None,
                 max_backlog: 100_000,
             };
         };
@@ -142,9 +143,35 @@ impl Sections<'_> {
         let max_bytes = self.number(node, "max-bytes", 0, u64::MAX >> 1, 0);
         StoreConfig {
             path: folder.join(path),
+            postgres: node.get("url").and_then(|url| self.postgres(node, url)),
             max_bytes: (max_bytes > 0).then_some(max_bytes),
             max_backlog: self.number(node, "max-backlog", 1, 100_000_000, 100_000),
         }
+    }
+
+    fn postgres(&mut self, node: &Node, url: &Node) -> Option<PostgresConfig> {
+        for key in ["path", "max-bytes"] {
+            if let Some(other) = node.get(key) {
+                let message = format!("`{key}` is for SQLite, `url` for PostgreSQL: one of them");
+                self.error(&codes::BAD_VALUE, other, message);
+            }
+        }
+        let mut optional = |key| node.get(key).and_then(|node| self.reference(node));
+        let [ca, client_certificate, client_key] =
+            [optional("ca"), optional("client-certificate"), optional("client-key")];
+        let lease = self.duration(node, "lease").unwrap_or(Duration::from_secs(60));
+        if !(Duration::from_secs(2)..=Duration::from_secs(3_600)).contains(&lease) {
+            let at = node.get("lease").unwrap_or(node);
+            self.error(&codes::BAD_VALUE, at, "`lease` must be 2s to 1h");
+        }
+        Some(PostgresConfig {
+            url: self.reference(url)?,
+            ca,
+            client_certificate,
+            client_key,
+            connections: self.number(node, "connections", 2, 64, 4) as usize,
+            lease,
+        })
     }
 
     fn retention(&mut self, node: Option<&Node>) -> Retention {

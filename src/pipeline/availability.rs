@@ -90,6 +90,7 @@ async fn ask(
 ) -> Result<Option<Heard>, Failure> {
     let now = cx.clock.now();
     let request = &availability.step.request;
+    let idempotency_key = format!("availability-{}", now.as_millisecond());
     let body = match (&request.mapping, &request.body) {
         (Some(mapping), Some(plan)) => {
             let meta = Meta {
@@ -99,7 +100,7 @@ async fn ask(
                 municipality: cx.settings.municipalities.first().cloned(),
                 operator: None,
                 accepted_at: now,
-                idempotency_key: String::new(),
+                idempotency_key: idempotency_key.clone(),
                 correlation_id: None,
                 ticket: None,
             };
@@ -115,7 +116,6 @@ async fn ask(
         }
         _ => None,
     };
-    let idempotency_key = format!("availability-{}", now.as_millisecond());
     let parts = Parts { body, idempotency_key, ..Parts::default() };
     let _slot = counterpart.slots.acquire().await.ok();
     // It is asked also while the breaker is open, and tells the breaker nothing: that is about

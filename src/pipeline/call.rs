@@ -47,6 +47,19 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// There was none.
+    pub fn none(failure: Failure) -> Answer {
+        Answer {
+            verdict: Verdict::undeclared(),
+            failure: Some(failure),
+            document: None,
+            body: Bytes::new(),
+            status: None,
+            digest: None,
+            retry_after: None,
+        }
+    }
+
     /// The same answer for one item of its batch, without the document.
     pub fn share(&self) -> Answer {
         Answer { document: None, body: Bytes::new(), ..self.clone() }
@@ -197,15 +210,7 @@ fn no_answer(error: SendError) -> Answer {
     } else {
         failure(&codes::ANSWER_LOST, Class::Unknown, format!("{} {}", error.code, error.detail))
     };
-    Answer {
-        verdict: Verdict::undeclared(),
-        failure: Some(failure),
-        document: None,
-        body: Bytes::new(),
-        status: None,
-        digest: None,
-        retry_after: None,
-    }
+    Answer::none(failure)
 }
 
 /// Whether the answer shows that the counterpart works, whatever it says. None, one that cannot be

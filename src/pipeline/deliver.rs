@@ -1,14 +1,15 @@
 //! Deliver: the intent durable first, then one attempt, then the outcome table.
 
 use super::call::{Answer, Parts, call};
-use super::context::Context;
+use super::context::{Context, Counterpart};
 use super::map::Mapped;
 use super::pause::Permission;
 use super::settle::{self, Outcome};
 use crate::adapter::{Destination, Operation, Route, UnknownRule};
-use crate::model::Secret;
+use crate::model::codes::store as codes;
+use crate::model::{Class, Failure, Secret, Stage};
 use crate::record::Phase;
-use crate::store::{Claimed, Intent, NewOutgoing};
+use crate::store::{Claimed, Intent, NewOutgoing, StoreError};
 use crate::telemetry::crash;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -40,6 +41,9 @@ pub async fn deliver(
     }
     let Ok(mut permission) = counterpart.admit(cx.clock.now()) else { return Outcome::NotNow };
     permission.has_turn = closes_soon;
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Outcome::StoreDown(StoreError::new(failure.code, ""));
+    }
     let intent = intent(claimed, route, &mapped, cx);
     crash::reach("deliver:before-intent");
     let taken = cx.store.intend(vec![intent]).await;
@@ -57,7 +61,7 @@ pub(super) async fn attempt(
     claimed: &Claimed,
     route: &Route,
     mapped: Mapped,
-    permission: Permission,
+    mut permission: Permission,
     slot: Option<OwnedSemaphorePermit>,
     cx: &Context,
 ) -> Outcome {
@@ -67,6 +71,13 @@ pub(super) async fn attempt(
         Some(slot) => Some(slot),
         None => Arc::clone(&counterpart.slots).acquire_owned().await.ok(),
     };
+    if !permission.has_turn {
+        counterpart.turn().await;
+        permission.has_turn = true;
+    }
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Outcome::Answered(Answer::none(failure));
+    }
     let parts = Parts {
         body: Some((mapped.body, mapped.content_type)),
         idempotency_key: claimed.idempotency_key.clone(),
@@ -97,6 +108,9 @@ pub async fn deliver_batch(
         return Err(Outcome::NotNow);
     };
     permission.has_turn = closes_soon;
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Err(Outcome::StoreDown(StoreError::new(failure.code, "")));
+    }
     let intents =
         items.iter().map(|(claimed, route, mapped)| intent(claimed, route, mapped, cx)).collect();
     crash::reach("deliver:before-intent");
@@ -109,6 +123,13 @@ pub async fn deliver_batch(
     let kept: Vec<&(Claimed, Arc<Route>, Mapped)> =
         items.iter().zip(&taken).filter_map(|(item, taken)| taken.then_some(item)).collect();
     let Some((_, _, mapped)) = kept.first() else { return Err(Outcome::Stale) };
+    if !permission.has_turn {
+        counterpart.turn().await;
+        permission.has_turn = true;
+    }
+    if let Err(failure) = within_lease(&counterpart, cx) {
+        return Ok((Answer::none(failure), taken));
+    }
     let parts = Parts {
         body: Some((wrap(&kept), mapped.content_type.clone())),
         idempotency_key: batch_key(&kept, cx),
@@ -116,6 +137,16 @@ pub async fn deliver_batch(
     };
     let (name, step) = (&operation.name, &operation.step);
     Ok((call(&counterpart, permission, name, step, parts).await, taken))
+}
+
+/// Whether a request that begins now would end within this instance's lease. One that would not
+/// must not begin: others may take it for interrupted while it is still on its way.
+fn within_lease(counterpart: &Counterpart, cx: &Context) -> Result<(), Failure> {
+    if cx.store.covers(counterpart.adapter.limits.timeout) {
+        return Ok(());
+    }
+    let (stage, class) = (Stage::Deliver, Class::TryAgain);
+    Err(Failure { code: &codes::LEASE_LOST, stage, class, detail: String::new() })
 }
 
 /// A JSON array of the items, in order: item numbers count from 1.

@@ -35,10 +35,13 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let Some(pull) = &operation.pull else { return };
+    // Of several instances one pulls; another one takes over when its lease ends.
+    let role = format!("pull:{}/{}", counterpart.adapter.name, operation.name);
     while !*stop.borrow() {
         // As it is now: its credentials may have been renewed since the last pass.
         let counterpart = cx.counterpart(&counterpart.adapter.name).unwrap_or(counterpart.clone());
         if cx.accepting.refused_because().is_none()
+            && cx.store.lead(role.clone()).await.unwrap_or(false)
             && let Err(Halt::Failed(failure)) = pass(&operation, pull, &counterpart, &cx).await
         {
             tracing::warn!(

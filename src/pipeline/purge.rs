@@ -51,7 +51,10 @@ pub async fn run(cx: Arc<Context>, retention: Retention, mut stop: watch::Receiv
             _ = stop.changed() => return,
         }
         wait = EVERY;
-        if let Err(error) = once(&cx, &retention, &stop).await {
+        // Of several instances one purges.
+        if cx.store.lead("purge".to_owned()).await.unwrap_or(false)
+            && let Err(error) = once(&cx, &retention, &stop).await
+        {
             // Nothing is lost by it: the next run goes on.
             tracing::warn!(code = error.code.code, detail = error.detail, "purge interrupted");
         }

@@ -52,6 +52,7 @@ fn new_epoch(harness: &Harness, entries: Vec<RecordRow>) -> NewEpoch {
         reason: "disk lost".to_owned(),
         ghosts: Ghost::of(&entries),
         entries,
+        checkpoints: Vec::new(),
         head: None,
     }
 }

@@ -21,6 +21,7 @@ fn new_epoch() -> NewEpoch {
         operator: "yamada".to_owned(),
         reason: "disk lost".to_owned(),
         entries: Vec::new(),
+        checkpoints: Vec::new(),
         head: None,
         ghosts: Vec::new(),
     }

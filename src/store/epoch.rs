@@ -10,7 +10,7 @@
 //!
 //! `unknown` is resolved as its operation declares: resend with the same key, ask, or a person.
 
-use crate::record::{Head, RecordRow};
+use crate::record::{Checkpoint, Head, RecordRow};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -27,6 +27,8 @@ pub struct NewEpoch {
     /// Entries of the record that are newer than the store, as they were exported; they follow its
     /// last one without a gap.
     pub entries: Vec<RecordRow>,
+    /// Signed checkpoints that are newer than the store's own, the smallest first.
+    pub checkpoints: Vec<Checkpoint>,
     /// The newest head that was signed: the record must come to it.
     pub head: Option<Head>,
     /// What these entries tell of exchanges.

@@ -3,14 +3,24 @@
 
 use super::conformance::{self as suite, at};
 use super::conformance_lanes;
-use super::sqlite::tests::Folder;
 use super::{ActVerb, Claim, Filter, Next, Settled, Settlement, Store};
 use crate::model::State;
 use crate::record::verify;
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
+use std::sync::Arc;
 
+/// Where a store is.
+pub trait Home {
+    /// Opens it.
+    fn open(&self) -> BoxFuture<'_, Arc<dyn Store>>;
+    /// Ends it as its process would and opens it again: what was `sending` was interrupted.
+    fn restart(&self, store: Arc<dyn Store>) -> BoxFuture<'_, Arc<dyn Store>>;
+}
+
+/// One step of a run.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Accept { lane: i64, supersedes: bool },
     Intend { which: usize, stale: bool },
     Settle { which: usize, next: usize, clear: bool, stale: bool },
@@ -18,7 +28,8 @@ enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// Any step.
+pub fn step() -> impl Strategy<Value = Step> {
     let which = 0..6usize;
     let verbs =
         [ActVerb::Replay, ActVerb::Discard, ActVerb::ConfirmApplied, ActVerb::ConfirmNotApplied];
@@ -179,9 +190,9 @@ async fn seen(store: &dyn Store) -> Vec<(State, bool, bool)> {
         .collect()
 }
 
-async fn run(steps: Vec<Step>) {
-    let folder = Folder::new();
-    let mut store = folder.open();
+/// Runs them on a store that is empty.
+pub async fn run(home: &dyn Home, steps: Vec<Step>) {
+    let mut store = home.open().await;
     let mut model = Model::default();
     for (number, step) in steps.into_iter().enumerate() {
         let count = model.exchanges.len();
@@ -202,8 +213,7 @@ async fn run(steps: Vec<Step>) {
                 model.exchanges.push(new);
             }
             Step::Restart => {
-                drop(store);
-                store = folder.open();
+                store = home.restart(store).await;
                 model.restart();
             }
             _ if count == 0 => {}
@@ -252,18 +262,4 @@ async fn finish(store: &dyn Store, model: &Model) {
         assert_eq!((one.fence, one.state), (expected.fence, expected.state));
     }
     assert_eq!(verify(store.record(0, 100_000).await.unwrap()).first_bad, None);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn the_store_does_what_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(steps));
-    }
 }

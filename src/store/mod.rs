@@ -1,5 +1,5 @@
-//! `Store`: everything that must survive a crash. One trait, so that another database can be
-//! its second home; SQLite is the first.
+//! `Store`: everything that must survive a crash. One trait with two homes: SQLite for one instance,
+//! PostgreSQL where several share the work.
 //!
 //! Promises: what `accept`, `intend` and `settle` return has been fsynced; each call is all or
 //! nothing per message; calls made at the same time share one transaction and one fsync.
@@ -29,9 +29,11 @@ mod conformance_record;
 #[cfg(test)]
 mod conformance_tasks;
 pub mod epoch;
+pub mod instances;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+pub mod postgres;
 pub mod purge;
 pub mod record;
 pub mod sqlite;
@@ -39,7 +41,9 @@ pub mod tasks;
 
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
+pub use instances::{InstanceView, Instances};
 pub use keys::Keys;
+pub use postgres::PostgresStore;
 pub use purge::Forget;
 pub use record::RecordStore;
 pub use sqlite::SqliteStore;
@@ -521,7 +525,7 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Bundles + Forget + RecordStore + Tasks + Send + Sync {
+pub trait Store: Bundles + Forget + Instances + RecordStore + Tasks + Send + Sync {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

@@ -29,10 +29,11 @@ const PURE: [&str; 8] =
     ["model", "diagnostic", "schema", "codec", "mapping", "policy", "record", "adapter"];
 
 /// Libraries and the one folder that speaks their words.
-const HOMES: [(&str, &[&str]); 5] = [
+const HOMES: [(&str, &[&str]); 6] = [
     ("lapin", &["src/transport/amqp/"]),
     ("reqwest", &["src/transport/https/"]),
     ("rusqlite", &["src/store/"]),
+    ("tokio_postgres", &["src/store/"]),
     ("axum", &["src/ops/", "src/transport/https/"]),
     ("clap", &["src/cli/"]),
 ];

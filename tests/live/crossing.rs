@@ -21,7 +21,7 @@ pub fn simulators() -> PathBuf {
 }
 
 /// Runs one demo and holds its verdict to zero. `seen` gets every progress line.
-fn demo(arguments: &[&str], mut seen: impl FnMut(&str)) -> Value {
+pub fn demo(arguments: &[&str], mut seen: impl FnMut(&str)) -> Value {
     let folder = std::env::temp_dir().join(format!(
         "watashi-crossing-{}-{}",
         std::process::id(),

@@ -8,15 +8,22 @@ mod amqp;
 #[path = "../support/copy.rs"]
 mod copy;
 mod crossing;
+mod database;
 mod environment;
 mod gateway;
+mod instances;
 mod pki;
+mod postgres;
 mod reload;
 mod services;
 mod stopping;
+mod store;
 mod synced;
 mod town;
 mod upstream;
+
+// What the store's suite, which is also compiled with the library's own tests, calls by these names.
+use watashi::{model, record};
 
 /// Chooses the crypto provider, as `main` does; the first line of every test.
 fn setup() {

@@ -174,6 +174,11 @@ fn server_binary() -> PathBuf {
         )
 }
 
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    free_ports()[0]
+}
+
 /// Ports that were free a moment ago, all different.
 fn free_ports() -> [u16; 4] {
     let sockets = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());

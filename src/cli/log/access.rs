@@ -5,7 +5,6 @@ use crate::cli::trouble::Trouble;
 use crate::model::Clock;
 use crate::model::clock::SystemClock;
 use crate::ops::record::Access;
-use crate::store::Store as _;
 
 /// Writes the entry, into the store itself or through the gateway that has it.
 pub(super) async fn note(

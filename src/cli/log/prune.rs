@@ -8,7 +8,6 @@ use crate::cli::{Global, Outcome, load, print};
 use crate::model::Clock;
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
-use crate::store::RecordStore as _;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -33,7 +32,7 @@ pub(super) fn run(global: &Global, prune: &Prune) -> Result<Outcome, Trouble> {
         ));
     };
     let keys = crate::config::record::public(&config)?;
-    let acting = Acting::begin(&config)?;
+    let acting = load::wait(Acting::begin(&config))??;
     let Acting::Here { store, .. } = &acting else {
         return Err(Trouble::new(UNAVAILABLE, "the gateway runs and has the store")
             .hint("stop it for the time of the pruning"));

@@ -78,7 +78,7 @@ fn report(
     subject: Option<String>,
     output: &Output,
 ) -> Result<Outcome, Trouble> {
-    let acting = Acting::begin(config)?;
+    let acting = load::wait(Acting::begin(config))??;
     let store: Arc<dyn Store> = match &acting {
         Acting::Here { store, .. } => store.clone(),
         Acting::There { .. } => load::store(config)?,

@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, arguments: &ExportSegments) -> Result<Outcome
     let segments = archive.segments().map_err(|error| file_trouble(&arguments.folder, &error))?;
     let segments = print::plural(segments.len(), "segment");
     print::human(&format!("`{}`: {segments}, up to {reached}", arguments.folder.display()));
-    let newer = load::wait(store_size(&store))?? - reached;
+    let newer = load::wait(store.tree())??.size() - reached;
     if newer > 0 {
         print::human(&format!(
             "hint: {} not sealed yet: the running gateway does it within a second",
@@ -40,9 +40,4 @@ pub(super) fn run(global: &Global, arguments: &ExportSegments) -> Result<Outcome
         ));
     }
     Ok(Outcome::Fine)
-}
-
-async fn store_size(store: &crate::store::SqliteStore) -> Result<u64, Trouble> {
-    use crate::store::Store as _;
-    Ok(store.tree().await?.size())
 }

@@ -12,8 +12,8 @@ use crate::store::tasks::{
 };
 use crate::store::{
     Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView,
-    Filter, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow,
-    RecordStore, Rerouted, Settled, Settlement, Store, StoreError,
+    Filter, Instances, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending,
+    RecordRow, RecordStore, Rerouted, Settled, Settlement, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -127,6 +127,8 @@ impl Store for Nowhere {
         Box::pin(async { Ok(()) })
     }
 }
+
+impl Instances for Nowhere {}
 
 impl Bundles for Nowhere {
     fn keep_bundle(

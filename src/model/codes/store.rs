@@ -32,6 +32,20 @@ codes! {
         "Lanes, pseudonyms and idempotency keys come from the oldest master key. With another one \
          the same person would get another lane and the same message another idempotency key.",
         "List the keys the store was created with, the oldest first, in `[keys]`.";
+    STORE_ADDRESS = "T111", Configuration,
+        "the store's address cannot be used",
+        "`[store] url` does not lead to an address of a PostgreSQL database.",
+        "Write `postgresql://user:password@host:port/database` where `[store] url` points.";
+    STORE_TLS_NEEDED = "T112", Configuration,
+        "the store is on another machine, and TLS is not set up",
+        "Without TLS Watashi speaks to PostgreSQL on this machine only: a loopback address or a \
+         socket.",
+        "Set `[store] ca` to the authority that signed the server's certificate.";
+    SERVER_UNSUITABLE = "T113", Configuration,
+        "the PostgreSQL server cannot keep the promises",
+        "It is older than 15, its database is not UTF-8, or a setting lets it confirm what a power \
+         cut takes back: `synchronous_commit`, `fsync` and `full_page_writes` must be on.",
+        "Change the setting that the detail names; the gateway checks it whenever it connects.";
     STORE_FULL = "T201", Gateway,
         "the store is full",
         "The disk, or the limit `[store] max-bytes`, is used up. Nothing new is accepted; \
@@ -50,6 +64,22 @@ codes! {
         "the store refused a statement",
         "SQLite answered a statement with an error that should not happen.",
         "Report it with the code and the detail; nothing of the call was written.";
+    STORE_UNREACHABLE = "T211", Gateway,
+        "the store does not answer",
+        "The PostgreSQL server is down, a standby, refuses the login or cannot be reached. Nothing \
+         new is taken and nothing is sent; what was answered before is safe.",
+        "See to the server; the gateway goes on by itself as soon as it answers.";
+    OUTCOME_NOT_KNOWN = "T212", Gateway,
+        "whether the store wrote it is not known",
+        "The connection was lost while the server committed, and it does not answer yet. The \
+         gateway finds out before it writes anything else.",
+        "Nothing: a repetition is recognised. If it is an operator's act, look at the exchange \
+         before repeating it.";
+    STORE_SLOW = "T213", Gateway,
+        "the store did not answer in time",
+        "A statement waited longer than the server may let it: the disk is slow, or another session \
+         holds what is needed.",
+        "Look at the server's load and locks; the gateway tries again by itself.";
     KEY_LENGTH = "T301", Configuration,
         "a master key is not 32 bytes",
         "Master keys are 256 bits; anything else is refused rather than stretched.",
@@ -138,6 +168,11 @@ codes! {
         "The original is kept for `[retention] bodies-days` after the end of its exchanges; without \
          it nothing can be made to be sent.",
         "Have the sender post it again under a new id; then discard this one.";
+    LEASE_LOST = "T511", Gateway,
+        "this instance's lease has ended",
+        "It was stopped, paused or cut off from the store for longer than its lease, so the others \
+         have taken over what it had under way. Nothing it does late is written.",
+        "Find out why it stood still: the machine, its clock, the network to the store.";
     BACKUP_EXISTS = "T601", Gateway,
         "the backup is there already",
         "A backup never overwrites anything, and two do not write one file.",

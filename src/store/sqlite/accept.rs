@@ -31,7 +31,7 @@ pub(super) struct Prepared {
 }
 
 /// What a body is sealed for: its sender and its content, so that no two rows can be swapped.
-pub(super) fn label(source: &str, fingerprint: &[u8]) -> String {
+pub(in crate::store) fn label(source: &str, fingerprint: &[u8]) -> String {
     format!("body {source} {}", hex(fingerprint))
 }
 

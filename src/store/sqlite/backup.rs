@@ -233,7 +233,15 @@ mod tests {
     fn epoch() -> NewEpoch {
         let (operator, reason) = ("yamada".to_owned(), "disk lost".to_owned());
         let (entries, ghosts) = (Vec::new(), Vec::<Ghost>::new());
-        NewEpoch { at: at(900), operator, reason, entries, head: None, ghosts }
+        NewEpoch {
+            at: at(900),
+            operator,
+            reason,
+            entries,
+            checkpoints: Vec::new(),
+            head: None,
+            ghosts,
+        }
     }
 
     #[cfg(unix)]

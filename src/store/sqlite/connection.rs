@@ -184,3 +184,78 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
     };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| not_opened(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+    use crate::store::conformance as suite;
+    use crate::store::sqlite::tests::{Folder, keys};
+    use crate::store::{Next, Settled, Store as _};
+
+    /// What was in a store when it was written by an older version: a lane with one under way and
+    /// one behind it, one delivered, one interrupted, an answer that nobody has taken.
+    const PAST: &str = "
+        INSERT INTO messages (id, source, message_id, message_type, content_type, accepted_at,
+                fingerprint, commitment)
+            VALUES (1, 'health', 'm1', 't', 'application/json', 1, zeroblob(32), 'c'),
+                (2, 'health', 'm2', 't', 'application/json', 2, zeroblob(32), 'c'),
+                (3, 'health', 'm3', 't', 'application/json', 3, zeroblob(32), 'c'),
+                (4, 'health', 'm4', 't', 'application/json', 4, zeroblob(32), 'c');
+        INSERT INTO exchanges (id, message, route, counterpart, operation, lane, idempotency_key,
+                bundle, state, due, since, attempts)
+            VALUES (1, 1, 'r', 'pmh', 'register', 7, 'k1', 'b', 'received', 1, 1, 0),
+                (2, 2, 'r', 'pmh', 'register', 7, 'k2', 'b', 'held', NULL, 2, 0),
+                (3, 3, 'r', 'pmh', 'register', 8, 'k3', 'b', 'sending', NULL, 3, 1),
+                (4, 4, 'r', 'pmh', 'register', 9, 'k4', 'b', 'waiting-retry', 5, 4, 2);
+        UPDATE exchanges SET state = 'delivered', due = NULL WHERE id = 4;
+        INSERT INTO attempts (exchange, number, started_at, request_digest) VALUES (3, 1, 3, 'd');";
+
+    fn write(folder: &Folder, version: usize) {
+        let file = Connection::open(folder.file()).unwrap();
+        for script in MIGRATIONS.iter().take(version) {
+            file.execute_batch(script).unwrap();
+        }
+        file.pragma_update(None, "user_version", version as i64).unwrap();
+        file.execute_batch(PAST).unwrap();
+        // From version 2 on the writer itself keeps the tallies.
+        let sql =
+            "INSERT INTO tallies VALUES ('r', 'delivered', '', 1, 1, 0) ON CONFLICT DO NOTHING";
+        file.execute(sql, []).unwrap();
+        for message in 1..=4 {
+            let label = format!("body health {}", "00".repeat(32));
+            let sealed = keys(1).seal(&label, &[b'x'; 36]).unwrap();
+            let sql = "INSERT INTO bodies (message, sealed) VALUES (?1, ?2)";
+            file.execute(sql, (message, sealed.0)).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn stores_of_older_versions_come_forward_with_all_they_hold() {
+        for version in 1..MIGRATIONS.len() {
+            let folder = Folder::new();
+            write(&folder, version);
+            let store = folder.open();
+            let states = [State::Received, State::Held, State::Unknown, State::Delivered];
+            for (id, state) in (1..).zip(states) {
+                assert_eq!(suite::state_of(&*store, id).await, state, "version {version}");
+            }
+            let body = store.original(1).await.unwrap().unwrap();
+            assert_eq!(body.expose().len(), 20);
+            assert!(suite::intend(&*store, 1, 0).await);
+            let settled = suite::settle(&*store, 1, 1, Next::Delivered).await;
+            assert_eq!(settled, Settled::Done { woke: true }, "lanes are known");
+            assert_eq!(suite::state_of(&*store, 2).await, State::Received);
+            let counts = store.counts().await.unwrap();
+            let delivered: u64 = counts
+                .iter()
+                .filter(|count| count.state == State::Delivered.name())
+                .map(|count| count.count)
+                .sum();
+            assert_eq!(delivered, 2);
+            assert_eq!(store.epoch().await.unwrap().number, 1);
+            drop(store);
+            drop(folder.open());
+        }
+    }
+}

@@ -105,7 +105,7 @@ pub(super) struct Prepared {
 }
 
 /// What an answer is sealed for: its id, which is one exchange's alone.
-pub(super) fn label(message_id: &str) -> String {
+pub(in crate::store) fn label(message_id: &str) -> String {
     format!("outbox {message_id}")
 }
 
@@ -135,10 +135,10 @@ struct Held {
 
 /// The columns an exchange gets by its next state.
 #[derive(Default)]
-struct Columns<'a> {
-    due: Option<Timestamp>,
-    ticket: Option<&'a str>,
-    failure: Option<&'a Failure>,
+pub(in crate::store) struct Columns<'a> {
+    pub due: Option<Timestamp>,
+    pub ticket: Option<&'a str>,
+    pub failure: Option<&'a Failure>,
 }
 
 /// Writes outcomes.
@@ -207,7 +207,7 @@ fn settle_one(
 
 /// The state that follows. A refusal proves nothing while an earlier attempt may have been
 /// applied: then a person decides (invariant I4, `dead` means certainly not applied).
-fn follow(next: &Next, maybe_applied: bool) -> (State, Columns<'_>) {
+pub(in crate::store) fn follow(next: &Next, maybe_applied: bool) -> (State, Columns<'_>) {
     match next {
         Next::Delivered => (State::Delivered, Columns::default()),
         Next::Dead(failure) => {

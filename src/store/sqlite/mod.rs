@@ -43,6 +43,9 @@ mod tasks;
 mod views;
 mod writer;
 
+pub(super) use accept::label as body_label;
+pub(super) use exchanges::{follow, label as outgoing_label};
+
 #[cfg(test)]
 pub(crate) mod tests;
 

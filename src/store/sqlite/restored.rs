@@ -1,11 +1,12 @@
 //! Restored: a new epoch begins, and what may have happened before it is never sent blindly.
 
 use super::exchanges::{leave_lane, open_exchange};
+use super::record;
 use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
-use crate::record::{Draft, Kind, Phase};
+use crate::record::{Draft, Head, Kind, Phase};
 use crate::store::{Epoch, EpochBegun, Fate, Ghost, NewEpoch, NewExchange, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
@@ -111,7 +112,11 @@ pub(super) fn note(
 /// Begins a new epoch: the entries of the record that the store lost are taken over as they are,
 /// what had not ended is doubted, and the restore itself is recorded; all in one transaction.
 pub(super) fn begin(tx: &mut Tx<'_>, new: &NewEpoch) -> Result<EpochBegun, StoreError> {
-    tx.take_over(&new.entries, new.head.as_ref(), new.at)?;
+    let heads: Vec<Head> = new.checkpoints.iter().map(|one| one.head).chain(new.head).collect();
+    tx.take_over(&new.entries, &heads, new.at)?;
+    for checkpoint in &new.checkpoints {
+        record::put_checkpoint(tx, checkpoint, None)?;
+    }
     let at = new.at.as_millisecond();
     let unknown = doubt_open(tx, at)?;
     let mut ended = 0;

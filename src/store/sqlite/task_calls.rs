@@ -7,8 +7,11 @@ use crate::store::tasks::{
     Created, How, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange,
     TaskState, TaskView,
 };
-use crate::store::{Bundles, Claimed, KeptBundle, Later, StoreError, Tasks};
+use crate::store::{Bundles, Claimed, Instances, KeptBundle, Later, StoreError, Tasks};
 use jiff::Timestamp;
+
+/// One process owns the file.
+impl Instances for SqliteStore {}
 
 impl Bundles for SqliteStore {
     fn keep_bundle(

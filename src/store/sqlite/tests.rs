@@ -4,8 +4,10 @@ use super::*;
 use crate::model::clock::Clock;
 use crate::record::verify;
 use crate::store::conformance::{self as suite, at};
-use crate::store::{ActVerb, Next};
+use crate::store::{ActVerb, Next, lifecycle};
 use base64::Engine as _;
+use futures_util::future::BoxFuture;
+use proptest::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
@@ -97,6 +99,32 @@ async fn conforms() {
         store
     })
     .await;
+}
+
+impl lifecycle::Home for Folder {
+    fn open(&self) -> BoxFuture<'_, Arc<dyn Store>> {
+        let store = Folder::open(self);
+        Box::pin(async { store as Arc<dyn Store> })
+    }
+
+    fn restart(&self, store: Arc<dyn Store>) -> BoxFuture<'_, Arc<dyn Store>> {
+        drop(store);
+        lifecycle::Home::open(self)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn does_what_the_model_does(steps in prop::collection::vec(lifecycle::step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(lifecycle::run(&Folder::new(), steps));
+    }
 }
 
 #[tokio::test]

@@ -396,11 +396,11 @@ impl Tx<'_> {
     }
 
     /// Appends entries that the record had before the store was put back. They must follow without
-    /// a gap and lead to the head that was signed.
+    /// a gap and lead to the heads that were signed.
     pub fn take_over(
         &mut self,
         rows: &[RecordRow],
-        head: Option<&Head>,
+        heads: &[Head],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let broken = |sequence: u64| {
@@ -419,11 +419,12 @@ impl Tx<'_> {
                 return Err(broken(next));
             }
             self.append_entry(&Entry { leaf, text: row.entry.clone() })?;
-            if head.is_some_and(|head| head.size == next && head.root != self.tail.root()) {
+            let of_it = |head: &&Head| head.size == next;
+            if heads.iter().filter(of_it).any(|head| head.root != self.tail.root()) {
                 return Err(broken(next));
             }
         }
-        if head.is_some_and(|head| head.size > self.tail.size()) {
+        if heads.iter().any(|head| head.size > self.tail.size()) {
             return Err(broken(self.tail.size() + 1));
         }
         Ok(())

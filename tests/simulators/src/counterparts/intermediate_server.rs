@@ -84,6 +84,7 @@ impl IntermediateServer {
             "IF_SKI_10912" => "InquiryQuery",
             "IF_SKI_10712" => "StatusQuery",
             "IF_SKI_11112" => "ResultQuery",
+            "IF_SYM_20212" => "AvailabilityQuery",
             _ => return Err(Problem::new(404, "no such interface")),
         };
         let inner = fields.group(group)?;
@@ -94,6 +95,7 @@ impl IntermediateServer {
             "IF_SKI_10111" => self.register_inquiry(&cause, inner),
             "IF_SKI_10912" => self.find_inquiry(inner),
             "IF_SKI_10712" => self.inquiry_status(inner),
+            "IF_SYM_20212" => self.availability(inner),
             _ => self.inquiry_result(inner),
         }
     }
@@ -259,6 +261,19 @@ impl IntermediateServer {
             if available { "1" } else { "2" },
         );
         Ok(success("IF_SKI_11112", &body))
+    }
+
+    /// 稼動状態: in operation, unless it was told otherwise.
+    fn availability(&self, mut query: Fields<'_>) -> Outcome {
+        query.text("TargetSystem", Form::OneOf(&["CHUKAN"]))?;
+        query.end()?;
+        let body = match &self.knowledge.resumes_at {
+            None => "<OperatingStatus>1</OperatingStatus>".to_owned(),
+            Some(at) => {
+                format!("<OperatingStatus>2</OperatingStatus><ResumesAt>{}</ResumesAt>", escape(at))
+            }
+        };
+        Ok(success("IF_SYM_20212", &body))
     }
 
     fn unavailable(&self, inquiry: &Inquiry) -> bool {

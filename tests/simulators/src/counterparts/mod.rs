@@ -136,6 +136,8 @@ pub struct Knowledge {
     pub refused: BTreeMap<String, String>,
     /// RequestKeys whose inquiry ends with 提供不可.
     pub unavailable: BTreeSet<String>,
+    /// When the intermediate server is in operation again, as 17 digits; `None`: it is.
+    pub resumes_at: Option<String>,
     /// Applications waiting at the intake, oldest first.
     pub applications: Vec<Application>,
 }

@@ -227,6 +227,21 @@ async fn an_inquiry_registered_twice_is_two_inquiries() {
 }
 
 #[tokio::test]
+async fn the_intermediate_server_says_whether_it_is_in_operation() {
+    let query = "<AvailabilityQuery><TargetSystem>CHUKAN</TargetSystem></AvailabilityQuery>";
+    let open = town(Knowledge::default()).await;
+    assert!(open.xml("IF_SYM_20212", query).await.contains("<OperatingStatus>1<"));
+    let resumes_at = Some("20260602070000000".to_owned());
+    let stopped = town(Knowledge { resumes_at, ..Knowledge::default() }).await;
+    let told = stopped.xml("IF_SYM_20212", query).await;
+    assert!(told.contains("<OperatingStatus>2<") && told.contains("<ResumesAt>20260602070000000<"));
+    assert_eq!((stopped.effects(), stopped.violations()), (0, vec![]));
+    let wrong = stopped.xml("IF_SYM_20212", "<AvailabilityQuery/>").await;
+    assert!(wrong.contains("E0201"), "{wrong}");
+    assert_eq!(stopped.violations().len(), 1);
+}
+
+#[tokio::test]
 async fn pmh_settles_each_item_by_itself_and_knows_a_repetition() {
     let refused = BTreeMap::from([("subject:J1/2".to_owned(), "E2002".to_owned())]);
     let town = town(Knowledge { refused, ..Knowledge::default() }).await;

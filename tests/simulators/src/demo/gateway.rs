@@ -48,6 +48,8 @@ pub struct Gateway {
     child: tokio::sync::Mutex<Option<Child>>,
     /// Times it was started.
     starts: Mutex<u32>,
+    /// Begins the names of its logs.
+    name: String,
     /// Variables of every start.
     environment: Mutex<Vec<(String, String)>>,
 }
@@ -69,8 +71,14 @@ impl Gateway {
             client,
             child: tokio::sync::Mutex::default(),
             starts: Mutex::default(),
+            name: "run".to_owned(),
             environment: Mutex::default(),
         })
+    }
+
+    /// The same with another beginning for the names of its logs.
+    pub fn named(self, name: String) -> Gateway {
+        Gateway { name, ..self }
     }
 
     /// Starts it, with these variables in its environment; gives the number of the start.
@@ -80,8 +88,7 @@ impl Gateway {
             *starts += 1;
             *starts
         };
-        let log =
-            |kind: &str| fs::File::create(self.folder.join(format!("logs/run-{number}.{kind}")));
+        let log = |kind: &str| fs::File::create(self.folder.join(self.log(number, kind)));
         let always = self.environment.lock().map_err(|_| "poisoned")?.clone();
         let spawned = Command::new(&self.program)
             .arg("run")
@@ -148,12 +155,26 @@ impl Gateway {
         }
     }
 
-    /// Kills it as a power cut would (SIGKILL), then starts it again.
-    pub async fn kill_and_restart(&self) -> Result<(), Trouble> {
+    /// Kills it as a power cut would (SIGKILL).
+    pub async fn kill(&self) -> Result<(), Trouble> {
         if let Some(mut child) = self.child.lock().await.take() {
             child.kill().await?;
         }
+        Ok(())
+    }
+
+    /// Kills it, then starts it again.
+    pub async fn kill_and_restart(&self) -> Result<(), Trouble> {
+        self.kill().await?;
         self.start().await
+    }
+
+    /// Sends it a signal.
+    pub async fn signal(&self, signal: &str) -> Result<(), Trouble> {
+        if let Some(id) = self.child.lock().await.as_ref().and_then(Child::id) {
+            Command::new("kill").arg(signal).arg(id.to_string()).status().await?;
+        }
+        Ok(())
     }
 
     /// An error when it ended by itself.
@@ -229,8 +250,12 @@ impl Gateway {
         Ok((output.status.success(), text))
     }
 
+    fn log(&self, number: u32, kind: &str) -> String {
+        format!("logs/{}-{number}.{kind}", self.name)
+    }
+
     fn tail(&self, number: u32) -> String {
-        let path = self.folder.join(format!("logs/run-{number}.stderr"));
+        let path = self.folder.join(self.log(number, "stderr"));
         let text = fs::read_to_string(path).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")

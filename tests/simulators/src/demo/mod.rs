@@ -15,6 +15,7 @@ pub mod folder;
 pub mod gateway;
 pub mod report;
 pub mod settle;
+pub mod several;
 pub mod watch;
 
 use broker::Broker;
@@ -22,6 +23,7 @@ use desk::{Carrier, Desk};
 use folder::Site;
 use gateway::{Gateway, eprint_line};
 use report::Report;
+use several::Several;
 
 /// Options of `watashi-simulators demo`.
 #[derive(Clone, Debug, clap::Args)]
@@ -68,6 +70,9 @@ pub struct Options {
     /// Where the run's certificates, store and logs go [default: demo/… beside the program]
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
+    /// Several instances over one database.
+    #[command(flatten)]
+    pub several: Several,
 }
 
 impl Options {
@@ -109,6 +114,8 @@ pub(crate) struct Stage {
     pub(crate) running: Running,
     pub(crate) site: Site,
     pub(crate) gateway: Arc<Gateway>,
+    /// Other instances over the same store.
+    pub(crate) others: Vec<Arc<Gateway>>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) began: Instant,
 }
@@ -128,8 +135,10 @@ pub async fn run(options: Options) -> Result<bool, Trouble> {
 async fn play(options: Options) -> Result<bool, Trouble> {
     let stage = set_up(options).await?;
     let answers = tokio::spawn(Arc::clone(&stage.desk).take_answers());
-    let kills = tokio::spawn(watch::kill_at_moments(
-        Arc::clone(&stage.gateway),
+    let gateways = std::iter::once(&stage.gateway).chain(&stage.others).cloned().collect();
+    let kills = tokio::spawn(several::harm_at_moments(
+        gateways,
+        stage.options.several.harm,
         Arc::clone(&stage.running.ledger),
         watch::moments(&stage.options, &stage.town),
     ));
@@ -173,6 +182,7 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
         more: "",
     };
     let site = Site::prepare(&options.run_folder()?, &authority, &plan)?;
+    let siblings = several::configure(&site, &options.several)?;
     eprint_line(&format!(
         "seed {}: {} residents, {} messages, {} applications; faults at {} % of the requests\n\
          run folder {}",
@@ -199,10 +209,11 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
         }
     };
     gateway.start().await?;
+    let others = several::start(&options.program()?, &siblings).await?;
     let took = began.elapsed().as_secs_f64();
     eprint_line(&format!("counterparts and gateway are up after {took:.1} s"));
     let desk = Desk::new(carrier, options.seed);
-    Ok(Stage { options, town, running, site, gateway, desk, began })
+    Ok(Stage { options, town, running, site, gateway, others, desk, began })
 }
 
 /// Runs only the counterparts and prints where they listen, until Ctrl-C.

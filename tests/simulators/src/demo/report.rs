@@ -83,10 +83,12 @@ impl Report {
         gateway.cli("list", &["list", "--json", "--message", &id]).await?;
         let (_, trace) = gateway.cli("trace", &["trace", &id]).await?;
         let mut problems = Vec::new();
-        if !stage.options.keep
-            && let Err(problem) = gateway.stop().await
-        {
-            problems.push(problem.to_string());
+        for gateway in std::iter::once(gateway).chain(&stage.others) {
+            if !stage.options.keep
+                && let Err(problem) = gateway.stop().await
+            {
+                problems.push(problem.to_string());
+            }
         }
         let scanner = Scanner::new(&stage.town.people)?;
         let mut hits = Vec::new();

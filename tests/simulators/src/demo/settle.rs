@@ -37,7 +37,9 @@ pub(crate) async fn wait(
         tokio::time::sleep(Duration::from_millis(300)).await;
         // While kills are under way the gateway may rightly be down.
         if kills.is_finished() {
-            stage.gateway.check_alive().await?;
+            for gateway in std::iter::once(&stage.gateway).chain(&stage.others) {
+                gateway.check_alive().await?;
+            }
         }
         let counts = stage.gateway.counts().await.unwrap_or_default();
         let now = (counts, stage.running.ledger.effects(), stage.desk.answered());

@@ -1,10 +1,9 @@
-//! What goes on beside the posting: the progress line, and the kills.
+//! What goes on beside the posting: the progress line, and the moments at which harm is done.
 
-use crate::Trouble;
 use crate::counterparts::ledger::Ledger;
 use crate::demo::Options;
 use crate::demo::desk::Desk;
-use crate::demo::gateway::{Gateway, eprint_line};
+use crate::demo::gateway::eprint_line;
 use crate::municipality::{Fate, Municipality};
 use crate::random::Random;
 use std::sync::Arc;
@@ -20,22 +19,6 @@ pub fn moments(options: &Options, town: &Municipality) -> Vec<usize> {
         (0..options.kill).map(|_| effects / 50 + random.below(effects * 9 / 10)).collect();
     moments.sort_unstable();
     moments
-}
-
-/// Kills and restarts the gateway whenever so many effects were seen.
-pub async fn kill_at_moments(
-    gateway: Arc<Gateway>,
-    ledger: Arc<Ledger>,
-    moments: Vec<usize>,
-) -> Result<(), Trouble> {
-    for moment in moments {
-        while ledger.effects() < moment {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        gateway.kill_and_restart().await?;
-        eprint_line(&format!("killed at {} effects, and back", ledger.effects()));
-    }
-    Ok(())
 }
 
 /// One line every two seconds.

@@ -106,6 +106,7 @@ impl Municipality {
             my_numbers: people.iter().filter_map(|p| p.my_number.clone()).collect(),
             refused: year.refused,
             unavailable: year.unavailable,
+            resumes_at: None,
             applications: applications.clone(),
         };
         Municipality { people, messages: year.messages, applications, knowledge }

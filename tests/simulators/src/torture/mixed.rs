@@ -7,6 +7,7 @@ use super::{Figures, Town};
 use crate::Trouble;
 use crate::demo::gateway::eprint_line;
 use crate::demo::report::Report;
+use crate::demo::several::Several;
 use crate::demo::{self, Options, Stage, settle};
 use crate::link::{Link, Weather};
 use crate::random::Random;
@@ -186,6 +187,7 @@ async fn set_up(
         watashi: Some(town.program.clone()),
         definitions: town.definitions.clone(),
         folder: Some(folder.join("run")),
+        several: Several::default(),
     };
     if clock_jumps {
         fs::write(folder.join("clock"), "+0\n")?;

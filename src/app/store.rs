@@ -1,0 +1,42 @@
+//! Opens the store that the configuration names.
+
+use super::StartError;
+use crate::adapter::Bundle;
+use crate::config::{Config, agree, connect};
+use crate::model::codes::config as codes;
+use crate::store::sqlite::Options;
+use crate::store::{Keys, PostgresStore, SqliteStore, Store};
+use crate::telemetry::crash;
+use std::sync::Arc;
+
+/// The store, as the configuration names it.
+pub(super) async fn open(
+    config: &Config,
+    keys: Arc<Keys>,
+    bundle: &Bundle,
+) -> Result<Arc<dyn Store>, StartError> {
+    let Some(postgres) = &config.store.postgres else {
+        let crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
+        let max_bytes = config.store.max_bytes;
+        let options = Options { max_bytes, crash_points, ..Options::default() };
+        return Ok(SqliteStore::open(&config.store.path, keys, options).map_err(super::unusable)?);
+    };
+    // A request must end while its instance has its lease: with no room at all none could begin.
+    for adapter in agree::needed(bundle) {
+        let timeout = adapter.limits.timeout;
+        if timeout >= postgres.lease {
+            let detail = format!(
+                "`lease` of [store] ({}s) must be longer than the timeout of {} ({}s)",
+                postgres.lease.as_secs(),
+                adapter.name,
+                timeout.as_secs()
+            );
+            return Err(StartError::configuration(&codes::BAD_VALUE, detail));
+        }
+    }
+    let mut options = connect::postgres_options(config, postgres);
+    options.crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
+    Ok(PostgresStore::open(connect::postgres(postgres)?, keys, options)
+        .await
+        .map_err(super::unusable)?)
+}
