@@ -10,6 +10,7 @@ use crate::counterparts::ledger::Ledger;
 use crate::demo::desk::{Carrier, Desk};
 use crate::demo::folder::{Plan, Site};
 use crate::demo::gateway::{Gateway, items};
+use crate::demo::report::EXPORT;
 use crate::municipality::people::{self, Person};
 use crate::oracle::{Case, DeadLetter, Entry, judge};
 use crate::pki::{self, Authority};
@@ -234,7 +235,7 @@ async fn verdict(scene: &Scene) -> Result<Figures, Trouble> {
     let (_, metrics) = gateway.get("/metrics").await?;
     std::fs::write(scene.site.folder.join("cli/metrics.stdout"), metrics)?;
     let (verified, _) = gateway.cli("log-verify", &["log", "verify", "--json"]).await?;
-    let (_, exported) = gateway.cli("log-export", &["log", "export"]).await?;
+    let (_, exported) = gateway.cli("log-export", &EXPORT).await?;
     let (_, letters) = gateway.cli("dlq-list", &["dlq", "list", "--json"]).await?;
     let lines: Vec<Line> = items(&exported);
     let case = Case {
