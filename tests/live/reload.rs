@@ -90,7 +90,8 @@ async fn definitions_are_swapped_as_a_whole_or_not_at_all() {
         (version["bundle"] == first.as_str()).then_some(())
     })
     .await;
-    let log = town.run(&["log", "export", "--operator", "auditor", "--reason", "yearly audit"]).await;
+    let log =
+        town.run(&["log", "export", "--operator", "auditor", "--reason", "yearly audit"]).await;
     let changes: Vec<&str> =
         log.out.lines().filter(|line| line.contains("\"definitions\"")).collect();
     assert_eq!(changes.len(), 3, "{}", log.err);

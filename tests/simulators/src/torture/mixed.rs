@@ -407,7 +407,8 @@ async fn figures(scene: &Scene, report: Report, faults: usize) -> Result<Figures
         figures.unrecorded += 1;
         figures.problems.push("the record does not verify".to_owned());
     }
-    let hits = report.hits.iter().map(|hit| format!("{} ({}) in {}", hit.kind, hit.writing, hit.place));
+    let hits =
+        report.hits.iter().map(|hit| format!("{} ({}) in {}", hit.kind, hit.writing, hit.place));
     figures.problems.splice(0..0, hits);
     figures.problems.extend(report.missing.iter().chain(&report.problems).cloned());
     let letters = fs::read_to_string(scene.stage.site.folder.join("cli/dlq-list.stdout"))?;
