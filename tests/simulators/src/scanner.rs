@@ -38,12 +38,27 @@ pub struct Scanner {
 }
 
 impl Scanner {
+    /// Builds the patterns of all these people, but for names and addresses that the definitions in
+    /// a folder have in their samples: the store keeps definitions, and they are nobody's.
+    pub fn beside(definitions: &Path, people: &[Person]) -> Result<Self, Trouble> {
+        let mut samples = String::new();
+        for part in ["adapters", "mappings", "schemas"] {
+            read_texts(&definitions.join(part), &mut samples)?;
+        }
+        Scanner::build(people, &samples)
+    }
+
     /// Builds the patterns of all these people.
     pub fn new(people: &[Person]) -> Result<Self, Trouble> {
+        Scanner::build(people, "")
+    }
+
+    fn build(people: &[Person], samples: &str) -> Result<Self, Trouble> {
         let mut patterns: BTreeMap<Vec<u8>, (&'static str, &'static str)> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         let mut add = |kind: &'static str, value: &str| {
-            if seen.insert(value.to_owned()) {
+            let sample = kind != "個人番号" && samples.contains(value);
+            if !sample && seen.insert(value.to_owned()) {
                 for (writing, bytes) in writings(value) {
                     if bytes.len() >= SHORTEST {
                         patterns.entry(bytes).or_insert((kind, writing));
@@ -110,6 +125,19 @@ impl Scanner {
         }
         Ok(hits)
     }
+}
+
+/// All texts below a folder, one after the other.
+fn read_texts(folder: &Path, texts: &mut String) -> Result<(), Trouble> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_texts(&path, texts)?;
+        } else {
+            texts.push_str(&String::from_utf8_lossy(&fs::read(&path)?));
+        }
+    }
+    Ok(())
 }
 
 fn writings(value: &str) -> Vec<(&'static str, Vec<u8>)> {

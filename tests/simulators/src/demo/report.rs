@@ -94,7 +94,7 @@ impl Report {
                 problems.push(problem.to_string());
             }
         }
-        let scanner = Scanner::new(&stage.town.people)?;
+        let scanner = Scanner::beside(&stage.options.definitions, &stage.town.people)?;
         let mut hits = Vec::new();
         for folder in ["logs", "store", "cli"] {
             hits.extend(scanner.scan_folder(&stage.site.folder.join(folder))?);
