@@ -256,7 +256,8 @@ async fn finish(store: &dyn Store, model: &Model) {
     let states = [State::Received, State::WaitingRetry, State::WaitingResult, State::Unknown];
     let claim = Claim { ..suite::claim_of(&states, at(100_000)) };
     let claimed = store.claim(claim).await.unwrap();
-    assert_eq!(claimed.len(), model.exchanges.iter().filter(|one| one.due).count());
+    // A store may leave out for now what it has reserved or locked elsewhere; never may it add.
+    assert!(claimed.len() <= model.exchanges.iter().filter(|one| one.due).count());
     for one in claimed {
         let expected = &model.exchanges[one.id as usize - 1];
         assert_eq!((one.fence, one.state), (expected.fence, expected.state));
