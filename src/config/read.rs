@@ -69,7 +69,7 @@ impl Sections<'_> {
             enabled: self.enabled(root.get("routes")),
             store: self.store(root.get("store")),
             retention: self.retention(root.get("retention")),
-            record: self.record(root.get("record")),
+            record: self.record(root),
             keys: self.keys(root)?,
             amqp: root.get("amqp").and_then(|node| self.amqp(node)),
             ingest: root.get("ingest").and_then(|node| self.ingest(node)),
@@ -185,10 +185,16 @@ impl Sections<'_> {
         Retention { bodies, answers, messages: read("messages-days", 2_557) }
     }
 
-    fn record(&mut self, node: Option<&Node>) -> RecordConfig {
+    fn record(&mut self, root: &Node) -> RecordConfig {
         let empty = Node { value: Kind::Map(Vec::new()), span: 0..0 };
-        let node = node.unwrap_or(&empty);
+        let node = root.get("record").unwrap_or(&empty);
         self.reader.keys(node, &keys::RECORD);
+        let url = root.get("store").and_then(|store| store.get("url"));
+        if let (Some(url), None) = (url, node.get("signing-key")) {
+            let message = "instances that share a store sign with one key: `[record]` needs a \
+                           `signing-key`, the same for all";
+            self.error(&codes::SIGNING_KEY_MISSING, url, message);
+        }
         let next = self.next_signing_key(node);
         let retention_years = self.number(node, "retention-years", 1, 100, 7);
         RecordConfig {

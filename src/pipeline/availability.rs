@@ -56,7 +56,7 @@ pub async fn look(counterpart: &Counterpart, availability: &Availability, cx: &C
         newer.is_some_and(|heard| now.duration_since(heard.at).unsigned_abs() < availability.every);
     // Outside the declared hours nobody answers, and nothing would follow from it.
     let outside = matches!(counterpart.outside_hours(now), Some(Paused::Closed { .. }));
-    if is_fresh || outside {
+    if is_fresh || outside || !cx.store.lead(cursor.clone()).await.unwrap_or(false) {
         return;
     }
     match ask(counterpart, availability, cx).await {

@@ -34,6 +34,10 @@ const EXPORT_EVERY: Duration = Duration::from_secs(30);
 const DAY_ENDS: Duration = Duration::from_secs(300);
 /// Rows read at once for the index.
 const ROWS: usize = 1_000;
+/// What only one instance does at a time.
+const ROLE: &str = "seal";
+/// Under which name it tells how many entries are exported.
+const EXPORTED: &str = "record/exported";
 
 /// How well the record is sealed; the workers and readiness look at it.
 #[derive(Debug, Default)]
@@ -62,6 +66,10 @@ impl Sealing {
     pub fn note(&self, code: &'static crate::model::Code, detail: impl Into<String>) {
         let note = Refusal { code, detail: detail.into() };
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
+    fn forget_export(&self) {
+        *self.export_fails.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn set_export(&self, result: Result<u64, StoreError>) {
@@ -150,7 +158,9 @@ pub async fn run(sealer: Arc<Sealer>, stop: watch::Receiver<bool>) {
     foreground(&sealer, stop).await;
     // It ends at the same signal; a panic of its is not worth another.
     let _ = background.await;
-    sealer.export().await;
+    if sealer.leads().await.unwrap_or(false) {
+        sealer.export().await;
+    }
 }
 
 async fn foreground(sealer: &Sealer, mut stop: watch::Receiver<bool>) {
@@ -158,7 +168,7 @@ async fn foreground(sealer: &Sealer, mut stop: watch::Receiver<bool>) {
     let mut failing = false;
     loop {
         let stopping = *stop.borrow();
-        let sealed = sealer.seal(&mut watch, stopping).await;
+        let sealed = sealer.seal_as_leader(&mut watch, stopping).await;
         if let (Err(error), false) = (&sealed, failing) {
             let (code, detail) = (error.code.code, &error.detail);
             tracing::error!(code, detail, "the record is not sealed: trying again");
@@ -177,10 +187,15 @@ async fn foreground(sealer: &Sealer, mut stop: watch::Receiver<bool>) {
 
 async fn background(sealer: Arc<Sealer>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        sealer.export().await;
-        if let Err(error) = index(&*sealer.store, &stop).await {
-            let (code, detail) = (error.code.code, &error.detail);
-            tracing::warn!(code, detail, "the record is not indexed: searches take longer");
+        if !sealer.leads().await.unwrap_or(false) {
+            // The one that exports tells of its troubles itself.
+            sealer.sealing.forget_export();
+        } else {
+            sealer.export().await;
+            if let Err(error) = index(&*sealer.store, &stop).await {
+                let (code, detail) = (error.code.code, &error.detail);
+                tracing::warn!(code, detail, "the record is not indexed: searches take longer");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(EXPORT_EVERY) => {}
@@ -199,6 +214,22 @@ pub struct Watch {
 }
 
 impl Sealer {
+    async fn leads(&self) -> Result<bool, StoreError> {
+        self.store.lead(ROLE.to_owned()).await
+    }
+
+    /// Signs a checkpoint if one is due and this instance is the one that signs.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn seal_as_leader(&self, watch: &mut Watch, at_once: bool) -> Result<(), StoreError> {
+        if self.leads().await? {
+            return self.seal(watch, at_once).await;
+        }
+        watch.unsealed = None;
+        Ok(())
+    }
+
     /// Signs a checkpoint if one is due.
     ///
     /// # Errors
@@ -272,11 +303,12 @@ impl Sealer {
 
     /// How long the oldest entry waits that is not sealed and, where it should be, exported.
     async fn age(&self, watch: &mut Watch) -> Result<Duration, StoreError> {
+        let size = self.store.tree().await?.size();
         let safe = match &self.archive {
-            Some(_) => self.sealing.exported.load(Ordering::Acquire),
+            Some(_) => self.exported(size).await?,
             None => self.store.last_checkpoints(1).await?.first().map_or(0, |last| last.head.size),
         };
-        if self.store.tree().await?.size() <= safe {
+        if size <= safe {
             watch.oldest = None;
             return Ok(Duration::ZERO);
         }
@@ -294,6 +326,22 @@ impl Sealer {
         Ok(self.since(at))
     }
 
+    /// How many entries are off the machine: as far as this instance knows, or as the one that
+    /// exports tells.
+    async fn exported(&self, size: u64) -> Result<u64, StoreError> {
+        let known = self.sealing.exported.load(Ordering::Acquire);
+        if known >= size {
+            return Ok(known);
+        }
+        let told = self.store.cursor(EXPORTED.to_owned()).await?;
+        let told = told.and_then(|text| text.parse().ok()).unwrap_or(0);
+        // What was told before the store was put back says nothing about what is in it now.
+        if told <= size {
+            self.sealing.exported.fetch_max(told, Ordering::AcqRel);
+        }
+        Ok(self.sealing.exported.load(Ordering::Acquire))
+    }
+
     fn since(&self, at: Timestamp) -> Duration {
         Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default()
     }
@@ -307,6 +355,11 @@ impl Sealer {
             if let Some(newest) = newest {
                 let put = archive.put_newest(&newest.note);
                 put.map_err(|error| failed(archive.folder(), &error))?;
+            }
+            let told = self.store.cursor(EXPORTED.to_owned()).await?;
+            let reached_text = reached.to_string();
+            if told.as_deref() != Some(&reached_text) {
+                self.store.set_cursor(EXPORTED.to_owned(), reached_text).await?;
             }
             Ok(reached)
         };

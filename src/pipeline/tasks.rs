@@ -164,10 +164,10 @@ pub async fn preview(task: &TaskView, cx: &Context) -> Result<Preview, StoreErro
     Ok(preview)
 }
 
-/// Carries out running tasks until `stop`.
+/// Carries out running tasks until `stop`. Of several instances one does, at the rate of the task.
 pub async fn run(cx: Arc<Context>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        if let Err(error) = round(&cx).await {
+        if let Err(error) = lead(&cx).await {
             tracing::error!(
                 code = error.code.code,
                 detail = error.detail,
@@ -178,6 +178,13 @@ pub async fn run(cx: Arc<Context>, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(ROUND) => {}
             _ = stop.changed() => {}
         }
+    }
+}
+
+async fn lead(cx: &Context) -> Result<(), StoreError> {
+    match cx.store.lead("replay".to_owned()).await? {
+        true => round(cx).await,
+        false => Ok(()),
     }
 }
 

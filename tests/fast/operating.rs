@@ -47,6 +47,17 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn instances_that_share_a_store_sign_with_a_key_that_is_named() {
+    let folder = with_store();
+    let text = folder.read("watashi.toml");
+    let url = "url = \"file:store-url\"";
+    folder.write("watashi.toml", &text.replace("path = \"watashi.db\"", url));
+    let ran = folder.run(&["check"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.err.contains("C212") && ran.err.contains("signing-key"), "{}", ran.err);
+}
+
+#[test]
 fn another_key_is_not_the_stores_own() {
     let folder = with_store();
     folder.write("k1", "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=");

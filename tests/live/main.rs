@@ -15,6 +15,7 @@ mod instances;
 mod pki;
 mod postgres;
 mod reload;
+mod seals;
 mod services;
 mod stopping;
 mod store;

@@ -25,7 +25,7 @@ async fn open(server: &Server, database: &str) -> Arc<PostgresStore> {
     open_with(server, database, Options::default()).await
 }
 
-async fn open_with(server: &Server, database: &str, options: Options) -> Arc<PostgresStore> {
+pub async fn open_with(server: &Server, database: &str, options: Options) -> Arc<PostgresStore> {
     PostgresStore::open(server.address(database), keys(1), options).await.unwrap()
 }
 
@@ -80,7 +80,7 @@ fn brief(name: &str) -> Options {
 }
 
 /// Asks until there is an answer.
-async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = ask().await {

@@ -64,6 +64,11 @@ codes! {
     SIGNING_KEY_NOT_WRITTEN = "C211", Configuration, "signing key not written",
         "The file is there already, or its folder cannot be written. A key is never overwritten.",
         "Choose another file.";
+    SIGNING_KEY_MISSING = "C212", Configuration, "signing key missing",
+        "Instances that share a store in PostgreSQL sign one record. A key that each of them made for itself would \
+         let them contradict each other.",
+        "Make one with `watashi keys new-signing NAME --output FILE` and name it as `signing-key` in `[record]` of \
+         every instance.";
     CASE_FAILED = "C301", Configuration, "a case of a mapping fails",
         "Definitions are put in force only when every case of every mapping passes.",
         "`watashi test` shows what differs.";

@@ -182,7 +182,7 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
         more: "",
     };
     let site = Site::prepare(&options.run_folder()?, &authority, &plan)?;
-    let siblings = several::configure(&site, &options.several)?;
+    let siblings = several::configure(&options.program()?, &site, &options.several)?;
     eprint_line(&format!(
         "seed {}: {} residents, {} messages, {} applications; faults at {} % of the requests\n\
          run folder {}",

@@ -7,6 +7,7 @@ use crate::demo::gateway::{Gateway, eprint_line};
 use crate::pki::{write_private, write_secret};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub enum Harm {
 }
 
 /// Rewrites the configuration of a site for the database; gives the sites of the other instances.
-pub fn configure(site: &Site, several: &Several) -> Result<Vec<Site>, Trouble> {
+pub fn configure(program: &Path, site: &Site, several: &Several) -> Result<Vec<Site>, Trouble> {
     let Some(url) = &several.postgres else { return Ok(Vec::new()) };
     let folder = site.folder.display();
     write_secret(&site.folder.join("secrets/store-url"), url)?;
@@ -59,7 +60,14 @@ pub fn configure(site: &Site, several: &Several) -> Result<Vec<Site>, Trouble> {
         store.push_str(&format!("\nca = \"file:{folder}/certificates/postgres.pem\""));
     }
     let path = format!("path = \"{folder}/store/watashi.db\"");
+    let key = site.folder.join("keys/record");
+    let mut made = std::process::Command::new(program);
+    made.args(["keys", "new-signing", "record.example/demo", "--output"]).arg(&key);
+    if !made.stdout(Stdio::null()).status()?.success() {
+        return Err("no signing key".into());
+    }
     let text = std::fs::read_to_string(&site.config)?.replace(&path, &store);
+    let text = format!("{text}\n[record]\nsigning-key = \"file:{}\"\n", key.display());
     std::fs::remove_file(&site.config)?;
     write_private(&site.config, &text)?;
     (2..=several.instances).map(|number| sibling(site, &text, number)).collect()
