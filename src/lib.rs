@@ -25,6 +25,7 @@ pub mod transport;
 
 // The way of a message.
 pub mod pipeline;
+pub mod simulator;
 
 // What people touch.
 pub mod app;

@@ -1,6 +1,7 @@
 //! `watashi check`: whether everything is there that `run` needs. Reads, connects and asks;
 //! changes nothing and sends no message.
 
+use super::simulated::{self, Wanted};
 use super::trouble::{CONFIGURATION, Trouble, UNAVAILABLE, exit_of};
 use super::{Global, Outcome, load, print};
 use crate::adapter::{Adapter, Bundle};
@@ -13,8 +14,10 @@ use crate::model::{Clock, Code};
 use crate::store::{PostgresStore, SqliteStore};
 use crate::transport::amqp::topology;
 use crate::transport::https;
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A certificate that ends sooner is told of, in days.
@@ -57,7 +60,38 @@ impl Item {
     }
 }
 
-pub(super) fn run(global: &Global) -> Result<Outcome, Trouble> {
+const EXAMPLES: &str = "\
+Examples:
+  watashi check                                    configuration, keys, store, broker, counterparts
+  watashi check --against-simulator                every adapter against its simulator.yaml; no network
+  watashi check --against-simulator --adapter pmh --behaviour late";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Run adapters against the counterparts that their simulator.yaml plays
+    #[arg(long)]
+    against_simulator: bool,
+    /// Only this adapter; may be given several times
+    #[arg(long, value_name = "NAME", requires = "against_simulator")]
+    adapter: Vec<String>,
+    /// Only this behaviour: right, late, partial, refusing, silent, lying, closed
+    #[arg(long, value_name = "WORD", requires = "against_simulator")]
+    behaviour: Vec<String>,
+    /// Folder that holds adapters/, schemas/ and mappings/
+    #[arg(long, value_name = "DIR", requires = "against_simulator")]
+    definitions: Option<PathBuf>,
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Trouble> {
+    if arguments.against_simulator {
+        let wanted = Wanted {
+            adapters: &arguments.adapter,
+            behaviours: &arguments.behaviour,
+            folder: arguments.definitions.as_deref(),
+        };
+        return simulated::run(global, &wanted);
+    }
     let config = load::config(global)?;
     let bundle = load::bundle(&config)?;
     let disagreements = agree::check(&config, &bundle);

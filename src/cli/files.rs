@@ -1,6 +1,7 @@
 //! The kinds of files that people write: how each is told by its path, and its JSON Schema.
 
 use super::trouble::{Trouble, UNAVAILABLE};
+use crate::simulator::keys::SIMULATOR_FILE;
 use crate::adapter::keys::hours::CALENDAR_FILE;
 use crate::adapter::keys::{ADAPTER_FILE, PERMISSIONS_FILE};
 use crate::config::keys::CONFIG_FILE;
@@ -12,12 +13,13 @@ use std::path::Path;
 pub const SCHEMA_FOLDER: &str = "docs/reference/schema";
 
 /// Every kind of file.
-pub static KINDS: [&File; 7] = [
+pub static KINDS: [&File; 8] = [
     &ADAPTER_FILE,
     &CALENDAR_FILE,
     &CASE_FILE,
     &MAPPING_FILE,
     &PERMISSIONS_FILE,
+    &SIMULATOR_FILE,
     &TABLE_FILE,
     &CONFIG_FILE,
 ];
@@ -36,6 +38,7 @@ pub fn kind(path: &str) -> Option<&'static File> {
         (Some("mappings"), _) if file == "mapping.yaml" => Some(&MAPPING_FILE),
         (Some("adapters"), Some("calendars")) => Some(&CALENDAR_FILE),
         (Some("adapters"), _) if file == "adapter.yaml" => Some(&ADAPTER_FILE),
+        (Some("adapters"), _) if file == "simulator.yaml" => Some(&SIMULATOR_FILE),
         (Some("adapters"), _) => Some(&PERMISSIONS_FILE),
         _ => None,
     }

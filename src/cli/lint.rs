@@ -1,7 +1,7 @@
 //! `watashi lint`: definitions and configuration, every problem at once, no network.
 
 use super::trouble::Trouble;
-use super::{Global, Outcome, load, print};
+use super::{Global, Outcome, load, print, simulated};
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
 use crate::config::{self, agree, definitions};
@@ -52,6 +52,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     let enabled = config.as_ref().map_or(Enabled::All, |config| config.enabled.clone());
     let overrides = config.as_ref().map(config::Config::overrides).unwrap_or_default();
     let bundle = Bundle::build(&files, &enabled, &overrides, &mut diagnostics);
+    if let Some(bundle) = &bundle {
+        simulated::load_all(&files, bundle, &mut diagnostics);
+    }
     if let (Some(config), Some(bundle)) = (&config, &bundle) {
         diagnostics.append(&mut agree::check(config, bundle));
     }

@@ -31,6 +31,7 @@ mod replay;
 mod restore;
 mod run;
 mod schema;
+mod simulated;
 mod status;
 mod test;
 mod trace;
@@ -88,7 +89,7 @@ enum Command {
     /// Show which characters of a file a repertoire lacks, by row, column and code point
     Characters(characters::Arguments),
     /// See whether everything is there that `run` needs: files, keys, store, broker, counterparts
-    Check,
+    Check(check::Arguments),
     /// Explain a code, or what a route discloses; offline
     Explain(explain::Arguments),
     /// List routes, adapters, mappings, schemas, or exchanges in the store
@@ -166,7 +167,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Test(arguments) => test::run(global, arguments),
         Command::Try(arguments) => try_one::run(global, arguments),
         Command::Characters(arguments) => characters::run(global, arguments),
-        Command::Check => check::run(global),
+        Command::Check(arguments) => check::run(global, arguments),
         Command::Explain(arguments) => explain::run(global, arguments),
         Command::List(arguments) => list::run(global, arguments),
         Command::Status => status::run(global),

@@ -117,4 +117,8 @@ codes! {
     SUPERSEDE_NEEDS_KEY = "A415", Configuration, "supersede without an ordering key",
         "`when-stuck: supersede` gives older states of the same person or thing up for a newer one: the ordering key says which those are.",
         "Declare `ordering-key:`, or leave `when-stuck` at `block`.";
+    SIMULATOR_STEP = "A501", Configuration, "simulator does not fit the adapter",
+        "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
+         without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",
+        "Add what the message names, or remove what has no use.";
 }

@@ -1,0 +1,430 @@
+//! The run of an adapter against its simulator: every route, every behaviour, the whole way from
+//! acceptance to the outcome, with an own store each time and with shortened times.
+
+use super::world::LATE;
+use super::{Behaviour, Simulator, World};
+use crate::adapter::bundle::Enabled;
+use crate::adapter::{Bundle, Destination, Interaction, Overrides, Route, UnknownRule};
+use crate::diagnostic::SourceFile;
+use crate::mapping::cases::{Case, Expected};
+use crate::model::{Clock, Secret};
+use crate::pipeline::accept::{Arrival, Origin, accept};
+use crate::pipeline::context::Accepting;
+use crate::pipeline::worker::{self, Work};
+use crate::pipeline::{Context, Counterpart, Counterparts, Definitions, Settings, pull};
+use crate::store::keys::Keys;
+use crate::store::sqlite::{Options, SqliteStore};
+use crate::store::{ExchangeView, Filter, StoreError};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Messages of one run.
+const MESSAGES: usize = 4;
+/// How long a run may take; times are shortened, so that it takes far less.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long nothing more must happen after all was at rest.
+const QUIET: Duration = Duration::from_millis(80);
+
+/// What became of one route, or one pull, under one behaviour.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Row {
+    /// The route, or the pull.
+    pub name: String,
+    /// The behaviour.
+    pub behaviour: &'static str,
+    /// Messages that were posted, or that waited there.
+    pub messages: usize,
+    /// Exchanges by the state they ended in.
+    pub ended: BTreeMap<String, usize>,
+    /// Requests that the counterpart saw.
+    pub requests: usize,
+    /// Messages that a check or mapping refused before anything was sent.
+    pub not_sent: usize,
+    /// Different messages that are there in the end.
+    pub arrived: usize,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+impl Row {
+    fn empty(name: &str, behaviour: Behaviour) -> Row {
+        Row {
+            name: name.to_owned(),
+            behaviour: behaviour.name(),
+            messages: 0,
+            ended: BTreeMap::new(),
+            requests: 0,
+            not_sent: 0,
+            arrived: 0,
+            findings: Vec::new(),
+        }
+    }
+}
+
+/// Something that is wrong, without values.
+pub type Finding = String;
+
+/// Wall time of a working day at noon in Japan, and from there on as it passes.
+struct Noon(Instant);
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        // Wednesday, 2026-06-03.
+        let noon = Timestamp::from_second(1_780_455_600).unwrap_or(Timestamp::UNIX_EPOCH);
+        noon.checked_add(self.0.elapsed()).unwrap_or(noon)
+    }
+}
+
+/// Runs every route and pull of a simulator's adapter under these behaviours. `folder` is for the
+/// stores, `seed` makes their keys.
+///
+/// # Errors
+/// When a store cannot be made.
+pub async fn run(
+    simulator: &Arc<Simulator>,
+    files: &[Arc<SourceFile>],
+    behaviours: &[Behaviour],
+    folder: &Path,
+    seed: &Secret<Vec<u8>>,
+) -> Result<Vec<Row>, StoreError> {
+    let name = simulator.adapter.name.clone();
+    let overrides = BTreeMap::from([(name.clone(), shortened())]);
+    let Some(whole) = Bundle::build(files, &Enabled::All, &overrides, &mut Vec::new()) else {
+        return Ok(Vec::new());
+    };
+    let mut rows = Vec::new();
+    for route in whole.routes().filter(|route| route.adapter.name == name) {
+        let Destination::Operation(operation) = &route.destination else { continue };
+        if !simulator.plays(&operation.name) {
+            let findings = vec![format!("simulator.yaml does not play `{}`", operation.name)];
+            rows.push(Row { findings, ..Row::empty(&route.name, Behaviour::Right) });
+            continue;
+        }
+        let enabled = Enabled::These(vec![(route.name.clone(), None)]);
+        let Some(bundle) = Bundle::build(files, &enabled, &overrides, &mut Vec::new()) else {
+            continue;
+        };
+        let bundle = Arc::new(bundle);
+        let inputs = inputs(route, files);
+        let towns = towns(inputs.iter().map(|input| (route.as_ref(), &input.document)));
+        for behaviour in behaviours {
+            let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
+            let stage = Stage::set(&run, *behaviour)?;
+            rows.push(stage.route(route, &inputs, operation.unknown).await?);
+            stage.clear().await?;
+        }
+    }
+    for operation in simulator.adapter.operations.values() {
+        if operation.interaction != Interaction::Pull || !simulator.plays(&operation.name) {
+            continue;
+        }
+        let bundle = Bundle::build(files, &Enabled::All, &overrides, &mut Vec::new());
+        let Some(bundle) = bundle.map(Arc::new) else { continue };
+        let documents = simulator.waiting(&operation.name);
+        let pulled = operation.pull.as_ref().map_or("", |pull| pull.message_type.as_str());
+        let taking = bundle.routes_for(pulled).iter();
+        let towns = towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), *one))));
+        for behaviour in behaviours {
+            let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
+            let stage = Stage::set(&run, *behaviour)?;
+            rows.push(stage.pull(&operation.name).await?);
+            stage.clear().await?;
+        }
+    }
+    Ok(rows)
+}
+
+/// The times of a run.
+fn shortened() -> Overrides {
+    Overrides {
+        timeout: Some(Duration::from_secs(5)),
+        concurrency: Some(4),
+        retry_first: Some(Duration::from_millis(2)),
+        retry_max: Some(Duration::from_millis(20)),
+        poll_every: Some(Duration::from_millis(5)),
+        settle_after: Some(LATE * 4),
+        maintenance: Vec::new(),
+    }
+}
+
+/// One message.
+#[derive(Debug)]
+struct Input {
+    message_id: String,
+    document: Value,
+}
+
+/// Documents that the route takes: the inputs of its mapping's cases that pass.
+fn inputs(route: &Route, files: &[Arc<SourceFile>]) -> Vec<Input> {
+    let part = format!("/{}/cases/", route.mapping.name);
+    let mut found: Vec<Input> = Vec::new();
+    for file in files.iter().filter(|file| file.path.contains(&part)) {
+        let Some(case) = Case::load(file, &mut Vec::new()) else { continue };
+        if !matches!(case.expected, Expected::Document(_)) {
+            continue;
+        }
+        let Ok(document) = case.document(&route.mapping) else { continue };
+        let takes = route.when.as_ref().is_none_or(|when| when.test(&*document));
+        let is_new = found.iter().all(|one| one.document != *document);
+        if takes && is_new && found.len() < MESSAGES {
+            // A mapping may compare the message's id with the document.
+            let own = &case.meta.message_id;
+            let taken = own.is_empty() || found.iter().any(|one| one.message_id == *own);
+            let message_id = if taken { format!("M{:06}", found.len()) } else { own.clone() };
+            found.push(Input { message_id, document: document.into_owned() });
+        }
+    }
+    found
+}
+
+/// 団体コード that these documents are of.
+fn towns<'d>(documents: impl Iterator<Item = (&'d Route, &'d Value)>) -> Vec<String> {
+    let town = |(route, document): (&Route, &Value)| {
+        let found = route.municipality.as_ref()?.find(document)?;
+        found.as_str().map(str::to_owned)
+    };
+    let mut towns: Vec<String> = documents.filter_map(town).collect();
+    towns.sort();
+    towns.dedup();
+    towns
+}
+
+/// What the stages of one route have in common.
+struct Run<'r> {
+    simulator: &'r Arc<Simulator>,
+    bundle: &'r Arc<Bundle>,
+    municipalities: &'r [String],
+    folder: &'r Path,
+    seed: &'r Secret<Vec<u8>>,
+}
+
+/// One run: a store, a world, and the pipeline between them.
+struct Stage {
+    cx: Arc<Context>,
+    world: Arc<World>,
+    behaviour: Behaviour,
+    file: std::path::PathBuf,
+}
+
+impl Stage {
+    fn set(run: &Run<'_>, behaviour: Behaviour) -> Result<Stage, StoreError> {
+        let Run { simulator, bundle, municipalities, folder, seed } = run;
+        let world = Arc::new(World::new(Arc::clone(simulator), behaviour));
+        let keys = Arc::new(Keys::from_masters("k1", vec![("k1".to_owned(), (*seed).clone())])?);
+        let file = folder.join("run.db");
+        let store = SqliteStore::open(&file, Arc::clone(&keys), Options::default())?;
+        let adapter = bundle.adapters.get(&simulator.adapter.name).unwrap_or(&simulator.adapter);
+        let target: Arc<World> = Arc::clone(&world);
+        let cx = Arc::new(Context {
+            definitions: Definitions::new(Arc::clone(bundle)),
+            store,
+            keys,
+            clock: Arc::new(Noon(Instant::now())),
+            counterparts: Counterparts::new([Counterpart::new(Arc::clone(adapter), target)]),
+            settings: Settings {
+                municipalities: municipalities.to_vec(),
+                max_body: 16 << 20,
+                max_backlog: 100_000,
+                drain: Duration::from_secs(5),
+            },
+            outbox: tokio::sync::Notify::new(),
+            accepting: Accepting::default(),
+            sealing: Arc::default(),
+        });
+        Ok(Stage { cx, world, behaviour, file })
+    }
+
+    /// The store goes.
+    async fn clear(self) -> Result<(), StoreError> {
+        self.cx.store.close().await?;
+        for end in ["", "-wal", "-shm"] {
+            let mut name = self.file.clone().into_os_string();
+            name.push(end);
+            let _gone = std::fs::remove_file(name);
+        }
+        Ok(())
+    }
+
+    async fn exchanges(&self) -> Result<Vec<ExchangeView>, StoreError> {
+        self.cx.store.list(Filter { limit: 1_000, ..Filter::default() }).await
+    }
+
+    async fn route(
+        &self,
+        route: &Route,
+        inputs: &[Input],
+        unknown: UnknownRule,
+    ) -> Result<Row, StoreError> {
+        let mut row = Row::empty(&route.name, self.behaviour);
+        if inputs.is_empty() {
+            row.findings.push("no case of its mapping has an input that it takes".to_owned());
+            return Ok(row);
+        }
+        let work = self.work(&self.cx.counterparts.all());
+        for input in inputs {
+            accept(arrival(route, input), &self.cx).await?;
+        }
+        row.messages = inputs.len();
+        self.rest(&mut row, work, |exchanges| exchanges.iter().all(is_at_rest)).await?;
+        let not_sent = row.not_sent;
+        self.judge_route(&mut row, unknown, not_sent);
+        Ok(row)
+    }
+
+    async fn pull(&self, operation: &str) -> Result<Row, StoreError> {
+        let mut row = Row::empty(operation, self.behaviour);
+        let all = self.cx.counterparts.all();
+        let mut work = self.work(&all);
+        let waiting = self.world.documents(operation);
+        row.messages = waiting;
+        for counterpart in all {
+            let Some(operation) = counterpart.adapter.operations.get(operation) else { continue };
+            let (operation, stop) = (Arc::clone(operation), work.stop.subscribe());
+            let cx = Arc::clone(&self.cx);
+            work.tasks.spawn(pull::run(operation, Arc::clone(&counterpart), cx, stop));
+        }
+        // Somewhat longer than a counterpart needs to come to its senses: it lists again and again.
+        let refuses = self.behaviour == Behaviour::Refusing;
+        self.rest(&mut row, work, |exchanges| {
+            let ids: std::collections::BTreeSet<&str> =
+                exchanges.iter().map(|one| one.message_id.as_str()).collect();
+            (refuses || ids.len() >= waiting) && exchanges.iter().all(is_at_rest)
+        })
+        .await?;
+        let arrived = row.arrived;
+        if arrived > waiting || (arrived < waiting && !refuses) {
+            row.findings.push(format!("{waiting} waited, {arrived} arrived"));
+        }
+        row.findings.extend(self.world.violations());
+        Ok(row)
+    }
+
+    /// Every worker of these counterparts.
+    fn work(&self, counterparts: &[Arc<Counterpart>]) -> Working {
+        let mut working = Working { stop: watch::Sender::new(false), tasks: JoinSet::new() };
+        for counterpart in counterparts {
+            let operations = counterpart.adapter.operations.values();
+            let mut works: Vec<Work> = operations
+                .filter(|operation| operation.interaction != Interaction::Pull)
+                .map(|operation| Work::Operation(Arc::clone(operation)))
+                .collect();
+            works.push(Work::Publish);
+            for work in works {
+                let (cx, stop) = (Arc::clone(&self.cx), working.stop.subscribe());
+                working.tasks.spawn(worker::run(work, Arc::clone(counterpart), cx, stop));
+            }
+        }
+        working
+    }
+
+    /// Waits until all is at rest, and a little more, in which nothing must change.
+    async fn rest(
+        &self,
+        row: &mut Row,
+        mut work: Working,
+        done: impl Fn(&[ExchangeView]) -> bool,
+    ) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let mut every = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            every.tick().await;
+            if done(&self.exchanges().await?) {
+                tokio::time::sleep(QUIET).await;
+                break;
+            }
+            if begun.elapsed() > PATIENCE {
+                row.findings.push(format!("not at rest after {} s", PATIENCE.as_secs()));
+                break;
+            }
+        }
+        work.stop.send_replace(true);
+        while work.tasks.join_next().await.is_some() {}
+        let exchanges = self.exchanges().await?;
+        for exchange in &exchanges {
+            *row.ended.entry(exchange.state.clone()).or_default() += 1;
+        }
+        // What a mapping, a permission or a check refuses is never asked of the counterpart.
+        let never = |one: &&ExchangeView| one.state == "dead" && one.attempts == 0;
+        row.not_sent = exchanges.iter().filter(never).count();
+        row.arrived = exchanges
+            .iter()
+            .map(|one| one.message_id.as_str())
+            .collect::<std::collections::BTreeSet<_>>()
+            .len();
+        row.requests = self.world.requests();
+        Ok(())
+    }
+
+    /// Whether what the gateway says is what the counterpart did.
+    fn judge_route(&self, row: &mut Row, unknown: UnknownRule, not_sent: usize) {
+        let ended = |state: &str| row.ended.get(state).copied().unwrap_or_default();
+        let (delivered, dead, open) = (ended("delivered"), ended("dead"), ended("unknown"));
+        let (done, doubled) = (self.world.done(), self.world.doubled());
+        let mut findings = self.world.violations();
+        let mut wrong = |text: String| findings.push(text);
+        if doubled > 0 {
+            wrong(format!("{doubled} done twice"));
+        }
+        if not_sent == row.messages {
+            wrong("nothing was sent: `watashi try` shows why".to_owned());
+        }
+        if delivered + dead + open < row.messages {
+            wrong("some exchanges neither ended nor wait for a person".to_owned());
+        }
+        let to_person = unknown == UnknownRule::Person
+            && matches!(self.behaviour, Behaviour::Late | Behaviour::Silent | Behaviour::Lying);
+        match to_person {
+            true if open != row.messages - not_sent => {
+                wrong(format!("{open} wait for a person, all should"));
+            }
+            true => {}
+            false if done != delivered => {
+                wrong(format!("the counterpart did {done}, {delivered} are said to be delivered"));
+            }
+            false if open > 0 => wrong(format!("{open} wait for a person, none should")),
+            false => {}
+        }
+        let refused = dead - not_sent;
+        match self.behaviour {
+            Behaviour::Refusing | Behaviour::Partial => {}
+            _ if refused > 0 => wrong(format!("{refused} are dead that nobody refused")),
+            _ => {}
+        }
+        row.findings = findings;
+    }
+}
+
+/// Workers that stop together.
+struct Working {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Final, or unknown until a person decides.
+fn is_at_rest(exchange: &ExchangeView) -> bool {
+    matches!(exchange.state.as_str(), "delivered" | "dead" | "discarded")
+        || (exchange.state == "unknown" && exchange.due.is_none())
+}
+
+fn arrival(route: &Route, input: &Input) -> Arrival {
+    Arrival {
+        source: "simulated-upstream".to_owned(),
+        origin: Origin::Upstream,
+        message_id: Some(input.message_id.clone()),
+        message_type: route.on.first().cloned(),
+        content_type: Some("application/json".to_owned()),
+        correlation_id: None,
+        reply_to: None,
+        traceparent: None,
+        operator: Some("simulated".to_owned()),
+        municipality: None,
+        body: Bytes::from(input.document.to_string()),
+    }
+}

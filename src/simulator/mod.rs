@@ -1,0 +1,99 @@
+//! Simulated counterparts by files: what `adapters/<name>/simulator.yaml` says, played by a world
+//! that is as strict as the adapter's own layouts, and the run of an adapter against it.
+//!
+//! The file gives answers only. What a counterpart does with them follows from the interaction: it
+//! knows a thing again, gives tickets, has results later, and can be late, silent, lying, refusing
+//! or closed. The world knows nothing of the gateway and judges it by what arrives.
+
+mod conformance;
+pub mod keys;
+mod load;
+mod template;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use conformance::{Finding, Row, run};
+pub use load::load;
+pub use world::{Behaviour, World};
+
+use crate::adapter::{Adapter, Operation, Then};
+use crate::mapping::path::Path;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A simulated counterpart.
+#[derive(Debug)]
+pub struct Simulator {
+    /// Whose counterpart it is.
+    pub adapter: Arc<Adapter>,
+    /// Its operations by name.
+    operations: BTreeMap<String, Played>,
+    /// Answers about availability.
+    availability: Answers,
+}
+
+impl Simulator {
+    /// Whether it plays an operation.
+    pub fn plays(&self, operation: &str) -> bool {
+        self.operations.contains_key(operation)
+    }
+}
+
+impl Simulator {
+    /// The documents that wait to be fetched by an operation.
+    fn waiting(&self, operation: &str) -> Vec<&Value> {
+        let played = self.operations.get(operation);
+        played.into_iter().flat_map(|one| &one.documents).map(|document| &document.body).collect()
+    }
+}
+
+/// One operation.
+#[derive(Debug)]
+struct Played {
+    operation: Arc<Operation>,
+    knows_by: Vec<Path>,
+    submit: Answers,
+    poll: Answers,
+    fetch: Answers,
+    ask: Answers,
+    list: Answers,
+    get: Answers,
+    /// One result of an item: applied, refused.
+    items: Option<(Value, Option<Value>)>,
+    documents: Vec<Document>,
+    entry: Option<Value>,
+}
+
+/// One that waits to be fetched.
+#[derive(Clone, Debug)]
+struct Document {
+    id: String,
+    body: Value,
+}
+
+/// The answers of one step.
+#[derive(Debug, Default)]
+struct Answers {
+    finds_by: Option<Path>,
+    by_word: Vec<(Then, Answer)>,
+}
+
+impl Answers {
+    fn get(&self, word: Then) -> Option<&Answer> {
+        self.by_word.iter().find(|(then, _)| *then == word).map(|(_, answer)| answer)
+    }
+
+    /// The first of these words that has an answer.
+    fn first(&self, words: &[Then]) -> Option<(Then, &Answer)> {
+        words.iter().find_map(|word| Some((*word, self.get(*word)?)))
+    }
+}
+
+/// One answer.
+#[derive(Clone, Debug)]
+struct Answer {
+    status: u16,
+    body: Option<Value>,
+}

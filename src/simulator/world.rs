@@ -1,0 +1,782 @@
+//! The world behind a simulated counterpart: what it was sent, what it did, and what was wrong
+//! with what it was sent.
+
+use super::template::{Facts, fill};
+use super::{Answer, Answers, Played, Simulator};
+use crate::adapter::{BodyPlan, Interaction, Step, Then, UnknownRule};
+use crate::codec::Limits;
+use crate::mapping::path::Path;
+use crate::model::codes::transport as codes;
+use crate::record::hex;
+use crate::transport::{Request, Response, SendError, Target};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How a counterpart behaves; all but `Right` and `Refusing` come to their senses after a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// As it should.
+    Right,
+    /// Each first request is done, but later than anybody waits; results take their time.
+    Late,
+    /// Every second thing is refused.
+    Partial,
+    /// Everything is refused.
+    Refusing,
+    /// Each first request is lost: nothing is done, and nobody answers.
+    Silent,
+    /// The first answer to each request cannot be understood; every second one was done.
+    Lying,
+    /// It cannot be reached, or says that it is busy or closed.
+    Closed,
+}
+
+impl Behaviour {
+    /// All of them, in the order of the report.
+    pub const ALL: [Behaviour; 7] = [
+        Behaviour::Right,
+        Behaviour::Late,
+        Behaviour::Partial,
+        Behaviour::Refusing,
+        Behaviour::Silent,
+        Behaviour::Lying,
+        Behaviour::Closed,
+    ];
+
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Behaviour::Right => "right",
+            Behaviour::Late => "late",
+            Behaviour::Partial => "partial",
+            Behaviour::Refusing => "refusing",
+            Behaviour::Silent => "silent",
+            Behaviour::Lying => "lying",
+            Behaviour::Closed => "closed",
+        }
+    }
+}
+
+/// How much later than the request a late counterpart does it. Shorter than the shortened
+/// `settle-after` of a run: that is what the operation promises.
+pub(super) const LATE: Duration = Duration::from_millis(30);
+/// Requests that a closed counterpart does not take before it opens.
+const CLOSED_FOR: usize = 6;
+/// Times that a late counterpart says that there is no result yet.
+const PENDING: usize = 3;
+
+/// Which step a request belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Submit,
+    Poll,
+    Fetch,
+    Ask,
+    List,
+    Get,
+    Availability,
+}
+
+/// A thing that was asked for.
+#[derive(Debug, Default)]
+struct Thing {
+    key: String,
+    name: String,
+    ticket: String,
+    digest: String,
+    document: Value,
+    /// What it holds: the thing itself, or the items of a batch.
+    items: Vec<Item>,
+    /// To be done then.
+    later: Option<Instant>,
+    done: bool,
+    polled: usize,
+    ready: bool,
+}
+
+/// One thing that can be done.
+#[derive(Clone, Debug)]
+struct Item {
+    /// Operation, and what tells it from others.
+    identity: (String, String),
+    /// Whether the counterpart knows it again wherever it comes.
+    known_again: bool,
+    refused: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: usize,
+    things: Vec<Thing>,
+    /// How often each was done, by operation and identity.
+    effects: BTreeMap<(String, String), usize>,
+    /// Requests whose answer was lost and that only a person may resolve.
+    lost: BTreeSet<String>,
+    /// First requests that were spoilt already.
+    spoilt: BTreeSet<(Kind, String)>,
+    violations: BTreeSet<String>,
+    order: BTreeMap<String, usize>,
+}
+
+/// See the module. It is a `Target`, without a network in between.
+#[derive(Debug)]
+pub struct World {
+    simulator: Arc<Simulator>,
+    behaviour: Behaviour,
+    state: Mutex<State>,
+}
+
+/// What a request was found to be.
+struct Read<'s> {
+    played: Option<&'s Played>,
+    kind: Kind,
+    answers: &'s Answers,
+    step: &'s Step,
+    /// The document, or the items of a batch.
+    documents: Vec<Value>,
+    captured: BTreeMap<&'static str, String>,
+    key: String,
+    digest: String,
+}
+
+impl World {
+    /// A world in which nothing happened yet.
+    pub fn new(simulator: Arc<Simulator>, behaviour: Behaviour) -> World {
+        World { simulator, behaviour, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests so far.
+    pub fn requests(&self) -> usize {
+        self.state().requests
+    }
+
+    /// How many documents wait to be fetched by an operation.
+    pub fn documents(&self, operation: &str) -> usize {
+        self.simulator.operations.get(operation).map_or(0, |played| played.documents.len())
+    }
+
+    /// How many different things were done.
+    pub fn done(&self) -> usize {
+        self.settle(&mut self.state(), true);
+        self.state().effects.values().filter(|times| **times > 0).count()
+    }
+
+    /// What was done more than once: how often too often.
+    pub fn doubled(&self) -> usize {
+        self.state().effects.values().map(|times| times.saturating_sub(1)).sum()
+    }
+
+    /// What was wrong with requests, without values.
+    pub fn violations(&self) -> Vec<String> {
+        self.state().violations.iter().cloned().collect()
+    }
+
+    /// Does what is due by now, or all of it.
+    fn settle(&self, state: &mut State, all: bool) {
+        let State { things, effects, .. } = state;
+        for thing in things.iter_mut() {
+            if thing.later.is_some_and(|at| all || at <= Instant::now()) {
+                thing.later = None;
+                apply(thing, effects);
+            }
+        }
+    }
+
+    fn react(&self, request: &Request) -> Result<Response, SendError> {
+        let mut state = self.state();
+        state.requests += 1;
+        self.settle(&mut state, false);
+        let read = match self.read(request) {
+            Ok(read) => read,
+            Err(problem) => {
+                state.violations.insert(problem);
+                return Ok(plain(400, "text/plain", b"not understood".to_vec()));
+            }
+        };
+        if self.behaviour == Behaviour::Closed && state.requests <= CLOSED_FOR {
+            return self.closed(&read, state.requests);
+        }
+        self.leave_to_person(&read, &mut state);
+        let first = state.spoilt.insert((read.kind, format!("{}{}", read.key, read.digest)));
+        let spoils = first && read.kind != Kind::Availability;
+        match self.behaviour {
+            Behaviour::Silent if spoils => Err(lost()),
+            Behaviour::Late if spoils && read.kind == Kind::Submit => {
+                self.submit(&read, &mut state, Some(Instant::now() + LATE)).and(Err(lost()))
+            }
+            Behaviour::Late if spoils && read.kind == Kind::List => Err(lost()),
+            Behaviour::Lying if spoils => {
+                let number = state.spoilt.len();
+                if read.kind == Kind::Submit && number.is_multiple_of(2) {
+                    drop(self.submit(&read, &mut state, None));
+                }
+                Ok(lie(number))
+            }
+            _ => self.answer(&read, &mut state),
+        }
+    }
+
+    /// What was lost and is a person's to resolve must not come again.
+    fn leave_to_person(&self, read: &Read<'_>, state: &mut State) {
+        let person = |played: &Played| played.operation.unknown == UnknownRule::Person;
+        if read.kind != Kind::Submit || !read.played.is_some_and(person) {
+            return;
+        }
+        let spoils = matches!(self.behaviour, Behaviour::Silent | Behaviour::Late | Behaviour::Lying);
+        if spoils && !state.lost.insert(read.digest.clone()) {
+            let what = "sent again although only a person can tell whether it was done";
+            state.violations.insert(format!("{}: {what}", read.place()));
+        }
+    }
+
+    /// Not reached, or busy.
+    fn closed(&self, read: &Read<'_>, number: usize) -> Result<Response, SendError> {
+        let word = if read.kind == Kind::Availability { Then::Closed } else { Then::Retry };
+        match read.answers.get(word) {
+            Some(answer) if number.is_multiple_of(2) || word == Then::Closed => {
+                Ok(write(answer, &Facts::default(), read.step))
+            }
+            _ => Err(SendError {
+                before_first_byte: true,
+                code: &codes::CONNECT_FAILED,
+                detail: "simulated".to_owned(),
+            }),
+        }
+    }
+
+    fn answer(&self, read: &Read<'_>, state: &mut State) -> Result<Response, SendError> {
+        let missing = |state: &mut State, what: &str| {
+            state.violations.insert(format!("{}: {what}", read.place()));
+            Ok(plain(404, "text/plain", b"nothing".to_vec()))
+        };
+        match read.kind {
+            Kind::Submit => self.submit(read, state, None),
+            Kind::Availability => self.say(read, state, &[Then::Open], &Facts::default()),
+            Kind::List => {
+                let Some(played) = read.played else { return missing(state, "no such list") };
+                let line = |document: &super::Document| {
+                    let facts = Facts { id: &document.id, ..Facts::default() };
+                    played.entry.as_ref().map(|entry| fill(entry, &facts))
+                };
+                let entries = Value::Array(played.documents.iter().filter_map(line).collect());
+                let facts = Facts {
+                    entries: Some(&entries),
+                    request: read.documents.first(),
+                    ..Facts::default()
+                };
+                self.say(read, state, &[Then::Applied], &facts)
+            }
+            Kind::Get => {
+                let id = read.captured.get("id").cloned().unwrap_or_default();
+                let found = read.played.and_then(|played| {
+                    played.documents.iter().find(|document| document.id == id)
+                });
+                let Some(document) = found else {
+                    return missing(state, "asked for an id that no list named");
+                };
+                let facts =
+                    Facts { id: &id, document: Some(&document.body), ..Facts::default() };
+                self.say(read, state, &[Then::Applied], &facts)
+            }
+            Kind::Poll | Kind::Fetch | Kind::Ask => {
+                let wanted = read.wanted();
+                let found = state.things.iter().position(|thing| thing.is(&wanted));
+                match (read.kind, found) {
+                    (Kind::Ask, _) => self.asked(read, state, found, &wanted),
+                    (_, None) => self.say(read, state, &[Then::NotApplied], &Facts::default()),
+                    (Kind::Poll, Some(index)) => self.poll(read, state, index),
+                    (_, Some(index)) => self.fetch(read, state, index),
+                }
+            }
+        }
+    }
+
+    /// A submit: known again, refused, or done, now or then.
+    fn submit(
+        &self,
+        read: &Read<'_>,
+        state: &mut State,
+        later: Option<Instant>,
+    ) -> Result<Response, SendError> {
+        let Some(played) = read.played else { return Err(lost()) };
+        let operation = &played.operation;
+        let knows_again = operation.unknown == UnknownRule::Resend;
+        let named = |document: &Value| {
+            let found = played.knows_by.iter().map(|path| path.find(document).map(text));
+            let found: Option<Vec<String>> = found.collect();
+            found.unwrap_or_default().join("/")
+        };
+        let mut items: Vec<Item> = read
+            .documents
+            .iter()
+            .map(|document| {
+                let name = named(document);
+                let by_key = operation.batch.is_none() && !read.key.is_empty();
+                let known_again = knows_again && (by_key || !name.is_empty());
+                let own = match (by_key, name.is_empty()) {
+                    (true, _) => read.key.clone(),
+                    (false, true) => digest(document.to_string().as_bytes()),
+                    (false, false) => name,
+                };
+                Item { identity: (operation.name.clone(), own), known_again, refused: false }
+            })
+            .collect();
+        let same = |thing: &Thing| match read.key.is_empty() {
+            false => thing.key == read.key,
+            true => thing.items.first().map(|item| &item.identity) == items.first().map(|one| &one.identity),
+        };
+        let known = state.things.iter().position(same);
+        if let (Some(index), true) = (known, knows_again) {
+            let same = state.things.get(index).is_some_and(|thing| thing.digest == read.digest);
+            if !same && !read.key.is_empty() {
+                let what = "the same idempotency key came with another body";
+                state.violations.insert(format!("{}: {what}", read.place()));
+            }
+            return self.taken(read, played, state, index, later);
+        }
+        self.refuse(&mut items, played, state);
+        let whole = items.len() == 1 && played.items.is_none();
+        if whole && items.iter().all(|item| item.refused) {
+            let facts = Facts { request: read.documents.first(), ..Facts::default() };
+            return self.say(read, state, &[Then::Refused], &facts);
+        }
+        let number = state.things.len() + 1;
+        state.things.push(Thing {
+            key: read.key.clone(),
+            name: read.documents.first().map(named).unwrap_or_default(),
+            ticket: format!("T{number:08}"),
+            digest: read.digest.clone(),
+            document: read.documents.first().cloned().unwrap_or_default(),
+            items,
+            ..Thing::default()
+        });
+        self.taken(read, played, state, number - 1, later)
+    }
+
+    /// Refuses some of these, by the order in which they were first seen.
+    fn refuse(&self, items: &mut [Item], played: &Played, state: &mut State) {
+        let can = match &played.items {
+            Some((_, refused)) => refused.is_some(),
+            None => played.submit.get(Then::Refused).is_some(),
+        };
+        for item in items.iter_mut().filter(|_| can) {
+            let next = state.order.len();
+            let order = *state.order.entry(item.identity.1.clone()).or_insert(next);
+            item.refused = match self.behaviour {
+                Behaviour::Refusing => true,
+                Behaviour::Partial => order % 2 == 1,
+                _ => false,
+            };
+        }
+    }
+
+    /// It is taken, and done now, later, or when its result is asked for.
+    fn taken(
+        &self,
+        read: &Read<'_>,
+        played: &Played,
+        state: &mut State,
+        index: usize,
+        later: Option<Instant>,
+    ) -> Result<Response, SendError> {
+        let with_ticket = played.operation.interaction == Interaction::SubmitPoll;
+        let State { things, effects, .. } = &mut *state;
+        let Some(thing) = things.get_mut(index) else { return Err(lost()) };
+        match later {
+            Some(at) if !thing.done => thing.later = Some(at),
+            _ if with_ticket => {}
+            _ => apply(thing, effects),
+        }
+        let (ticket, name) = (thing.ticket.clone(), thing.name.clone());
+        let (items, submitted) = (results(played, thing), thing.document.clone());
+        let facts = Facts {
+            ticket: &ticket,
+            key: &read.key,
+            name: &name,
+            request: read.documents.first(),
+            items: Some(&items),
+            submitted: Some(&submitted),
+            ..Facts::default()
+        };
+        let words: &[Then] = match (with_ticket, &played.operation.items) {
+            (true, _) => &[Then::Accepted],
+            (false, Some(_)) => &[Then::Ready],
+            (false, None) => &[Then::Applied],
+        };
+        self.say(read, state, words, &facts)
+    }
+
+    fn poll(
+        &self,
+        read: &Read<'_>,
+        state: &mut State,
+        index: usize,
+    ) -> Result<Response, SendError> {
+        let Some(played) = read.played else { return Err(lost()) };
+        let often = if self.behaviour == Behaviour::Late { PENDING } else { 1 };
+        let State { things, effects, .. } = &mut *state;
+        let Some(thing) = things.get_mut(index) else { return Err(lost()) };
+        thing.polled += 1;
+        let pending = thing.polled <= often && read.answers.get(Then::Pending).is_some();
+        if !pending {
+            thing.ready = true;
+            thing.later = None;
+            apply(thing, effects);
+        }
+        let (ticket, name) = (thing.ticket.clone(), thing.name.clone());
+        let (items, submitted) = (results(played, thing), thing.document.clone());
+        let facts = Facts {
+            ticket: &ticket,
+            name: &name,
+            items: Some(&items),
+            submitted: Some(&submitted),
+            request: read.documents.first(),
+            ..Facts::default()
+        };
+        let word = if pending { Then::Pending } else { Then::Ready };
+        self.say(read, state, &[word], &facts)
+    }
+
+    fn fetch(
+        &self,
+        read: &Read<'_>,
+        state: &mut State,
+        index: usize,
+    ) -> Result<Response, SendError> {
+        let Some(thing) = state.things.get(index) else { return Err(lost()) };
+        let (ticket, name, ready) = (thing.ticket.clone(), thing.name.clone(), thing.ready);
+        let submitted = thing.document.clone();
+        if !ready {
+            state.violations.insert(format!("{}: before it was said to be ready", read.place()));
+        }
+        let facts = Facts {
+            ticket: &ticket,
+            name: &name,
+            request: read.documents.first(),
+            submitted: Some(&submitted),
+            ..Facts::default()
+        };
+        self.say(read, state, &[Then::Applied], &facts)
+    }
+
+    /// Whether a lost submit was taken.
+    fn asked(
+        &self,
+        read: &Read<'_>,
+        state: &mut State,
+        found: Option<usize>,
+        wanted: &[String],
+    ) -> Result<Response, SendError> {
+        let taken = found.and_then(|index| state.things.get(index)).filter(|thing| {
+            // What was taken for later is not known before it is done.
+            thing.later.is_none()
+        });
+        let (ticket, name) = taken
+            .map(|thing| (thing.ticket.clone(), thing.name.clone()))
+            .unwrap_or_else(|| (String::new(), wanted.first().cloned().unwrap_or_default()));
+        let word = if taken.is_some() { Then::Applied } else { Then::NotApplied };
+        let facts = Facts {
+            ticket: &ticket,
+            name: &name,
+            request: read.documents.first(),
+            ..Facts::default()
+        };
+        self.say(read, state, &[word], &facts)
+    }
+
+    /// Gives the answer of the first word that has one; it must be what the adapter takes it for.
+    fn say(
+        &self,
+        read: &Read<'_>,
+        state: &mut State,
+        words: &[Then],
+        facts: &Facts<'_>,
+    ) -> Result<Response, SendError> {
+        let Some((word, answer)) = read.answers.first(words) else {
+            let names: Vec<&str> = Then::NAMES
+                .iter()
+                .filter(|(_, then)| words.contains(then))
+                .map(|(name, _)| *name)
+                .collect();
+            let what = format!("simulator.yaml has no answer `{}`", names.join("`, `"));
+            state.violations.insert(format!("{}: {what}", read.place()));
+            return Ok(plain(500, "text/plain", b"no answer".to_vec()));
+        };
+        if let Some(problem) = unfit(read.step, word, answer, facts) {
+            let name = Then::NAMES.iter().find(|(_, then)| *then == word).map_or("", |one| one.0);
+            state.violations.insert(format!("{}: answer `{name}`: {problem}", read.place()));
+        }
+        Ok(write(answer, facts, read.step))
+    }
+
+    /// Finds the step a request is for: by method, path and a body that fits.
+    fn read(&self, request: &Request) -> Result<Read<'_>, String> {
+        let simulator = &*self.simulator;
+        let mut candidates: Vec<(Option<&Played>, Kind, &Answers, &Step)> = Vec::new();
+        for played in simulator.operations.values() {
+            let operation = &played.operation;
+            let main = match operation.interaction {
+                Interaction::Pull => (Kind::Get, &played.get),
+                _ => (Kind::Submit, &played.submit),
+            };
+            candidates.push((Some(played), main.0, main.1, &operation.step));
+            let poll = operation.poll.as_ref().map(|one| (Kind::Poll, &played.poll, &one.step));
+            let fetch = operation.fetch.as_ref().map(|step| (Kind::Fetch, &played.fetch, step));
+            let ask = operation.ask.as_ref().map(|one| (Kind::Ask, &played.ask, &one.step));
+            let list = operation.pull.as_ref().map(|one| (Kind::List, &played.list, &one.list));
+            for (kind, answers, step) in [poll, fetch, ask, list].into_iter().flatten() {
+                candidates.push((Some(played), kind, answers, step));
+            }
+        }
+        if let Some(asked) = &simulator.adapter.availability {
+            candidates.push((None, Kind::Availability, &simulator.availability, &asked.step));
+        }
+        let mut problem = None;
+        for (played, kind, answers, step) in candidates {
+            if step.request.method != request.method {
+                continue;
+            }
+            let Some(captured) = captured(&step.request.path, &request.path) else { continue };
+            let name = played.map_or("availability", |played| played.operation.name.as_str());
+            match documents(step, played, kind, request) {
+                Ok((documents, key)) => {
+                    let digest = digest(&request.body);
+                    return Ok(Read { played, kind, answers, step, documents, captured, key, digest });
+                }
+                Err(found) => {
+                    problem.get_or_insert(format!("{name} {}: {found}", kind.name()));
+                }
+            }
+        }
+        let method = format!("{:?}", request.method).to_uppercase();
+        Err(problem.unwrap_or_else(|| format!("{method} to a path that no step declares")))
+    }
+}
+
+impl Target for World {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, SendError>> {
+        Box::pin(async move { self.react(&request) })
+    }
+
+    fn forget_credentials(&self) {}
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Submit => "submit",
+            Kind::Poll => "poll",
+            Kind::Fetch => "fetch",
+            Kind::Ask => "ask",
+            Kind::List => "list",
+            Kind::Get => "get",
+            Kind::Availability => "question",
+        }
+    }
+}
+
+impl Read<'_> {
+    fn place(&self) -> String {
+        let name = self.played.map_or("availability", |played| played.operation.name.as_str());
+        format!("{name} {}", self.kind.name())
+    }
+
+    /// By what a thing is looked for: what the path carries, or a place in the body.
+    fn wanted(&self) -> Vec<String> {
+        let mut wanted: Vec<String> = self.captured.values().cloned().collect();
+        let found = |path: &Path| Some(text(path.find(self.documents.first()?)?));
+        wanted.extend(self.answers.finds_by.as_ref().and_then(found));
+        wanted
+    }
+}
+
+impl Thing {
+    fn is(&self, wanted: &[String]) -> bool {
+        let one = |text: &String| {
+            !text.is_empty() && [&self.ticket, &self.key, &self.name].contains(&text)
+        };
+        wanted.iter().any(one)
+    }
+}
+
+/// Does what is not refused and not done yet.
+fn apply(thing: &mut Thing, effects: &mut BTreeMap<(String, String), usize>) {
+    if thing.done {
+        return;
+    }
+    thing.done = true;
+    for item in thing.items.iter().filter(|item| !item.refused) {
+        let times = effects.entry(item.identity.clone()).or_default();
+        if *times == 0 || !item.known_again {
+            *times += 1;
+        }
+    }
+}
+
+fn results(played: &Played, thing: &Thing) -> Value {
+    let Some((applied, refused)) = &played.items else { return Value::Null };
+    let one = |(index, item): (usize, &Item)| {
+        let template = if item.refused { refused.as_ref().unwrap_or(applied) } else { applied };
+        fill(template, &Facts { number: index + 1, ..Facts::default() })
+    };
+    Value::Array(thing.items.iter().enumerate().map(one).collect())
+}
+
+/// The documents of a request and its idempotency key, or what is wrong with it.
+fn documents(
+    step: &Step,
+    played: Option<&Played>,
+    kind: Kind,
+    request: &Request,
+) -> Result<(Vec<Value>, String), String> {
+    let header = |name: &str| {
+        let same = |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
+        request.headers.iter().find(same).map(|(_, value)| value.as_str())
+    };
+    let mut key = "";
+    if let Some(name) = &step.request.idempotency_header {
+        key = header(name).filter(|key| !key.is_empty()).ok_or("the idempotency key is missing")?;
+    }
+    for (name, value) in &step.request.headers {
+        if header(name) != Some(value) {
+            return Err(format!("the header {name} is missing or another"));
+        }
+    }
+    let Some(plan) = &step.request.body else {
+        let empty = request.body.is_empty();
+        let none = (Vec::new(), key.to_owned());
+        return if empty { Ok(none) } else { Err("a body where none belongs".to_owned()) };
+    };
+    let is_batch =
+        kind == Kind::Submit && played.is_some_and(|played| played.operation.batch.is_some());
+    if !plan.codec.accepts(&header("content-type").unwrap_or_default().to_ascii_lowercase()) {
+        return Err("the content type is not the declared one".to_owned());
+    }
+    let documents = if is_batch {
+        let list: Vec<Value> =
+            serde_json::from_slice(&request.body).map_err(|_| "the body is no array")?;
+        let most = played.and_then(|played| played.operation.batch.as_ref());
+        if list.is_empty() || most.is_some_and(|batch| list.len() > batch.max_items) {
+            return Err("too many items, or none".to_owned());
+        }
+        list
+    } else {
+        let decoded = plan.codec.decode(&request.body, &Limits::default());
+        vec![decoded.map_err(|error| error.to_string())?]
+    };
+    for document in &documents {
+        fits(plan, document)?;
+    }
+    Ok((documents, key.to_owned()))
+}
+
+fn fits(plan: &BodyPlan, document: &Value) -> Result<(), String> {
+    plan.schema.validate(document).map_err(|violations| {
+        violations.first().map_or_else(String::new, ToString::to_string)
+    })
+}
+
+/// What stands at the placeholders of a declared path, when the path is of that form.
+fn captured(declared: &str, path: &str) -> Option<BTreeMap<&'static str, String>> {
+    let mut found = BTreeMap::new();
+    let (mut declared, mut path) = (declared, path);
+    while let Some(at) = declared.find('{') {
+        let (plain, rest) = declared.split_at(at);
+        path = path.strip_prefix(plain)?;
+        let (name, after) = rest.strip_prefix('{')?.split_once('}')?;
+        let name = ["ticket", "id", "idempotency-key"].into_iter().find(|known| *known == name)?;
+        let end = after.chars().next().and_then(|next| path.find(next)).unwrap_or(path.len());
+        let (value, left) = path.split_at(end);
+        found.insert(name, decoded(value)?);
+        (declared, path) = (after, left);
+    }
+    (declared == path).then_some(found)
+}
+
+/// Percent-decoding.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digits = [*high, *low];
+                let digits = std::str::from_utf8(&digits).ok()?;
+                bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                rest = tail;
+            }
+            (b'%', _) => return None,
+            (byte, tail) => {
+                bytes.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Why an answer is not what its word says.
+fn unfit(step: &Step, word: Then, answer: &Answer, facts: &Facts<'_>) -> Option<String> {
+    let body = answer.body.as_ref().map(|body| fill(body, facts));
+    let document = match (&step.response, &body) {
+        (Some(plan), Some(body)) => match fits(plan, body) {
+            Ok(()) => Some(body),
+            Err(problem) => return Some(problem),
+        },
+        (Some(_), None) => None,
+        (None, _) => Some(&Value::Null),
+    };
+    let verdict = step.outcomes.judge(answer.status, document);
+    let said = |then| Then::NAMES.iter().find(|(_, one)| *one == then).map_or("", |one| one.0);
+    (verdict.then != word).then(|| format!("the adapter takes it for `{}`", said(verdict.then)))
+}
+
+fn write(answer: &Answer, facts: &Facts<'_>, step: &Step) -> Response {
+    let body = answer.body.as_ref().map(|body| fill(body, facts));
+    match (&step.response, body) {
+        (Some(plan), Some(body)) => match plan.codec.encode(&body) {
+            Ok(bytes) => plain(answer.status, plan.codec.content_type(), bytes),
+            Err(_) => plain(500, "text/plain", b"the answer cannot be written".to_vec()),
+        },
+        _ => plain(answer.status, "text/plain", Vec::new()),
+    }
+}
+
+/// Answers that mean nothing, of several kinds.
+fn lie(number: usize) -> Response {
+    match number % 3 {
+        0 => plain(200, "text/html", b"<html><body>OK</body></html>".to_vec()),
+        1 => plain(200, "application/json", b"{\"result\": ".to_vec()),
+        _ => plain(599, "text/plain", b"?".to_vec()),
+    }
+}
+
+fn plain(status: u16, content_type: &str, body: Vec<u8>) -> Response {
+    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    let body = Bytes::from(body);
+    Response { status, content_type: content_type.to_owned(), retry_after: None, body }
+}
+
+fn lost() -> SendError {
+    SendError {
+        before_first_byte: false,
+        code: &codes::ANSWER_TIMEOUT,
+        detail: "simulated".to_owned(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
+}
