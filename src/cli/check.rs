@@ -64,7 +64,7 @@ const EXAMPLES: &str = "\
 Examples:
   watashi check                                    configuration, keys, store, broker, counterparts
   watashi check --against-simulator                every adapter against its simulator.yaml; no network
-  watashi check --against-simulator --adapter pmh --behaviour late";
+  watashi check --against-simulator --adapter NAME --behaviour late";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

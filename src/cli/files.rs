@@ -1,12 +1,12 @@
 //! The kinds of files that people write: how each is told by its path, and its JSON Schema.
 
 use super::trouble::{Trouble, UNAVAILABLE};
-use crate::simulator::keys::SIMULATOR_FILE;
 use crate::adapter::keys::hours::CALENDAR_FILE;
 use crate::adapter::keys::{ADAPTER_FILE, PERMISSIONS_FILE};
 use crate::config::keys::CONFIG_FILE;
 use crate::diagnostic::keys::{File, json_schema};
 use crate::mapping::keys::{CASE_FILE, MAPPING_FILE, TABLE_FILE};
+use crate::simulator::keys::SIMULATOR_FILE;
 use std::path::Path;
 
 /// Where the JSON Schemas lie, relative to the definitions.

@@ -11,11 +11,12 @@ use crate::model::{Clock, Secret};
 use crate::pipeline::accept::{Arrival, Origin, accept};
 use crate::pipeline::context::Accepting;
 use crate::pipeline::worker::{self, Work};
-use crate::pipeline::{Context, Counterpart, Counterparts, Definitions, Settings, pull};
+use crate::pipeline::{Context, Counterpart, Counterparts, Definitions, Settings, map, pull};
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{ExchangeView, Filter, StoreError};
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -112,14 +113,16 @@ pub async fn run(
             continue;
         };
         let bundle = Arc::new(bundle);
-        let inputs = inputs(route, files);
+        let inputs = inputs(simulator, &operation.name, route, files);
         let towns = towns(inputs.iter().map(|input| (route.as_ref(), &input.document)));
-        for behaviour in behaviours {
-            let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
-            let stage = Stage::set(&run, *behaviour)?;
-            rows.push(stage.route(route, &inputs, operation.unknown).await?);
-            stage.clear().await?;
-        }
+        let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
+        let (run, inputs) = (&run, &inputs);
+        let each = behaviours.iter().map(async |behaviour| {
+            let stage = Stage::set(run, *behaviour)?;
+            let row = stage.route(route, inputs, operation.unknown).await?;
+            stage.clear().await.map(|()| row)
+        });
+        rows.extend(try_join_all(each).await?);
     }
     for operation in simulator.adapter.operations.values() {
         if operation.interaction != Interaction::Pull || !simulator.plays(&operation.name) {
@@ -130,13 +133,16 @@ pub async fn run(
         let documents = simulator.waiting(&operation.name);
         let pulled = operation.pull.as_ref().map_or("", |pull| pull.message_type.as_str());
         let taking = bundle.routes_for(pulled).iter();
-        let towns = towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), *one))));
-        for behaviour in behaviours {
-            let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
-            let stage = Stage::set(&run, *behaviour)?;
-            rows.push(stage.pull(&operation.name).await?);
-            stage.clear().await?;
-        }
+        let towns =
+            towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), *one))));
+        let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
+        let run = &run;
+        let each = behaviours.iter().map(async |behaviour| {
+            let stage = Stage::set(run, *behaviour)?;
+            let row = stage.pull(&operation.name).await?;
+            stage.clear().await.map(|()| row)
+        });
+        rows.extend(try_join_all(each).await?);
     }
     Ok(rows)
 }
@@ -159,10 +165,17 @@ fn shortened() -> Overrides {
 struct Input {
     message_id: String,
     document: Value,
+    /// By what the counterpart knows it; empty where that is no part of the document.
+    identity: Option<String>,
 }
 
 /// Documents that the route takes: the inputs of its mapping's cases that pass.
-fn inputs(route: &Route, files: &[Arc<SourceFile>]) -> Vec<Input> {
+fn inputs(
+    simulator: &Simulator,
+    operation: &str,
+    route: &Route,
+    files: &[Arc<SourceFile>],
+) -> Vec<Input> {
     let part = format!("/{}/cases/", route.mapping.name);
     let mut found: Vec<Input> = Vec::new();
     for file in files.iter().filter(|file| file.path.contains(&part)) {
@@ -172,13 +185,23 @@ fn inputs(route: &Route, files: &[Arc<SourceFile>]) -> Vec<Input> {
         }
         let Ok(document) = case.document(&route.mapping) else { continue };
         let takes = route.when.as_ref().is_none_or(|when| when.test(&*document));
-        let is_new = found.iter().all(|one| one.document != *document);
-        if takes && is_new && found.len() < MESSAGES {
-            // A mapping may compare the message's id with the document.
-            let own = &case.meta.message_id;
-            let taken = own.is_empty() || found.iter().any(|one| one.message_id == *own);
-            let message_id = if taken { format!("M{:06}", found.len()) } else { own.clone() };
-            found.push(Input { message_id, document: document.into_owned() });
+        if !takes || found.len() == MESSAGES {
+            continue;
+        }
+        // A mapping may compare the message's id with the document.
+        let mut meta = case.meta.clone();
+        if meta.message_id.is_empty() || found.iter().any(|one| one.message_id == meta.message_id) {
+            meta.message_id = format!("M{:06}", found.len());
+        }
+        let Ok(mapped) = map::run(&route.mapping, &document, &meta) else { continue };
+        // The counterpart could not tell two of one name apart.
+        let identity = simulator.name_of(operation, &mapped);
+        let is_new = |one: &Input| {
+            one.document != *document && (identity.is_none() || one.identity != identity)
+        };
+        if found.iter().all(is_new) {
+            let document = document.into_owned();
+            found.push(Input { message_id: meta.message_id, document, identity });
         }
     }
     found
@@ -218,7 +241,7 @@ impl Stage {
         let Run { simulator, bundle, municipalities, folder, seed } = run;
         let world = Arc::new(World::new(Arc::clone(simulator), behaviour));
         let keys = Arc::new(Keys::from_masters("k1", vec![("k1".to_owned(), (*seed).clone())])?);
-        let file = folder.join("run.db");
+        let file = folder.join(format!("{}.db", behaviour.name()));
         let store = SqliteStore::open(&file, Arc::clone(&keys), Options::default())?;
         let adapter = bundle.adapters.get(&simulator.adapter.name).unwrap_or(&simulator.adapter);
         let target: Arc<World> = Arc::clone(&world);

@@ -36,9 +36,15 @@ pub(super) static OPERATION: Keys = Keys::new(
             "knows-by",
             Form::Either(&[Form::Text, Form::List(&Form::Text)]),
             "Path, or paths, in the request or in an item of a batch: by these values the \
-             counterpart knows a thing again. Without it: by the idempotency key, or else by the \
-             whole document.",
+             counterpart knows a thing again. Without it: by the idempotency key, if there is one.",
         ),
+        Key::new(
+            "repeated",
+            Form::Words(&["known", "done-again"]),
+            "What becomes of a request that comes again: it is known, or simply done again. \
+             Without `knows-by` and idempotency key nothing is known.",
+        )
+        .default("known"),
         Key::new("submit", Form::Map(&ANSWERS), "Answers to the submit, or the only request."),
         Key::new("poll", Form::Map(&ANSWERS), "Answers to the question for the result."),
         Key::new("fetch", Form::Map(&ANSWERS), "Answers to fetching the result."),

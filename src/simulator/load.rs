@@ -147,6 +147,23 @@ impl Loader<'_> {
             let message = format!("operation `{}` has results by item: `items`", operation.name);
             self.error(&codes::SIMULATOR_STEP, node, message);
         }
+        Some(Played {
+            operation: Arc::clone(operation),
+            knows_again: self.knows_again(node),
+            knows_by: self.knows_by(node),
+            submit,
+            poll,
+            fetch,
+            ask,
+            list,
+            get,
+            items,
+            documents: self.documents(node),
+            entry: node.get("entry").map(Node::to_json),
+        })
+    }
+
+    fn documents(&mut self, node: &Node) -> Vec<Document> {
         let mut documents = Vec::new();
         for node in node.get("documents").and_then(Node::as_seq).unwrap_or_default() {
             self.reader.keys(node, &keys::DOCUMENT);
@@ -156,19 +173,7 @@ impl Loader<'_> {
                 documents.push(Document { id, body });
             }
         }
-        Some(Played {
-            operation: Arc::clone(operation),
-            knows_by: self.knows_by(node),
-            submit,
-            poll,
-            fetch,
-            ask,
-            list,
-            get,
-            items,
-            documents,
-            entry: node.get("entry").map(Node::to_json),
-        })
+        documents
     }
 
     fn answers(&mut self, node: &Node, needed: &[Then]) -> Answers {
@@ -199,6 +204,18 @@ impl Loader<'_> {
             }
         }
         Answers { finds_by, by_word }
+    }
+
+    fn knows_again(&mut self, node: &Node) -> bool {
+        match self.reader.text_at(node, "repeated") {
+            None | Some("known") => true,
+            Some("done-again") => false,
+            Some(_) => {
+                let found = node.get("repeated").unwrap_or(node);
+                self.error(&codes::BAD_VALUE, found, "`repeated` is `known` or `done-again`");
+                true
+            }
+        }
     }
 
     fn knows_by(&mut self, node: &Node) -> Vec<Path> {

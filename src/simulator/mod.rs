@@ -8,6 +8,7 @@
 mod conformance;
 pub mod keys;
 mod load;
+mod request;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,11 @@ impl Simulator {
 }
 
 impl Simulator {
+    /// By what the counterpart knows a document again, where that is a part of it.
+    fn name_of(&self, operation: &str, document: &Value) -> Option<String> {
+        self.operations.get(operation).and_then(|played| played.name_of(document))
+    }
+
     /// The documents that wait to be fetched by an operation.
     fn waiting(&self, operation: &str) -> Vec<&Value> {
         let played = self.operations.get(operation);
@@ -54,6 +60,8 @@ impl Simulator {
 struct Played {
     operation: Arc<Operation>,
     knows_by: Vec<Path>,
+    /// What comes again is not done again.
+    knows_again: bool,
     submit: Answers,
     poll: Answers,
     fetch: Answers,
@@ -64,6 +72,15 @@ struct Played {
     items: Option<(Value, Option<Value>)>,
     documents: Vec<Document>,
     entry: Option<Value>,
+}
+
+impl Played {
+    /// The values at `knows-by`; `None` where there is none, or one is missing.
+    fn name_of(&self, document: &Value) -> Option<String> {
+        let found = self.knows_by.iter().map(|path| path.find(document).map(request::text));
+        let found: Vec<String> = found.collect::<Option<_>>()?;
+        (!found.is_empty()).then(|| found.join("/"))
+    }
 }
 
 /// One that waits to be fetched.

@@ -58,8 +58,7 @@ fn place(text: &str, facts: &Facts<'_>) -> Option<Value> {
         Some("document") => return facts.document.cloned(),
         Some("number") => return Some(Value::from(facts.number)),
         Some(name) => {
-            for (prefix, document) in
-                [("request.", facts.request), ("submitted.", facts.submitted)]
+            for (prefix, document) in [("request.", facts.request), ("submitted.", facts.submitted)]
             {
                 if let Some(path) = name.strip_prefix(prefix) {
                     return Path::parse(path).ok()?.find(document?).cloned();

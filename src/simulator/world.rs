@@ -1,13 +1,11 @@
 //! The world behind a simulated counterpart: what it was sent, what it did, and what was wrong
 //! with what it was sent.
 
+use super::request::{self, Kind, Read, digest, fits};
 use super::template::{Facts, fill};
-use super::{Answer, Answers, Played, Simulator};
-use crate::adapter::{BodyPlan, Interaction, Step, Then, UnknownRule};
-use crate::codec::Limits;
-use crate::mapping::path::Path;
+use super::{Answer, Document, Played, Simulator};
+use crate::adapter::{Interaction, Step, Then, UnknownRule};
 use crate::model::codes::transport as codes;
-use crate::record::hex;
 use crate::transport::{Request, Response, SendError, Target};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -69,18 +67,6 @@ const CLOSED_FOR: usize = 6;
 /// Times that a late counterpart says that there is no result yet.
 const PENDING: usize = 3;
 
-/// Which step a request belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Submit,
-    Poll,
-    Fetch,
-    Ask,
-    List,
-    Get,
-    Availability,
-}
-
 /// A thing that was asked for.
 #[derive(Debug, Default)]
 struct Thing {
@@ -128,19 +114,6 @@ pub struct World {
     simulator: Arc<Simulator>,
     behaviour: Behaviour,
     state: Mutex<State>,
-}
-
-/// What a request was found to be.
-struct Read<'s> {
-    played: Option<&'s Played>,
-    kind: Kind,
-    answers: &'s Answers,
-    step: &'s Step,
-    /// The document, or the items of a batch.
-    documents: Vec<Value>,
-    captured: BTreeMap<&'static str, String>,
-    key: String,
-    digest: String,
 }
 
 impl World {
@@ -194,7 +167,7 @@ impl World {
         let mut state = self.state();
         state.requests += 1;
         self.settle(&mut state, false);
-        let read = match self.read(request) {
+        let read = match request::read(&self.simulator, request) {
             Ok(read) => read,
             Err(problem) => {
                 state.violations.insert(problem);
@@ -230,7 +203,8 @@ impl World {
         if read.kind != Kind::Submit || !read.played.is_some_and(person) {
             return;
         }
-        let spoils = matches!(self.behaviour, Behaviour::Silent | Behaviour::Late | Behaviour::Lying);
+        let spoils =
+            matches!(self.behaviour, Behaviour::Silent | Behaviour::Late | Behaviour::Lying);
         if spoils && !state.lost.insert(read.digest.clone()) {
             let what = "sent again although only a person can tell whether it was done";
             state.violations.insert(format!("{}: {what}", read.place()));
@@ -262,7 +236,7 @@ impl World {
             Kind::Availability => self.say(read, state, &[Then::Open], &Facts::default()),
             Kind::List => {
                 let Some(played) = read.played else { return missing(state, "no such list") };
-                let line = |document: &super::Document| {
+                let line = |document: &Document| {
                     let facts = Facts { id: &document.id, ..Facts::default() };
                     played.entry.as_ref().map(|entry| fill(entry, &facts))
                 };
@@ -276,14 +250,13 @@ impl World {
             }
             Kind::Get => {
                 let id = read.captured.get("id").cloned().unwrap_or_default();
-                let found = read.played.and_then(|played| {
-                    played.documents.iter().find(|document| document.id == id)
-                });
+                let found = read
+                    .played
+                    .and_then(|played| played.documents.iter().find(|document| document.id == id));
                 let Some(document) = found else {
                     return missing(state, "asked for an id that no list named");
                 };
-                let facts =
-                    Facts { id: &id, document: Some(&document.body), ..Facts::default() };
+                let facts = Facts { id: &id, document: Some(&document.body), ..Facts::default() };
                 self.say(read, state, &[Then::Applied], &facts)
             }
             Kind::Poll | Kind::Fetch | Kind::Ask => {
@@ -308,12 +281,8 @@ impl World {
     ) -> Result<Response, SendError> {
         let Some(played) = read.played else { return Err(lost()) };
         let operation = &played.operation;
-        let knows_again = operation.unknown == UnknownRule::Resend;
-        let named = |document: &Value| {
-            let found = played.knows_by.iter().map(|path| path.find(document).map(text));
-            let found: Option<Vec<String>> = found.collect();
-            found.unwrap_or_default().join("/")
-        };
+        let knows_again = played.knows_again;
+        let named = |document: &Value| played.name_of(document).unwrap_or_default();
         let mut items: Vec<Item> = read
             .documents
             .iter()
@@ -331,10 +300,14 @@ impl World {
             .collect();
         let same = |thing: &Thing| match read.key.is_empty() {
             false => thing.key == read.key,
-            true => thing.items.first().map(|item| &item.identity) == items.first().map(|one| &one.identity),
+            true => {
+                thing.items.first().map(|item| &item.identity)
+                    == items.first().map(|one| &one.identity)
+            }
         };
         let known = state.things.iter().position(same);
-        if let (Some(index), true) = (known, knows_again) {
+        let knows = items.first().is_some_and(|item| item.known_again) || !read.key.is_empty();
+        if let (Some(index), true) = (known, knows_again && knows) {
             let same = state.things.get(index).is_some_and(|thing| thing.digest == read.digest);
             if !same && !read.key.is_empty() {
                 let what = "the same idempotency key came with another body";
@@ -516,49 +489,6 @@ impl World {
         }
         Ok(write(answer, facts, read.step))
     }
-
-    /// Finds the step a request is for: by method, path and a body that fits.
-    fn read(&self, request: &Request) -> Result<Read<'_>, String> {
-        let simulator = &*self.simulator;
-        let mut candidates: Vec<(Option<&Played>, Kind, &Answers, &Step)> = Vec::new();
-        for played in simulator.operations.values() {
-            let operation = &played.operation;
-            let main = match operation.interaction {
-                Interaction::Pull => (Kind::Get, &played.get),
-                _ => (Kind::Submit, &played.submit),
-            };
-            candidates.push((Some(played), main.0, main.1, &operation.step));
-            let poll = operation.poll.as_ref().map(|one| (Kind::Poll, &played.poll, &one.step));
-            let fetch = operation.fetch.as_ref().map(|step| (Kind::Fetch, &played.fetch, step));
-            let ask = operation.ask.as_ref().map(|one| (Kind::Ask, &played.ask, &one.step));
-            let list = operation.pull.as_ref().map(|one| (Kind::List, &played.list, &one.list));
-            for (kind, answers, step) in [poll, fetch, ask, list].into_iter().flatten() {
-                candidates.push((Some(played), kind, answers, step));
-            }
-        }
-        if let Some(asked) = &simulator.adapter.availability {
-            candidates.push((None, Kind::Availability, &simulator.availability, &asked.step));
-        }
-        let mut problem = None;
-        for (played, kind, answers, step) in candidates {
-            if step.request.method != request.method {
-                continue;
-            }
-            let Some(captured) = captured(&step.request.path, &request.path) else { continue };
-            let name = played.map_or("availability", |played| played.operation.name.as_str());
-            match documents(step, played, kind, request) {
-                Ok((documents, key)) => {
-                    let digest = digest(&request.body);
-                    return Ok(Read { played, kind, answers, step, documents, captured, key, digest });
-                }
-                Err(found) => {
-                    problem.get_or_insert(format!("{name} {}: {found}", kind.name()));
-                }
-            }
-        }
-        let method = format!("{:?}", request.method).to_uppercase();
-        Err(problem.unwrap_or_else(|| format!("{method} to a path that no step declares")))
-    }
 }
 
 impl Target for World {
@@ -567,35 +497,6 @@ impl Target for World {
     }
 
     fn forget_credentials(&self) {}
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Kind::Submit => "submit",
-            Kind::Poll => "poll",
-            Kind::Fetch => "fetch",
-            Kind::Ask => "ask",
-            Kind::List => "list",
-            Kind::Get => "get",
-            Kind::Availability => "question",
-        }
-    }
-}
-
-impl Read<'_> {
-    fn place(&self) -> String {
-        let name = self.played.map_or("availability", |played| played.operation.name.as_str());
-        format!("{name} {}", self.kind.name())
-    }
-
-    /// By what a thing is looked for: what the path carries, or a place in the body.
-    fn wanted(&self) -> Vec<String> {
-        let mut wanted: Vec<String> = self.captured.values().cloned().collect();
-        let found = |path: &Path| Some(text(path.find(self.documents.first()?)?));
-        wanted.extend(self.answers.finds_by.as_ref().and_then(found));
-        wanted
-    }
 }
 
 impl Thing {
@@ -628,99 +529,6 @@ fn results(played: &Played, thing: &Thing) -> Value {
         fill(template, &Facts { number: index + 1, ..Facts::default() })
     };
     Value::Array(thing.items.iter().enumerate().map(one).collect())
-}
-
-/// The documents of a request and its idempotency key, or what is wrong with it.
-fn documents(
-    step: &Step,
-    played: Option<&Played>,
-    kind: Kind,
-    request: &Request,
-) -> Result<(Vec<Value>, String), String> {
-    let header = |name: &str| {
-        let same = |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
-        request.headers.iter().find(same).map(|(_, value)| value.as_str())
-    };
-    let mut key = "";
-    if let Some(name) = &step.request.idempotency_header {
-        key = header(name).filter(|key| !key.is_empty()).ok_or("the idempotency key is missing")?;
-    }
-    for (name, value) in &step.request.headers {
-        if header(name) != Some(value) {
-            return Err(format!("the header {name} is missing or another"));
-        }
-    }
-    let Some(plan) = &step.request.body else {
-        let empty = request.body.is_empty();
-        let none = (Vec::new(), key.to_owned());
-        return if empty { Ok(none) } else { Err("a body where none belongs".to_owned()) };
-    };
-    let is_batch =
-        kind == Kind::Submit && played.is_some_and(|played| played.operation.batch.is_some());
-    if !plan.codec.accepts(&header("content-type").unwrap_or_default().to_ascii_lowercase()) {
-        return Err("the content type is not the declared one".to_owned());
-    }
-    let documents = if is_batch {
-        let list: Vec<Value> =
-            serde_json::from_slice(&request.body).map_err(|_| "the body is no array")?;
-        let most = played.and_then(|played| played.operation.batch.as_ref());
-        if list.is_empty() || most.is_some_and(|batch| list.len() > batch.max_items) {
-            return Err("too many items, or none".to_owned());
-        }
-        list
-    } else {
-        let decoded = plan.codec.decode(&request.body, &Limits::default());
-        vec![decoded.map_err(|error| error.to_string())?]
-    };
-    for document in &documents {
-        fits(plan, document)?;
-    }
-    Ok((documents, key.to_owned()))
-}
-
-fn fits(plan: &BodyPlan, document: &Value) -> Result<(), String> {
-    plan.schema.validate(document).map_err(|violations| {
-        violations.first().map_or_else(String::new, ToString::to_string)
-    })
-}
-
-/// What stands at the placeholders of a declared path, when the path is of that form.
-fn captured(declared: &str, path: &str) -> Option<BTreeMap<&'static str, String>> {
-    let mut found = BTreeMap::new();
-    let (mut declared, mut path) = (declared, path);
-    while let Some(at) = declared.find('{') {
-        let (plain, rest) = declared.split_at(at);
-        path = path.strip_prefix(plain)?;
-        let (name, after) = rest.strip_prefix('{')?.split_once('}')?;
-        let name = ["ticket", "id", "idempotency-key"].into_iter().find(|known| *known == name)?;
-        let end = after.chars().next().and_then(|next| path.find(next)).unwrap_or(path.len());
-        let (value, left) = path.split_at(end);
-        found.insert(name, decoded(value)?);
-        (declared, path) = (after, left);
-    }
-    (declared == path).then_some(found)
-}
-
-/// Percent-decoding.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => {
-                let digits = [*high, *low];
-                let digits = std::str::from_utf8(&digits).ok()?;
-                bytes.push(u8::from_str_radix(digits, 16).ok()?);
-                rest = tail;
-            }
-            (b'%', _) => return None,
-            (byte, tail) => {
-                bytes.push(*byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Why an answer is not what its word says.
@@ -771,12 +579,4 @@ fn lost() -> SendError {
         code: &codes::ANSWER_TIMEOUT,
         detail: "simulated".to_owned(),
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn digest(bytes: &[u8]) -> String {
-    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use watashi::diagnostic::keys::{File, Form, Keys, json_schema, structures};
 use watashi::diagnostic::{SourceFile, yaml};
 
-const KINDS: [&str; 7] =
-    ["adapter", "calendar", "case", "mapping", "permissions", "table", "watashi"];
+const KINDS: [&str; 8] =
+    ["adapter", "calendar", "case", "mapping", "permissions", "simulator", "table", "watashi"];
 
 fn file(name: &str) -> &'static File {
     match name {
         "adapter" => &watashi::adapter::keys::ADAPTER_FILE,
         "calendar" => &watashi::adapter::keys::hours::CALENDAR_FILE,
+        "simulator" => &watashi::simulator::keys::SIMULATOR_FILE,
         "permissions" => &watashi::adapter::keys::PERMISSIONS_FILE,
         "case" => &watashi::mapping::keys::CASE_FILE,
         "mapping" => &watashi::mapping::keys::MAPPING_FILE,
@@ -51,6 +52,7 @@ fn definitions() -> Vec<(&'static str, PathBuf)> {
                 text if text.contains("/tables/") => "table",
                 text if text.ends_with("/mapping.yaml") => "mapping",
                 text if text.ends_with("/adapter.yaml") => "adapter",
+                text if text.ends_with("/simulator.yaml") => "simulator",
                 _ => "permissions",
             };
             found.push((kind, path));
