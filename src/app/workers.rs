@@ -111,7 +111,13 @@ impl Workers {
             self.work.tasks.spawn(worker::run(work, Arc::clone(counterpart), cx, stop));
         }
         for operation in counterpart.adapter.operations.values() {
-            if operation.interaction == Interaction::Pull {
+            // What no route takes stays at the counterpart.
+            let in_force = self.cx.bundle();
+            let taken = operation.pull.as_ref().is_some_and(|pull| {
+                let mut routes = in_force.routes_for(&pull.message_type).iter();
+                routes.any(|route| in_force.is_enabled(&route.name))
+            });
+            if operation.interaction == Interaction::Pull && taken {
                 let (cx, stop) = (Arc::clone(&self.cx), self.pulls.stop.subscribe());
                 let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
                 self.pulls.tasks.spawn(pull::run(operation, counterpart, cx, stop));

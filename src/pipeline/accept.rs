@@ -84,14 +84,35 @@ pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 /// Only when the store cannot write; the source keeps the message then.
 pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
     let source = arrival.source.clone();
-    let (message, ready) = match recognise(&arrival, cx) {
+    match recognise(&arrival, cx) {
         Ok(recognised) => {
             let mut exchanges = new_exchanges(&recognised, cx);
             let ready = direct::prepare(&recognised, &mut exchanges, cx);
-            (with_exchanges(recognised, exchanges, cx), ready)
+            keep(source, with_exchanges(recognised, exchanges, cx), ready, cx).await
         }
-        Err(failure) => (dead_on_arrival(&arrival, failure, cx), Vec::new()),
-    };
+        Err(failure) => set_aside(&arrival, failure, cx).await,
+    }
+}
+
+/// Makes something durable as a dead letter, for a reason that is known already.
+///
+/// # Errors
+/// Only when the store cannot write.
+pub async fn set_aside(
+    arrival: &Arrival,
+    failure: Failure,
+    cx: &Arc<Context>,
+) -> Result<Accepted, StoreError> {
+    let message = dead_on_arrival(arrival, failure, cx);
+    keep(arrival.source.clone(), message, Vec::new(), cx).await
+}
+
+async fn keep(
+    source: String,
+    message: NewMessage,
+    ready: Vec<Option<direct::Ready>>,
+    cx: &Arc<Context>,
+) -> Result<Accepted, StoreError> {
     let ways: Vec<(String, String)> = message
         .exchanges
         .iter()

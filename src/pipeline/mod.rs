@@ -47,6 +47,8 @@ pub mod map;
 pub mod outbox;
 pub mod pause;
 pub mod pull;
+#[cfg(test)]
+mod pull_tests;
 pub mod purge;
 pub mod replay;
 pub mod resolve;

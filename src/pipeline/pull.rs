@@ -4,18 +4,19 @@
 //! likes. The cursor only shortens the lists: it moves when a whole pass succeeded, and stays
 //! behind by an overlap, because a counterpart's clock is not ours.
 
-use super::accept::{Arrival, Origin, accept};
+use super::accept::{self, Arrival, Origin, accept};
 use super::call::{Parts, call};
 use super::context::{Context, Counterpart};
 use super::map;
 use crate::adapter::{Operation, Pull, Then};
 use crate::mapping::Meta;
-use crate::model::{Failure, MessageId};
+use crate::model::{Class, Failure, MessageId};
 use crate::store::{Accepted, Filter};
 use crate::telemetry::names;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,6 +27,14 @@ const OVERLAP: Duration = Duration::from_secs(600);
 const PASS_LIMIT: usize = 1_000;
 /// Pages asked for in one pass.
 const PAGE_LIMIT: u32 = 10_000;
+/// Passes in which an item could not be taken over before it is set aside as a dead letter.
+const BAD_PASSES: u32 = 3;
+/// Items that are watched for that; a counterpart with more is in trouble itself.
+const BAD_LIMIT: usize = 10_000;
+
+/// Items whose answer was refused or not understood, with the number of passes that saw it. The
+/// others are not kept waiting by them. In memory: after a restart the count begins anew.
+pub(super) type Bad = BTreeMap<String, u32>;
 
 /// Pulls until `stop`.
 pub async fn run(
@@ -37,12 +46,14 @@ pub async fn run(
     let Some(pull) = &operation.pull else { return };
     // Of several instances one pulls; another one takes over when its lease ends.
     let role = format!("pull:{}/{}", counterpart.adapter.name, operation.name);
+    let mut bad = Bad::new();
     while !*stop.borrow() {
         // As it is now: its credentials may have been renewed since the last pass.
         let counterpart = cx.counterpart(&counterpart.adapter.name).unwrap_or(counterpart.clone());
         if cx.accepting.refused_because().is_none()
             && cx.store.lead(role.clone()).await.unwrap_or(false)
-            && let Err(Halt::Failed(failure)) = pass(&operation, pull, &counterpart, &cx).await
+            && let Err(Halt::Failed(failure)) =
+                pass(&operation, pull, &counterpart, &cx, &mut bad).await
         {
             tracing::warn!(
                 counterpart = counterpart.adapter.name,
@@ -61,7 +72,8 @@ pub async fn run(
 }
 
 /// Why a pass ended early.
-enum Halt {
+#[derive(Debug)]
+pub(super) enum Halt {
     /// The counterpart is closed or left alone.
     Paused,
     /// A request failed.
@@ -74,12 +86,14 @@ impl From<Failure> for Halt {
     }
 }
 
-/// One pass: list, then fetch what is new. The first failure ends it; the next pass goes on.
-async fn pass(
+/// One pass: list, then fetch what is new. Trouble with the counterpart ends it, and the next pass
+/// goes on; trouble with one item does not.
+pub(super) async fn pass(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
     cx: &Arc<Context>,
+    bad: &mut Bad,
 ) -> Result<(), Halt> {
     let Ok(_slot) = Arc::clone(&counterpart.slots).acquire_owned().await else { return Ok(()) };
     let started = cx.clock.now();
@@ -102,7 +116,7 @@ async fn pass(
         }
         for id in listed(pull, answer.document.as_ref()) {
             if !known(&id, &counterpart.adapter.name, cx).await {
-                fetch(&id, operation, pull, counterpart, cx).await?;
+                fetch(&id, operation, pull, counterpart, cx, bad).await?;
                 taken += 1;
             }
         }
@@ -111,7 +125,11 @@ async fn pass(
             break;
         }
     }
-    if complete && let Ok(cursor) = started.checked_sub(OVERLAP) {
+    // What is still tried again must be listed again.
+    if complete
+        && bad.is_empty()
+        && let Ok(cursor) = started.checked_sub(OVERLAP)
+    {
         let moved = cx.store.set_cursor(cursor_name, japan_time(cursor)).await;
         if let Err(error) = moved {
             tracing::error!(
@@ -187,6 +205,7 @@ async fn fetch(
     pull: &Pull,
     counterpart: &Arc<Counterpart>,
     cx: &Arc<Context>,
+    bad: &mut Bad,
 ) -> Result<(), Halt> {
     if MessageId::parse(id).is_none() {
         count(counterpart, operation, "failed");
@@ -201,13 +220,6 @@ async fn fetch(
         Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
     let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
     let answer = call(counterpart, permission, &operation.name, &operation.step, parts).await;
-    if let Some(failure) = answer.failure {
-        count(counterpart, operation, "failed");
-        return Err(failure.into());
-    }
-    if answer.verdict.then != Then::Applied {
-        return Ok(());
-    }
     let arrival = Arrival {
         source: counterpart.adapter.name.clone(),
         origin: Origin::Pulled {
@@ -224,10 +236,41 @@ async fn fetch(
         municipality: None,
         body: answer.body,
     };
-    match accept(arrival, cx).await {
-        Ok(Accepted::New { .. }) => count(counterpart, operation, "new"),
-        Ok(Accepted::Duplicate | Accepted::Quarantined) => {
-            count(counterpart, operation, "duplicate")
+    let stored = match answer.failure {
+        None if answer.verdict.then != Then::Applied => return Ok(()),
+        None => accept(arrival, cx).await,
+        Some(failure) => {
+            count(counterpart, operation, "failed");
+            if !is_of_the_item(&failure, answer.status) {
+                return Err(failure.into());
+            }
+            if bad.len() >= BAD_LIMIT && !bad.contains_key(id) {
+                return Err(failure.into());
+            }
+            let passes = bad.entry(id.to_owned()).or_default();
+            *passes += 1;
+            let set_aside = *passes >= BAD_PASSES;
+            tracing::warn!(
+                counterpart = counterpart.adapter.name,
+                operation = operation.name,
+                message_id = id,
+                code = failure.code.code,
+                detail = failure.detail,
+                action =
+                    if set_aside { "see the dead letter" } else { "the next pass tries again" },
+                "an item cannot be taken over; the others go on"
+            );
+            if !set_aside {
+                return Ok(());
+            }
+            accept::set_aside(&arrival, failure, cx).await
+        }
+    };
+    match stored {
+        Ok(accepted) => {
+            bad.remove(id);
+            let is_new = matches!(accepted, Accepted::New { .. });
+            count(counterpart, operation, if is_new { "new" } else { "duplicate" });
         }
         Err(error) => {
             tracing::error!(
@@ -238,6 +281,16 @@ async fn fetch(
         }
     }
     Ok(())
+}
+
+/// Whether a failure is one item's: the counterpart refused it for good, or gave something that is
+/// not what was agreed. Anything else is trouble with the counterpart.
+fn is_of_the_item(failure: &Failure, status: Option<u16>) -> bool {
+    match failure.class {
+        Class::Never => true,
+        Class::Unknown => status.is_some_and(|status| (200..300).contains(&status)),
+        Class::TryAgain => false,
+    }
 }
 
 fn count(counterpart: &Counterpart, operation: &Operation, result: &'static str) {

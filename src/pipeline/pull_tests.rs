@@ -1,0 +1,39 @@
+//! Pulls: what waits at a counterpart comes once, and nothing waits for what cannot come.
+
+use super::pull;
+use super::testing::Harness;
+use crate::store::Store as _;
+
+/// One of three items is never what was agreed: the others come at once, and it is set aside.
+#[tokio::test]
+async fn an_item_that_cannot_be_taken_over_keeps_no_other_waiting() {
+    let harness = Harness::new();
+    harness.target.always(|request| {
+        let list = r#"{"results":[{"state":"J1"},{"state":"J2"},{"state":"J3"}]}"#;
+        let (kind, body) = match request.path.as_str() {
+            "/drawer" => ("application/json", list),
+            "/drawer/J2" => ("text/csv", "person\r\nann\r\n"),
+            _ => ("text/csv", "person,amount\r\nann,7\r\n"),
+        };
+        let (content_type, body) = (kind.to_owned(), bytes::Bytes::from(body));
+        Ok(crate::transport::Response { status: 200, content_type, retry_after: None, body })
+    });
+    let counterpart = harness.cx.counterpart("post").unwrap();
+    let operation = std::sync::Arc::clone(&counterpart.adapter.operations["drawer"]);
+    let list = operation.pull.as_ref().unwrap();
+    let mut bad = pull::Bad::new();
+    for passes in 1..=4 {
+        pull::pass(&operation, list, &counterpart, &harness.cx, &mut bad).await.unwrap();
+        let arrived: Vec<_> =
+            harness.exchanges().await.iter().map(|one| one.message_id.clone()).collect();
+        let expected = if passes < 3 { vec!["J1", "J3"] } else { vec!["J1", "J3", "J2"] };
+        assert_eq!(arrived, expected, "after {passes} passes");
+        assert_eq!(bad.is_empty(), passes >= 3);
+        let moved = harness.cx.store.cursor("post/drawer".to_owned()).await.unwrap();
+        assert_eq!(moved.is_some(), passes >= 3, "what is tried again must be listed again");
+    }
+    let aside = harness.exchange("J2").await;
+    assert_eq!((aside.state.as_str(), aside.code.as_deref()), ("dead", Some("G404")));
+    let asked = harness.target.requests();
+    assert_eq!(asked.iter().filter(|request| request.path == "/drawer/J2").count(), 3);
+}
