@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   watashi new schema shop/order --sample order.json --sample other.json
-  watashi new schema welfare/payment --sample payments.txt --columns columns.csv
+  watashi new schema town/payment --sample payments.txt --columns columns.csv
   watashi new mapping order-to-parcel --from shop/order@1 --to post/parcel@1
   watashi new adapter post";
 

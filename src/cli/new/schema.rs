@@ -19,7 +19,7 @@ The columns of a fixed-width file stand in a file of lines `name,width[,title]`.
 Examples:
   watashi new schema shop/order --sample order.json --sample other.json
   watashi new schema shop/order@2 --sample order.xml
-  watashi new schema welfare/payment --sample payments.txt --columns columns.csv";
+  watashi new schema town/payment --sample payments.txt --columns columns.csv";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
