@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Definitions in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bundle {
     /// All schemas.
     pub schemas: Schemas,
@@ -97,15 +97,17 @@ impl Bundle {
         if failed {
             return None;
         }
-        let mut by_type: HashMap<String, Vec<Arc<Route>>> = HashMap::new();
-        for route in routes.values().filter(|route| enabled.contains(&route.name)) {
-            for message_type in &route.on {
-                by_type.entry(message_type.clone()).or_default().push(Arc::clone(route));
-            }
-        }
+        let by_type = by_type(&routes, &enabled);
         let digest = digest(files).into();
         let mappings = mappings.into_iter().collect();
         Some(Bundle { schemas, mappings, adapters, routes, by_type, pulls, enabled, digest })
+    }
+
+    /// The same definitions with this route alone switched on.
+    #[must_use]
+    pub fn only(&self, route: &str) -> Bundle {
+        let enabled = vec![route.to_owned()];
+        Bundle { by_type: by_type(&self.routes, &enabled), enabled, ..self.clone() }
     }
 
     /// The route of that name, enabled or not: an exchange accepted before its route was
@@ -148,6 +150,17 @@ impl Bundle {
     pub fn shared_digest(&self) -> Arc<str> {
         Arc::clone(&self.digest)
     }
+}
+
+/// Enabled routes by the types they take.
+fn by_type(routes: &Routes, enabled: &[String]) -> HashMap<String, Vec<Arc<Route>>> {
+    let mut by_type: HashMap<String, Vec<Arc<Route>>> = HashMap::new();
+    for route in routes.values().filter(|route| enabled.contains(&route.name)) {
+        for message_type in &route.on {
+            by_type.entry(message_type.clone()).or_default().push(Arc::clone(route));
+        }
+    }
+    by_type
 }
 
 /// Each declared inverse must lead back.

@@ -103,7 +103,7 @@ impl Schema {
 }
 
 /// All schemas of a bundle.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Schemas {
     by_id: BTreeMap<String, Arc<Schema>>,
     by_message_type: BTreeMap<String, Arc<Schema>>,

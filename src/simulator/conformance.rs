@@ -100,6 +100,7 @@ pub async fn run(
     let Some(whole) = Bundle::build(files, &Enabled::All, &overrides, &mut Vec::new()) else {
         return Ok(Vec::new());
     };
+    let whole = Arc::new(whole);
     let mut rows = Vec::new();
     for route in whole.routes().filter(|route| route.adapter.name == name) {
         let Destination::Operation(operation) = &route.destination else { continue };
@@ -108,11 +109,7 @@ pub async fn run(
             rows.push(Row { findings, ..Row::empty(&route.name, Behaviour::Right) });
             continue;
         }
-        let enabled = Enabled::These(vec![(route.name.clone(), None)]);
-        let Some(bundle) = Bundle::build(files, &enabled, &overrides, &mut Vec::new()) else {
-            continue;
-        };
-        let bundle = Arc::new(bundle);
+        let bundle = Arc::new(whole.only(&route.name));
         let inputs = inputs(simulator, &operation.name, route, files);
         let towns = towns(inputs.iter().map(|input| (route.as_ref(), &input.document)));
         let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
@@ -128,8 +125,7 @@ pub async fn run(
         if operation.interaction != Interaction::Pull || !simulator.plays(&operation.name) {
             continue;
         }
-        let bundle = Bundle::build(files, &Enabled::All, &overrides, &mut Vec::new());
-        let Some(bundle) = bundle.map(Arc::new) else { continue };
+        let bundle = Arc::clone(&whole);
         let documents = simulator.waiting(&operation.name);
         let pulled = operation.pull.as_ref().map_or("", |pull| pull.message_type.as_str());
         let taking = bundle.routes_for(pulled).iter();
