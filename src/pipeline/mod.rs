@@ -27,6 +27,8 @@ use std::sync::Arc;
 pub mod accept;
 pub mod availability;
 pub mod batch;
+#[cfg(test)]
+mod batch_tests;
 pub mod call;
 pub mod context;
 pub mod deadlines;
@@ -45,6 +47,8 @@ pub mod guard;
 mod law_tests;
 pub mod map;
 pub mod outbox;
+#[cfg(test)]
+mod outcome_tests;
 pub mod pause;
 pub mod pull;
 #[cfg(test)]
@@ -58,6 +62,9 @@ pub mod seal;
 #[cfg(test)]
 mod seal_tests;
 pub mod settle;
+pub mod steady;
+#[cfg(test)]
+mod steady_tests;
 pub mod tasks;
 #[cfg(test)]
 mod tasks_tests;
