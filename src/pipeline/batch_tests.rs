@@ -6,7 +6,7 @@ use crate::transport::{Request, Response, SendError};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// What the counterpart does, drawn anew for every request.
@@ -21,10 +21,11 @@ struct Temper {
     seed: u64,
 }
 
-/// A counterpart that recognises the key of a batch, and nothing else.
+/// A counterpart that recognises the key of a batch, and nothing else: what it applied under a key it
+/// does not apply again under that key.
 #[derive(Default)]
 struct Book {
-    answers: BTreeMap<String, (u16, Value)>,
+    known: BTreeSet<(String, String)>,
     applied: BTreeMap<String, u32>,
     requests: u64,
 }
@@ -50,14 +51,7 @@ impl Book {
         }
         let key = &request.headers.iter().find(|(name, _)| name == "Idempotency-Key").unwrap().1;
         let items: Vec<Value> = serde_json::from_slice(&request.body).unwrap();
-        let (status, answer) = match self.answers.get(key) {
-            Some(known) => known.clone(),
-            None => {
-                let answer = self.judge(temper, &items, chance);
-                self.answers.insert(key.clone(), answer.clone());
-                answer
-            }
-        };
+        let (status, answer) = self.judge(temper, key, &items, chance);
         if loses {
             return Err(lost);
         }
@@ -72,6 +66,7 @@ impl Book {
     fn judge(
         &mut self,
         temper: Temper,
+        key: &str,
         items: &[Value],
         chance: impl Fn(&str) -> u64,
     ) -> (u16, Value) {
@@ -84,9 +79,12 @@ impl Book {
             let name = name(item);
             let state = if name.starts_with("bad") {
                 "bad"
+            } else if self.known.contains(&(key.to_owned(), name.clone())) {
+                "done"
             } else if chance(&name) < temper.busy {
                 "busy"
             } else {
+                self.known.insert((key.to_owned(), name.clone()));
                 *self.applied.entry(name).or_default() += 1;
                 "done"
             };
@@ -121,6 +119,16 @@ async fn play(bad: Vec<bool>, temper: Temper) {
         let attempts = harness.cx.store.attempts(one.id).await.unwrap();
         assert_eq!(attempts.len(), one.attempts as usize);
         assert!(attempts.iter().all(|attempt| attempt.outcome.is_some()), "each has an outcome");
+    }
+}
+
+/// The order in which things are due is not that of their ids once they were retried: the same items
+/// must have the same key whenever they go again.
+#[tokio::test]
+async fn retried_items_whose_answer_is_lost_go_again_under_the_same_key() {
+    let bad = vec![false; 12];
+    for seed in 0..4 {
+        play(bad.clone(), Temper { whole: false, lost: 30, busy: 50, seed }).await;
     }
 }
 

@@ -49,7 +49,7 @@ enum Play {
     Cut(&'static str),
     /// Reads the request, says this, and is silent.
     Hangs(&'static str),
-    /// Says this before it has read the request, and closes after it has.
+    /// Says this when it has read a part of the request, and closes after it has read the rest.
     Early(&'static str),
 }
 use Play::{
@@ -335,9 +335,12 @@ async fn serve(mut stream: TcpStream, acceptor: TlsAcceptor, play: Play) {
             return;
         }
         Early(text) => {
+            let mut part = [0; 32];
+            let _ = stream.read(&mut part).await;
             let _ = stream.write_all(text.as_bytes()).await;
             let _ = stream.flush().await;
-            let _request = read(&mut stream).await;
+            let mut rest = [0; 4096];
+            let _ = stream.read(&mut rest).await;
             let _ = stream.shutdown().await;
             return;
         }

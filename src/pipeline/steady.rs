@@ -66,6 +66,7 @@ pub(super) async fn follow(cx: &Context) {
         return;
     }
     match cx.store.set_back(by, cx.clock.now()).await {
+        Ok(0) => {}
         Ok(moved) => {
             tracing::info!(exchanges = moved, seconds = by.as_secs(), "due times set back");
             cx.wake_all();
@@ -86,8 +87,8 @@ pub async fn at_start(cx: &Context) -> Result<(), StoreError> {
     let now = cx.clock.now();
     let ahead = rows.last().and_then(|row| time_of(&row.entry)).map(|at| at.duration_since(now));
     let Some(by) = ahead.and_then(|ahead| Duration::try_from(ahead).ok()) else { return Ok(()) };
-    if by > AHEAD {
-        let moved = cx.store.set_back(by, now).await?;
+    let moved = if by > AHEAD { cx.store.set_back(by, now).await? } else { 0 };
+    if moved > 0 {
         tracing::warn!(
             exchanges = moved,
             seconds = by.as_secs(),
