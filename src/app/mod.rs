@@ -122,11 +122,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         sources.spawn(serving);
         certificates
     });
-    sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
-    sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
-    work.spawn(steady::run(Arc::clone(&cx), work_stop.clone()));
-    work.spawn(tasks::run(Arc::clone(&cx), work_stop.clone()));
-    work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
+    attend(&cx, &config, (&sources_stop, &work_stop), &mut sources, &mut work);
     reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
     let limit = config.drain;
     let mut reloading = Reloading {
@@ -167,11 +163,30 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
         tracing::warn!("the last entries are not exported: the next start does it");
     }
+    close(&*store).await;
+    Ok(())
+}
+
+/// What watches over the rest.
+fn attend(
+    cx: &Arc<Context>,
+    config: &Config,
+    (sources_stop, work_stop): Stops<'_>,
+    sources: &mut JoinSet<()>,
+    work: &mut JoinSet<()>,
+) {
+    sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    sources.spawn(purge::run(Arc::clone(cx), config.retention, sources_stop.clone()));
+    work.spawn(steady::run(Arc::clone(cx), work_stop.clone()));
+    work.spawn(tasks::run(Arc::clone(cx), work_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
+}
+
+async fn close(store: &dyn Store) {
     if let Err(error) = store.close().await {
         tracing::error!(code = error.code.code, detail = error.detail, "store not closed cleanly");
     }
     tracing::info!("stopped");
-    Ok(())
 }
 
 /// What every station needs.
