@@ -67,6 +67,11 @@ async fn prepare(
     sealer: &Sealer,
 ) -> Result<(), Failure> {
     let unavailable = |error| Failure { error, exit: 69 };
+    // By the writer: its first connection brings the tables forward, before anything is read.
+    match cx.store.check_room().await {
+        Err(error) if error.code != &codes::STORE_FULL => return Err(unavailable(error)),
+        _ => {}
+    }
     reload::remember(cx, config, files).await.map_err(unavailable)?;
     steady::at_start(cx).await.map_err(unavailable)?;
     seal::check(sealer).await.map_err(|error| Failure { error, exit: 3 })

@@ -105,11 +105,11 @@ async fn play(bad: Vec<bool>, temper: Temper) {
         harness.post("order.sheet", &format!("m{index}"), &body).await;
     }
     harness.run_until(|all| all.len() == bad.len() && all.iter().all(is_at_rest)).await;
-    let book = book.lock().unwrap();
-    for index in 0..bad.len() {
+    let applied_in_all = book.lock().unwrap().applied.clone();
+    for (index, is_bad) in bad.iter().enumerate() {
         let one = harness.exchange(&format!("m{index}")).await;
-        let applied = book.applied.get(&name(index)).copied().unwrap_or_default();
-        match (bad[index], one.state.as_str()) {
+        let applied = applied_in_all.get(&name(index)).copied().unwrap_or_default();
+        match (*is_bad, one.state.as_str()) {
             (false, "delivered") => assert_eq!(applied, 1, "{}: {temper:?}", name(index)),
             (true, "dead") => assert_eq!(applied, 0),
             // A refusal after a lost answer is for a person to judge.
