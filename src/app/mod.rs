@@ -30,6 +30,8 @@ use tokio::task::JoinSet;
 use workers::Workers;
 
 mod intake;
+#[cfg(test)]
+mod outcome_tests;
 mod reload;
 mod store;
 mod waiting;

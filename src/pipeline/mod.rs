@@ -47,8 +47,6 @@ pub mod guard;
 mod law_tests;
 pub mod map;
 pub mod outbox;
-#[cfg(test)]
-mod outcome_tests;
 pub mod pause;
 pub mod pull;
 #[cfg(test)]
@@ -69,7 +67,7 @@ pub mod tasks;
 #[cfg(test)]
 mod tasks_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod validate;

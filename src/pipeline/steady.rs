@@ -68,7 +68,7 @@ pub(super) async fn follow(cx: &Context) {
     match cx.store.set_back(by, cx.clock.now()).await {
         Ok(0) => {}
         Ok(moved) => {
-            tracing::info!(exchanges = moved, seconds = by.as_secs(), "due times set back");
+            tracing::info!(count = moved, seconds = by.as_secs(), "due times set back");
             cx.wake_all();
         }
         // The guard tells of a store that cannot write; tried again with the next look.
@@ -90,7 +90,7 @@ pub async fn at_start(cx: &Context) -> Result<(), StoreError> {
     let moved = if by > AHEAD { cx.store.set_back(by, now).await? } else { 0 };
     if moved > 0 {
         tracing::warn!(
-            exchanges = moved,
+            count = moved,
             seconds = by.as_secs(),
             action = "keep the machine's time synchronised",
             "the clock was set back since the last entry: due times set back"

@@ -328,7 +328,8 @@ async fn database(
             wait(hold + 2_000).await;
             server.resume().await?;
         }
-        _ => bad_weather(link, SLOW, hold).await,
+        Fault::DatabaseSlow => bad_weather(link, SLOW, hold).await,
+        _ => {}
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What an attempt brought, over real TLS: one line per way in which a counterpart can behave, and
 //! for each way of resolving a lost answer what follows.
 
-use super::testing::Harness;
-use super::{Counterpart, process};
+use crate::pipeline::testing::Harness;
+use crate::pipeline::{Counterpart, process};
 use crate::transport::https::testing::{Authority, read};
 use crate::transport::https::tls::{ServerTls, server_config};
 use crate::transport::https::{HttpsSettings, HttpsTarget};
