@@ -16,6 +16,10 @@ async fn town(server: &Server) -> Town {
     let text = town.read("watashi.toml");
     assert!(text.contains(&path), "{text}");
     town.write("watashi.toml", &text.replace(&path, store));
+    let key = town.path("keys/record").display().to_string();
+    let made = town.run(&["keys", "new-signing", "record.example/town", "--output", &key]).await;
+    assert_eq!(made.code, 0, "{}", made.err);
+    town.configure("record", &format!("signing-key = \"file:{key}\""));
     town
 }
 

@@ -122,7 +122,11 @@ async fn set_up(town: &Town, folder: &Path, seed: u64) -> Result<Scene, Trouble>
         let name = format!("kills_{seed}");
         server.database(&name)?;
         let url = Postgres::url(server.address(), &name);
-        several::configure(&site, &Several { postgres: Some(url), ..Several::default() })?;
+        several::configure(
+            &town.program,
+            &site,
+            &Several { postgres: Some(url), ..Several::default() },
+        )?;
     }
     let gateway = Gateway::new(&town.program, &site)?;
     let client = pki::https_client(&site.authority, Some(&site.health))?;
