@@ -4,7 +4,7 @@
 use crate::adapter::Bundle;
 use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
-use crate::config::{Config, agree, definitions, renewal};
+use crate::config::{AmqpConfig, Config, agree, definitions, renewal};
 use crate::diagnostic::{SourceFile, render};
 use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
@@ -14,11 +14,11 @@ use crate::ops::{self, Ops};
 use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::{
     Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
-    tasks,
+    steady, tasks,
 };
 use crate::store::{Keys, Store, StoreError};
 use crate::telemetry::{logging, metrics as metrics_register};
-use crate::transport::amqp::{AmqpPublisher, Control, Renewal, Source};
+use crate::transport::amqp::{self, Acknowledger, AmqpPublisher, Control, Source};
 use crate::transport::https::{self, Certificates};
 use reload::Reloading;
 use std::sync::Arc;
@@ -30,8 +30,11 @@ use tokio::task::JoinSet;
 use workers::Workers;
 
 mod intake;
+#[cfg(test)]
+mod outcome_tests;
 mod reload;
 mod store;
+mod waiting;
 mod workers;
 
 /// Why the gateway did not start, or did not stop well.
@@ -85,33 +88,43 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (bundle, files) = load_bundle(&config)?;
     let keys = Arc::new(connect::keys(&config)?);
+    // A signal counts from here on, also one that comes before the last line of the start.
+    let mut signals = StopSignals::new();
+    let hangup = signal(SignalKind::hangup()).ok();
     let store = store::open(&config, Arc::clone(&keys), &bundle).await?;
     let cx = context(&config, bundle, store.clone(), keys, &clock)?;
-    reload::remember(&cx, &config, &files).await.map_err(unusable)?;
     let sealer = Arc::new(sealer(&config, &cx)?);
-    seal::check(&sealer).await.map_err(|error| StartError {
-        code: error.code,
-        detail: error.detail,
-        exit: 3,
-    })?;
     let (stop_sealing, sealing_stop) = watch::channel(false);
     let (stop_sources, sources_stop) = watch::channel(false);
     let (stop_work, work_stop) = watch::channel(false);
     let mut sources = JoinSet::new();
     let mut work = JoinSet::new();
 
-    // A signal counts from here on, also one that comes before the last line of the start.
-    let signals = StopSignals::new();
-    let hangup = signal(SignalKind::hangup()).ok();
-    // Listeners first, so that an address in use is said before anything is consumed.
-    let stops = (&sources_stop, &work_stop);
-    let (control, renewal) = broker(&config, &cx, stops, &mut sources, &mut work)?.unzip();
+    // Listeners first, so that an address in use is said before anything is consumed, and why the
+    // gateway is not ready while it waits for its store.
+    let broker = config.amqp.as_ref().map(|amqp| Broker::prepare(amqp, &config)).transpose()?;
+    let control = broker.as_ref().map(|broker| broker.control.clone());
+    let renewal = broker.as_ref().map(|broker| broker.settings.renewal.clone());
     let (ops, mut requests) = Ops::new(Arc::clone(&cx), metrics, control, &config)?;
-    let certificates = listen(&config, &ops, stops, &mut sources, &mut work).await?;
-    sources.spawn(guard::run(Arc::clone(&cx), sources_stop.clone()));
-    sources.spawn(purge::run(Arc::clone(&cx), config.retention, sources_stop.clone()));
-    work.spawn(tasks::run(Arc::clone(&cx), work_stop.clone()));
-    work.spawn(deadlines::run(Arc::clone(&cx), work_stop.clone()));
+    let listening = listen(&config, &ops, &work_stop, &mut work).await?;
+    tokio::select! {
+        prepared = waiting::for_store(&cx, &config, &files, &sealer) => prepared?,
+        () = signals.wait() => {
+            tracing::info!("stopped before the store answered: nothing was taken, nothing sent");
+            return Ok(());
+        }
+    }
+    ops.started();
+    if let Some(broker) = broker {
+        broker.start(&cx, (&sources_stop, &work_stop), &mut sources, &mut work)?;
+    }
+    let certificates = listening.map(|(listener, certificates)| {
+        let router = ops::ingest::router(Arc::clone(&ops));
+        let serving = https::serve(listener, certificates.clone(), router, sources_stop.clone());
+        sources.spawn(serving);
+        certificates
+    });
+    attend(&cx, &config, (&sources_stop, &work_stop), &mut sources, &mut work);
     reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
     let limit = config.drain;
     let mut reloading = Reloading {
@@ -152,11 +165,30 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     if tokio::time::timeout(LAST_SEAL, sealing).await.is_err() {
         tracing::warn!("the last entries are not exported: the next start does it");
     }
+    close(&*store).await;
+    Ok(())
+}
+
+/// What watches over the rest.
+fn attend(
+    cx: &Arc<Context>,
+    config: &Config,
+    (sources_stop, work_stop): Stops<'_>,
+    sources: &mut JoinSet<()>,
+    work: &mut JoinSet<()>,
+) {
+    sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
+    sources.spawn(purge::run(Arc::clone(cx), config.retention, sources_stop.clone()));
+    work.spawn(steady::run(Arc::clone(cx), work_stop.clone()));
+    work.spawn(tasks::run(Arc::clone(cx), work_stop.clone()));
+    work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
+}
+
+async fn close(store: &dyn Store) {
     if let Err(error) = store.close().await {
         tracing::error!(code = error.code.code, detail = error.detail, "store not closed cleanly");
     }
     tracing::info!("stopped");
-    Ok(())
 }
 
 /// What every station needs.
@@ -183,6 +215,7 @@ fn context(
         outbox: tokio::sync::Notify::new(),
         accepting: crate::pipeline::context::Accepting::default(),
         sealing: Arc::default(),
+        steady: crate::pipeline::steady::Steady::default(),
     }))
 }
 
@@ -260,27 +293,42 @@ fn counterparts(
     Ok(Counterparts::new(found))
 }
 
-/// The broker's three tasks: consume, publish, pause with the guard.
-fn broker(
-    config: &Config,
-    cx: &Arc<Context>,
-    (sources_stop, work_stop): Stops<'_>,
-    sources: &mut JoinSet<()>,
-    work: &mut JoinSet<()>,
-) -> Result<Option<(Control, Renewal)>, StartError> {
-    let Some(amqp) = &config.amqp else { return Ok(None) };
-    let settings = connect::broker(amqp)?;
-    let unusable = |error: crate::transport::amqp::BrokerError| {
-        StartError::configuration(error.code, error.detail)
-    };
-    let (source, control, acknowledger) = Source::new(settings.clone()).map_err(unusable)?;
-    let publisher = AmqpPublisher::start(settings.clone(), work_stop.clone()).map_err(unusable)?;
-    let (sink, deliveries) = mpsc::channel(usize::from(settings.prefetch));
-    sources.spawn(source.run(sink, sources_stop.clone()));
-    sources.spawn(intake::take(deliveries, acknowledger, Arc::clone(cx)));
-    sources.spawn(follow_guard(control.clone(), Arc::clone(cx), sources_stop.clone()));
-    work.spawn(outbox::run(Arc::new(publisher), Arc::clone(cx), work_stop.clone()));
-    Ok(Some((control, settings.renewal)))
+/// The broker's two sides, not connected yet.
+struct Broker {
+    settings: amqp::Settings,
+    source: Source,
+    control: Control,
+    acknowledger: Acknowledger,
+}
+
+impl Broker {
+    fn prepare(amqp: &AmqpConfig, config: &Config) -> Result<Broker, StartError> {
+        let settings = connect::broker(amqp, config.store.postgres.is_some())?;
+        let (source, control, acknowledger) = Source::new(settings.clone()).map_err(unfit)?;
+        Ok(Broker { settings, source, control, acknowledger })
+    }
+
+    /// Its tasks: consume, publish, pause with the guard.
+    fn start(
+        self,
+        cx: &Arc<Context>,
+        (sources_stop, work_stop): Stops<'_>,
+        sources: &mut JoinSet<()>,
+        work: &mut JoinSet<()>,
+    ) -> Result<(), StartError> {
+        let Broker { settings, source, control, acknowledger } = self;
+        let (sink, deliveries) = mpsc::channel(usize::from(settings.prefetch));
+        let publisher = AmqpPublisher::start(settings, work_stop.clone()).map_err(unfit)?;
+        sources.spawn(source.run(sink, sources_stop.clone()));
+        sources.spawn(intake::take(deliveries, acknowledger, Arc::clone(cx)));
+        sources.spawn(follow_guard(control, Arc::clone(cx), sources_stop.clone()));
+        work.spawn(outbox::run(Arc::new(publisher), Arc::clone(cx), work_stop.clone()));
+        Ok(())
+    }
+}
+
+fn unfit(error: amqp::BrokerError) -> StartError {
+    StartError::configuration(error.code, error.detail)
 }
 
 /// The words to stop: for what takes messages, and for what carries them.
@@ -303,13 +351,13 @@ async fn follow_guard(control: Control, cx: Arc<Context>, mut stop: watch::Recei
     }
 }
 
+/// Holds all addresses and serves the ops listener; gives what the ingest listener needs.
 async fn listen(
     config: &Config,
     ops: &Arc<Ops>,
-    (sources_stop, work_stop): Stops<'_>,
-    sources: &mut JoinSet<()>,
+    work_stop: &watch::Receiver<bool>,
     work: &mut JoinSet<()>,
-) -> Result<Option<Certificates>, StartError> {
+) -> Result<Option<(TcpListener, Certificates)>, StartError> {
     // All addresses are held before anybody is told that the gateway is ready.
     let listener = bind(config.ops.listen).await?;
     let ingest = match &config.ingest {
@@ -318,11 +366,9 @@ async fn listen(
     };
     work.spawn(https::serve_plain(listener, ops::router(Arc::clone(ops)), work_stop.clone()));
     let Some((listener, tls)) = ingest else { return Ok(None) };
-    let router = ops::ingest::router(Arc::clone(ops));
     let certificates = Certificates::new(&tls)
         .map_err(|error| StartError::configuration(&codes::BAD_CERTIFICATE, error.to_string()))?;
-    sources.spawn(https::serve(listener, certificates.clone(), router, sources_stop.clone()));
-    Ok(Some(certificates))
+    Ok(Some((listener, certificates)))
 }
 
 fn unusable(error: StoreError) -> StartError {
@@ -351,14 +397,15 @@ impl StopSignals {
 
     /// Waits for the first one. A second one ends the process at once, which the order of writes
     /// makes safe.
-    async fn wait(self) {
-        let Some((mut terminate, mut interrupt)) = self.0 else {
+    async fn wait(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else {
             return std::future::pending().await;
         };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        let Some((mut terminate, mut interrupt)) = self.0.take() else { return };
         tokio::spawn(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

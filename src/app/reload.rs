@@ -178,7 +178,11 @@ impl Reloading {
             take(&part, target.map(|target| made.targets.push((adapter, Arc::new(target)))));
         }
         if let (Some(amqp), true) = (&config.amqp, wanted("amqp")) {
-            take("amqp", connect::broker(amqp).map(|settings| made.broker = Some(settings)));
+            take(
+                "amqp",
+                connect::broker(amqp, config.store.postgres.is_some())
+                    .map(|settings| made.broker = Some(settings)),
+            );
         }
         if let (Some(ingest), true) = (&config.ingest, wanted("ingest")) {
             let tls = connect::server_tls(ingest).and_then(|tls| {

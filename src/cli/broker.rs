@@ -67,7 +67,7 @@ fn settings(global: &Global) -> Result<Settings, Trouble> {
         return Err(Trouble::new(CONFIGURATION, "the configuration has no `[amqp]` section")
             .hint("without one Watashi takes messages over HTTPS only"));
     };
-    Ok(connect::broker(amqp)?)
+    Ok(connect::broker(amqp, false)?)
 }
 
 fn items(report: &Report) -> Vec<Value> {

@@ -19,6 +19,7 @@ use crate::transport::https::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why something cannot be started; names references, never what they resolve to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,11 +149,14 @@ pub fn https_target(
     })
 }
 
-/// Where the broker is.
+/// How long an instance that takes nothing keeps what the broker gave it.
+const HAND_OVER: Duration = Duration::from_secs(10);
+
+/// Where the broker is. Where instances share the store, one that pauses leaves the queue to another.
 ///
 /// # Errors
 /// `C201`, `C202` for references, `C207` for half an identity, `N107` for a URL that cannot be used.
-pub fn broker(config: &AmqpConfig) -> Result<amqp::Settings, StartProblem> {
+pub fn broker(config: &AmqpConfig, shared: bool) -> Result<amqp::Settings, StartProblem> {
     let mut settings = amqp::Settings::new(config.url.secret()?);
     settings.ca = match &config.ca {
         Some(ca) => Some(ca.text()?.into_bytes()),
@@ -160,6 +164,7 @@ pub fn broker(config: &AmqpConfig) -> Result<amqp::Settings, StartProblem> {
     };
     settings.identity = own_identity("amqp", &config.client_certificate, &config.client_key)?;
     settings.prefetch = config.prefetch;
+    settings.hand_over = shared.then_some(HAND_OVER);
     settings.check()?;
     Ok(settings)
 }

@@ -66,6 +66,9 @@ pub async fn version(State(ops): State<Arc<Ops>>) -> Json<Value> {
 pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
     let mut causes: Vec<Value> = Vec::new();
     let mut notes: Vec<Value> = Vec::new();
+    if !ops.started.load(Ordering::Acquire) {
+        causes.push(json!({ "what": "gateway", "detail": "starting: waits for its store" }));
+    }
     if ops.stopping.load(Ordering::Acquire) {
         causes.push(json!({ "what": "gateway", "detail": "stopping" }));
     }

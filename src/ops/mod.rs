@@ -7,8 +7,13 @@ use crate::model::Secret;
 use crate::pipeline::Context;
 use crate::transport::amqp::Control;
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
+use problem::Problem;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -32,6 +37,7 @@ pub struct Ops {
     reload: mpsc::Sender<reload::Request>,
     /// What could not be taken over, by what it concerns; shown in readiness.
     notes: Mutex<BTreeMap<String, StartProblem>>,
+    started: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -79,8 +85,10 @@ impl Ops {
         let access = RwLock::new(Arc::new(Access::read(config)?));
         // One at a time: a second one would find nothing new.
         let (reload, requests) = mpsc::channel(1);
-        let (notes, stopping) = (Mutex::default(), AtomicBool::new(false));
-        Ok((Arc::new(Ops { cx, metrics, broker, access, reload, notes, stopping }), requests))
+        let notes = Mutex::default();
+        let (started, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
+        let ops = Ops { cx, metrics, broker, access, reload, notes, started, stopping };
+        Ok((Arc::new(ops), requests))
     }
 
     /// Puts renewed tokens and certificates in the place of the old ones.
@@ -106,6 +114,11 @@ impl Ops {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The store was read and agrees with what was signed: from now on people may act on it.
+    pub fn started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
     /// From now on readiness is red.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Release);
@@ -123,6 +136,15 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/version", get(health::version))
+        .merge(api(&ops))
+        .fallback(problem::not_found)
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_ACT))
+        .with_state(ops)
+}
+
+/// What reads or changes what is in the store: not before the start is done.
+fn api(ops: &Arc<Ops>) -> Router<Arc<Ops>> {
+    Router::new()
         .route("/api/v1/counts", get(acts::counts))
         .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/replays", get(replays::list).post(replays::create))
@@ -132,7 +154,14 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/api/v1/record/access", post(record::access))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))
         .route("/api/v1/exchanges/{id}/{act}", post(acts::act))
-        .fallback(problem::not_found)
-        .layer(axum::extract::DefaultBodyLimit::max(MAX_ACT))
-        .with_state(ops)
+        .route_layer(from_fn_with_state(Arc::clone(ops), once_started))
+}
+
+async fn once_started(State(ops): State<Arc<Ops>>, request: Request, next: Next) -> Response {
+    if ops.started.load(Ordering::Acquire) {
+        return next.run(request).await;
+    }
+    let waits = "the gateway starts: it waits for its store, see /ready";
+    let problem = Problem::plain(StatusCode::SERVICE_UNAVAILABLE, waits);
+    problem.retry_after(1).into_response()
 }

@@ -75,8 +75,10 @@ impl Parties {
         }
         let has_room = free.last().is_some_and(|last| last.len() < most);
         let mut requests: Vec<Vec<Claimed>> = parties.into_values().collect();
-        requests.iter_mut().for_each(|party| party.sort_by_key(|claimed| claimed.id));
         requests.append(&mut free);
+        // One order for the first time and for every later one: the key of a batch is that of its
+        // items in their order, and what was retried is not due in the order of its ids.
+        requests.iter_mut().for_each(|request| request.sort_by_key(|claimed| claimed.id));
         (requests, has_room)
     }
 }

@@ -4,6 +4,7 @@ use super::definitions::Definitions;
 use super::direct::Intake;
 use super::pause::Openness;
 use super::seal::Sealing;
+use super::steady::Steady;
 use crate::adapter::{Adapter, Bundle, Route};
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
@@ -49,6 +50,8 @@ pub struct Context {
     pub accepting: Accepting,
     /// Whether the record is sealed in time: if not, nothing is sent.
     pub sealing: Arc<Sealing>,
+    /// Whether the clock was set.
+    pub steady: Steady,
 }
 
 impl std::fmt::Debug for Context {

@@ -27,6 +27,8 @@ use std::sync::Arc;
 pub mod accept;
 pub mod availability;
 pub mod batch;
+#[cfg(test)]
+mod batch_tests;
 pub mod call;
 pub mod context;
 pub mod deadlines;
@@ -58,11 +60,14 @@ pub mod seal;
 #[cfg(test)]
 mod seal_tests;
 pub mod settle;
+pub mod steady;
+#[cfg(test)]
+mod steady_tests;
 pub mod tasks;
 #[cfg(test)]
 mod tasks_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod validate;

@@ -2,7 +2,6 @@
 
 use super::pull;
 use super::testing::Harness;
-use crate::store::Store as _;
 
 /// One of three items is never what was agreed: the others come at once, and it is set aside.
 #[tokio::test]

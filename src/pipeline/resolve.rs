@@ -222,6 +222,15 @@ pub async fn ask(
         };
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }
+    let rest = cx.steady.rest(&*cx.clock, ask.settle_after);
+    if !rest.is_zero() {
+        // The clock was set: that it says so does not mean that the settle time has passed.
+        let wait = Next::Unknown {
+            due: Some(settle::later(cx.clock.now(), rest)),
+            failure: failure(&codes::INTERRUPTED, Class::Unknown, "the clock was set"),
+        };
+        return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
+    }
     let slot = counterpart.slots.acquire().await;
     let Ok(permission) = counterpart.admit(cx.clock.now()) else { return };
     crash::reach("resolve:before-question");

@@ -227,6 +227,14 @@ impl Harness {
         (Harness { cx, target, folder }, clock)
     }
 
+    /// The same with texts of the definitions replaced.
+    pub fn tuned(changes: &[(&str, &str)]) -> Harness {
+        let made = Arc::new(bundle(&Enabled::All, changes));
+        let (folder, target) = (fresh_folder(), Arc::new(FakeTarget::new()));
+        let cx = context_of(&folder, &target, made, Arc::new(SystemClock));
+        Harness { cx, target, folder }
+    }
+
     /// The same with only these routes on.
     pub fn with(enabled: &Enabled) -> Harness {
         let folder = fresh_folder();
@@ -371,28 +379,41 @@ impl Drop for Harness {
     }
 }
 
-/// Wall time as a test sets it.
-pub struct SetClock(std::sync::Mutex<Timestamp>);
+/// Wall time as a test sets it, and what a clock that is never set says: it passes with the other.
+pub struct SetClock(std::sync::Mutex<Timestamp>, std::sync::Mutex<Duration>);
 
 impl SetClock {
     fn new(now: &str) -> SetClock {
-        SetClock(std::sync::Mutex::new(japan_time(now).unwrap()))
+        SetClock(std::sync::Mutex::new(japan_time(now).unwrap()), std::sync::Mutex::default())
     }
 
     /// It is this time in Japan now.
     pub fn set(&self, now: &str) {
-        *self.0.lock().unwrap() = japan_time(now).unwrap();
+        let until = japan_time(now).unwrap();
+        let passes = Duration::try_from(until.duration_since(self.now())).unwrap_or_default();
+        *self.0.lock().unwrap() = until;
+        *self.1.lock().unwrap() += passes;
     }
 
     /// Time passes.
     pub fn pass(&self, time: Duration) {
         *self.0.lock().unwrap() += time;
+        *self.1.lock().unwrap() += time;
+    }
+
+    /// The clock is set; no time passes.
+    pub fn jump(&self, by: jiff::SignedDuration) {
+        *self.0.lock().unwrap() += by;
     }
 }
 
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.1.lock().unwrap()
     }
 }
 
@@ -436,6 +457,7 @@ fn context_of(
         outbox: tokio::sync::Notify::new(),
         accepting: Accepting::default(),
         sealing: Arc::default(),
+        steady: crate::pipeline::steady::Steady::default(),
     })
 }
 

@@ -256,6 +256,7 @@ impl Stage {
             outbox: tokio::sync::Notify::new(),
             accepting: Accepting::default(),
             sealing: Arc::default(),
+            steady: crate::pipeline::steady::Steady::default(),
         });
         Ok(Stage { cx, world, behaviour, file })
     }

@@ -564,7 +564,7 @@ pub trait Store: Bundles + Forget + Instances + RecordStore + Tasks + Send + Syn
     /// operator's entry: the dead exchange becomes the first of its exchanges, behind what its
     /// lane has under way.
     fn reroute(&self, act: Act, message: NewMessage) -> Later<'_, Rerouted>;
-    /// Whether a new message would be taken: fails with the error that accepting it would meet.
+    /// Fails with the error that accepting a new message would meet.
     fn check_room(&self) -> Later<'_, ()>;
     /// Writes entries that belong to no exchange.
     fn note(&self, drafts: Vec<Draft>) -> Later<'_, ()>;
@@ -584,6 +584,8 @@ pub trait Store: Bundles + Forget + Instances + RecordStore + Tasks + Send + Syn
     fn tree(&self) -> Later<'_, Frontier>;
     /// A named cursor of a pull.
     fn cursor(&self, name: String) -> Later<'_, Option<String>>;
+    /// The clock was set back: what is due later is due so much earlier. Gives how many there are.
+    fn set_back(&self, by: std::time::Duration, at: Timestamp) -> Later<'_, usize>;
     /// Moves it.
     fn set_cursor(&self, name: String, value: String) -> Later<'_, ()>;
     /// The epoch it is in, and whether the window of a restore is open.
@@ -591,8 +593,7 @@ pub trait Store: Bundles + Forget + Instances + RecordStore + Tasks + Send + Syn
     /// Begins a new epoch in a store that was put back, before anything else is done with it:
     /// what may have been sent since the backup is `unknown`, never `received`.
     fn begin_epoch(&self, new: NewEpoch) -> Later<'_, EpochBegun>;
-    /// Ends the window of a restore, by the word of an operator: upstream has posted again what
-    /// was lost. `false` when none is open.
+    /// Ends the window of a restore, by the word of an operator; `false` when none is open.
     fn complete_restore(&self, operator: String, reason: String, at: Timestamp) -> Later<'_, bool>;
     /// Flushes, checkpoints and closes.
     fn close(&self) -> Later<'_, ()>;

@@ -17,6 +17,7 @@ mod postgres;
 mod reload;
 mod seals;
 mod services;
+mod starting;
 mod stopping;
 mod store;
 mod synced;

@@ -192,8 +192,23 @@ impl Town {
         }
     }
 
-    /// Starts the gateway and waits until it answers.
+    /// Starts the gateway and waits until it has found its store.
     pub async fn start(&self) -> Gateway {
+        let gateway = self.launch().await;
+        until("its store", || async {
+            let starting = |cause: &Value| {
+                cause["detail"].as_str().is_some_and(|detail| detail.starts_with("starting"))
+            };
+            let ready = gateway.ready_if_any().await?;
+            let causes = ready["causes"].as_array()?;
+            (!causes.iter().any(starting)).then_some(())
+        })
+        .await;
+        gateway
+    }
+
+    /// Starts the gateway and waits until it answers.
+    pub async fn launch(&self) -> Gateway {
         let log = || fs::File::options().create(true).append(true).open(self.path("logs/gateway"));
         let mut command = self.command(&["run"]);
         let mut child = command.stdout(log().unwrap()).stderr(log().unwrap()).spawn().unwrap();

@@ -106,6 +106,9 @@ impl Store for Nowhere {
     fn cursor(&self, _name: String) -> Later<'_, Option<String>> {
         closed()
     }
+    fn set_back(&self, _by: std::time::Duration, _at: Timestamp) -> Later<'_, usize> {
+        closed()
+    }
     fn set_cursor(&self, _name: String, _value: String) -> Later<'_, ()> {
         closed()
     }

@@ -345,6 +345,11 @@ impl Store for PostgresStore {
         })
     }
 
+    fn set_back(&self, _: Duration, _: Timestamp) -> Later<'_, usize> {
+        // Due times of all instances are here, and each has a clock of its own: nothing is moved.
+        Box::pin(async { Ok(0) })
+    }
+
     fn check_room(&self) -> Later<'_, ()> {
         Box::pin(self.write_only(Work::Room))
     }

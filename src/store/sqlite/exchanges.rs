@@ -9,6 +9,7 @@ use crate::store::keys::Sealed;
 use crate::store::{Intent, Keys, NewOutgoing, Next, Settled, Settlement, StoreError};
 use jiff::Timestamp;
 use rusqlite::params;
+use std::time::Duration;
 
 /// The condition of the partial index `exchanges_open`, letter for letter: SQLite uses the index
 /// only then.
@@ -302,6 +303,19 @@ pub(super) fn write_outgoing(
         ],
     )?;
     Ok(())
+}
+
+/// The clock was set back: due times that lie ahead, and times of a state that cannot have begun
+/// yet, go back with it. What was begun since keeps its time, so no settle time is cut short.
+pub(super) fn set_back(tx: &mut Tx<'_>, by: Duration, at: Timestamp) -> Result<usize, StoreError> {
+    let (at, by) = (at.as_millisecond(), i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4));
+    let sql = concat!(
+        "UPDATE exchanges SET due = CASE WHEN due > ?1 THEN max(due - ?2, ?1) ELSE due END,
+            since = CASE WHEN since > ?1 THEN since - ?2 ELSE since END
+         WHERE (due > ?1 OR since > ?1) AND ",
+        open_exchange!()
+    );
+    tx.execute(sql, (at, by))
 }
 
 /// What was being sent when the process ended may have been applied: it is `unknown`, due now,

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
@@ -266,6 +267,10 @@ impl Store for SqliteStore {
             let prepared = accept::prepare(&self.keys, message)?;
             self.write(writer::ACT, move |tx| reroute::run(tx, &act, &prepared)).await
         })
+    }
+
+    fn set_back(&self, by: Duration, at: Timestamp) -> Later<'_, usize> {
+        Box::pin(self.write(writer::OTHER, move |tx| exchanges::set_back(tx, by, at)))
     }
 
     fn check_room(&self) -> Later<'_, ()> {

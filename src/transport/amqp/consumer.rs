@@ -14,7 +14,7 @@ use crate::telemetry::crash;
 use crate::transport::{Shutdown, stopped};
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{StreamExt, future, stream};
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Event};
 use std::collections::HashSet;
@@ -61,13 +61,17 @@ pub struct Control {
 }
 
 impl Control {
-    /// Cancels the subscriptions: the queue keeps what comes. Deliveries already taken are still
-    /// handed over and acknowledged. Holds over reconnections until `resume`.
+    /// Takes nothing more off the queue: beyond the prefetch, the queue keeps what comes. What was
+    /// handed over is still acknowledged. Holds over reconnections until `resume`.
+    ///
+    /// Nothing is cancelled. A cancelled consumer keeps what it has not acknowledged, and the broker
+    /// makes the next consumer active at once: that one would be given what is newer first. What is
+    /// here stays here, in its order, or goes back as a whole ([`Settings::hand_over`]).
     pub fn pause(&self) {
         self.paused.send_replace(true);
     }
 
-    /// Subscribes again.
+    /// Takes deliveries again.
     pub fn resume(&self) {
         self.paused.send_replace(false);
     }
@@ -91,6 +95,8 @@ pub struct Source {
 /// Why a session ended without an error.
 enum End {
     Stopped,
+    /// Paused for long: everything went back, so that another instance may take it.
+    GivenBack,
 }
 
 impl Source {
@@ -117,6 +123,8 @@ impl Source {
         loop {
             let was_connected = match self.session(&mut sink, &mut shutdown).await {
                 Ok(End::Stopped) => break,
+                // Connected again at once, and without a subscription while paused.
+                Ok(End::GivenBack) => continue,
                 Err(error) => {
                     tracing::warn!(code = error.code.code, detail = error.detail, "broker lost");
                     self.status.send_replace(Status {
@@ -160,6 +168,7 @@ impl Source {
             subscribed: HashSet::new(),
             pending: None,
             owed: 0,
+            rests_since: None,
         };
         let mut events = connection::events(&link);
         let ended = self.converse(&mut session, sink, shutdown, &mut events).await;
@@ -169,6 +178,9 @@ impl Source {
                 self.drain(&mut session).await;
                 connection::close(&link).await;
             }
+            // The broker gives back what is not acknowledged, in its order, before it makes the
+            // next consumer active.
+            Ok(End::GivenBack) => connection::close(&link).await,
             // Dropping the connection closes it; waiting for it would only delay the next one.
             Err(_) => drop(link),
         }
@@ -185,6 +197,7 @@ impl Source {
         let Some(sink) = sink.as_ref() else { return Ok(End::Stopped) };
         self.follow_pause(session).await?;
         loop {
+            let rested = session.rested_at(self.settings.hand_over);
             tokio::select! {
                 biased;
                 () = stopped(shutdown) => return Ok(End::Stopped),
@@ -202,7 +215,9 @@ impl Source {
                     self.follow_pause(session).await?;
                 }
                 event = events.next() => lost(event)?,
-                permit = sink.reserve(), if session.pending.is_some() => {
+                () = tokio::time::sleep_until(rested.unwrap_or_else(Instant::now)),
+                    if rested.is_some() => return Ok(End::GivenBack),
+                permit = sink.reserve(), if session.may_take() && session.pending.is_some() => {
                     let Ok(permit) = permit else { return Ok(End::Stopped) };
                     if let Some(delivery) = session.pending.take() {
                         session.owed += 1;
@@ -210,7 +225,9 @@ impl Source {
                     }
                 }
                 item = session.deliveries.next(),
-                    if session.pending.is_none() && !session.deliveries.is_empty() =>
+                    if session.may_take()
+                        && session.pending.is_none()
+                        && !session.deliveries.is_empty() =>
                 {
                     if let Some(item) = item { session.take(item)? }
                 }
@@ -221,12 +238,11 @@ impl Source {
         }
     }
 
-    /// Brings the subscriptions in line with what `Control` asks for.
+    /// Takes deliveries or does not, as `Control` asks for.
     async fn follow_pause(&mut self, session: &mut Session) -> Result<(), BrokerError> {
         let paused = *self.paused.borrow_and_update();
-        if paused {
-            session.unsubscribe().await?;
-        } else if session.subscribed.is_empty() {
+        session.rests_since = paused.then(|| session.rests_since.unwrap_or_else(Instant::now));
+        if !paused && session.subscribed.is_empty() {
             session.subscribe().await?;
         }
         self.status.send_replace(Status { connected: true, consuming: !paused, cause: None });
@@ -289,6 +305,8 @@ struct Session {
     pending: Option<Delivery>,
     /// Handed over and not yet completed.
     owed: usize,
+    /// Since when nothing is taken, while paused.
+    rests_since: Option<Instant>,
 }
 
 struct Incoming {
@@ -324,12 +342,15 @@ impl Session {
         Ok(())
     }
 
-    async fn unsubscribe(&mut self) -> Result<(), BrokerError> {
-        for tag in std::mem::take(&mut self.subscribed) {
-            let cancel = self.channel.basic_cancel(tag, BasicCancelOptions::default());
-            step("cancel", cancel).await?;
-        }
-        Ok(())
+    /// Whether deliveries are taken: not while paused.
+    fn may_take(&self) -> bool {
+        self.rests_since.is_none()
+    }
+
+    /// When it will have been paused with a subscription for so long; never without a limit.
+    fn rested_at(&self, limit: Option<Duration>) -> Option<Instant> {
+        let subscribed = !self.subscribed.is_empty();
+        Some(self.rests_since? + limit.filter(|_| subscribed)?)
     }
 
     fn take(&mut self, incoming: Incoming) -> Result<(), BrokerError> {

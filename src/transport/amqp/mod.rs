@@ -48,6 +48,10 @@ pub struct Settings {
     pub prefetch: u16,
     /// Exchanges and queues.
     pub names: Names,
+    /// Paused for so long, the consumer gives back everything, so that another one may take it;
+    /// `None` where there is no other. The broker counts what is given back against its delivery
+    /// limit, so short pauses give nothing back.
+    pub hand_over: Option<Duration>,
     /// Settings that take the place of these for the next connection.
     pub renewal: Renewal,
 }
@@ -68,7 +72,8 @@ impl Settings {
     pub fn new(url: Secret<String>) -> Settings {
         let (ca, identity, names) = (None, None, Names::default());
         let renewal = Renewal::default();
-        Settings { url, ca, identity, prefetch: DEFAULT_PREFETCH, names, renewal }
+        let (prefetch, hand_over) = (DEFAULT_PREFETCH, None);
+        Settings { url, ca, identity, prefetch, names, hand_over, renewal }
     }
 
     /// What the next connection is opened with.

@@ -8,7 +8,7 @@ pub mod probe;
 pub mod resolve;
 pub mod server;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tls;

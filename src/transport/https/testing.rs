@@ -29,11 +29,20 @@ impl Authority {
     }
 
     pub fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Identity {
-        let names = vec![name.to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
+        self.certify(&[name, "127.0.0.1"], usage, 2096)
+    }
+
+    /// A server's, for these names until that year.
+    pub fn issue_for(&self, names: &[&str], until: i32) -> Identity {
+        self.certify(names, ExtendedKeyUsagePurpose::ServerAuth, until)
+    }
+
+    fn certify(&self, names: &[&str], usage: ExtendedKeyUsagePurpose, until: i32) -> Identity {
+        let owned: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(owned).unwrap();
+        params.distinguished_name.push(DnType::CommonName, names[0]);
         params.extended_key_usages = vec![usage];
-        params.not_after = rcgen::date_time_ymd(2096, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity {
@@ -122,7 +131,7 @@ impl Server {
     }
 }
 
-async fn read(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+pub async fn read(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut text = String::new();
     let mut buffer = [0_u8; 4096];
     loop {

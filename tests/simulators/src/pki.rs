@@ -55,6 +55,14 @@ impl Authority {
         self.issue(params, name, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
+    /// One of a server that ended long ago.
+    pub fn expired_server(&self, name: &str) -> Result<Identity, Trouble> {
+        let mut params = CertificateParams::default();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        self.issue(params, name, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
     /// A certificate for a client.
     pub fn client(&self, name: &str) -> Result<Identity, Trouble> {
         self.issue(CertificateParams::default(), name, ExtendedKeyUsagePurpose::ClientAuth)

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub mod application_intake;
@@ -224,7 +225,20 @@ pub struct Running {
     pub addresses: BTreeMap<&'static str, SocketAddr>,
     /// What they saw and did.
     pub ledger: Arc<Ledger>,
+    /// What each shows: a good certificate, and one that has expired.
+    certificates: Vec<(Certificate, [Arc<rustls::ServerConfig>; 2])>,
     _listeners: JoinSet<()>,
+}
+
+type Certificate = watch::Sender<Arc<rustls::ServerConfig>>;
+
+impl Running {
+    /// Ends all connections; new ones are shown certificates that have expired, or good ones.
+    pub fn set_expired(&self, expired: bool) {
+        for (shown, [good, bad]) in &self.certificates {
+            shown.send_replace(Arc::clone(if expired { bad } else { good }));
+        }
+    }
 }
 
 /// Starts all four on free loopback ports.
@@ -257,9 +271,13 @@ pub async fn start(
     ];
     let mut listeners = JoinSet::new();
     let mut addresses = BTreeMap::new();
+    let mut certificates = Vec::new();
     for counterpart in all {
         let name = counterpart.name();
-        let tls = server_config(&authority.certificate, &authority.server(name)?)?;
+        let tls = |identity| server_config(&authority.certificate, &identity).map(Arc::new);
+        let both = [tls(authority.server(name)?)?, tls(authority.expired_server(name)?)?];
+        let [good, _] = &both;
+        let shown = watch::Sender::new(Arc::clone(good));
         let plan = Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
         let stage = server::Stage::new(
             counterpart,
@@ -268,7 +286,8 @@ pub async fn start(
             plan,
             behaviour.clone(),
         );
-        addresses.insert(name, server::listen(stage, tls, &mut listeners).await?);
+        addresses.insert(name, server::listen(stage, shown.subscribe(), &mut listeners).await?);
+        certificates.push((shown, both));
     }
-    Ok(Running { addresses, ledger, _listeners: listeners })
+    Ok(Running { addresses, ledger, certificates, _listeners: listeners })
 }

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -45,15 +46,16 @@ impl Stage {
     }
 }
 
-/// Listens on a free loopback port; the listener lives in `tasks`.
+/// Listens on a free loopback port; the listener lives in `tasks`. Connections end when another
+/// certificate is put in the place of its own.
 pub async fn listen(
     stage: Arc<Stage>,
-    tls: rustls::ServerConfig,
+    mut tls: watch::Receiver<Arc<rustls::ServerConfig>>,
     tasks: &mut JoinSet<()>,
 ) -> Result<SocketAddr, Trouble> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let mut acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow_and_update()));
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
         loop {
@@ -63,6 +65,10 @@ pub async fn listen(
                     connections.spawn(serve(stream, acceptor.clone(), Arc::clone(&stage)));
                 }
                 Some(_) = connections.join_next() => {}
+                Ok(()) = tls.changed() => {
+                    acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow_and_update()));
+                    connections.abort_all();
+                }
             }
         }
     });

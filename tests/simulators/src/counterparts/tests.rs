@@ -367,6 +367,7 @@ async fn faulty(fault: Fault) -> (Result<(u16, String), reqwest::Error>, Arc<Led
         server::Stage::new(Arc::new(server), Arc::clone(&ledger), knowledge, plan, behaviour);
     let tls = pki::server_config(&authority.certificate, &authority.server("x").unwrap()).unwrap();
     let mut tasks = JoinSet::new();
+    let (_shown, tls) = tokio::sync::watch::channel(Arc::new(tls));
     let address = server::listen(stage, tls, &mut tasks).await.unwrap();
     let identity = authority.client("gateway").unwrap();
     let client = https_client(&authority.certificate, Some(&identity)).unwrap();

@@ -2,6 +2,7 @@
 //! over one store; a producer, a counterpart and a person go on meanwhile.
 
 use super::post::{self, POST};
+use super::postgres::Postgres;
 use super::{Figures, Town};
 use crate::Trouble;
 use crate::clock;
@@ -11,6 +12,7 @@ use crate::demo::desk::{Carrier, Desk};
 use crate::demo::folder::{Plan, Site};
 use crate::demo::gateway::{Gateway, items};
 use crate::demo::report::EXPORT;
+use crate::demo::several::{self, Several};
 use crate::municipality::people::{self, Person};
 use crate::oracle::{Case, DeadLetter, Entry, judge};
 use crate::pki::{self, Authority};
@@ -116,6 +118,16 @@ async fn set_up(town: &Town, folder: &Path, seed: u64) -> Result<Scene, Trouble>
             more: "",
         },
     )?;
+    if let Some(server) = &town.database {
+        let name = format!("kills_{seed}");
+        server.database(&name)?;
+        let url = Postgres::url(server.address(), &name);
+        several::configure(
+            &town.program,
+            &site,
+            &Several { postgres: Some(url), ..Several::default() },
+        )?;
+    }
     let gateway = Gateway::new(&town.program, &site)?;
     let client = pki::https_client(&site.authority, Some(&site.health))?;
     let carrier = Carrier::Https { client, ingest: site.ingest.clone() };

@@ -5,14 +5,20 @@ use crate::Trouble;
 use crate::clock;
 use crate::demo::gateway::eprint_line;
 use crate::oracle::Verdict;
+use postgres::Postgres;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
+pub mod disk;
+pub mod faults;
 pub mod kills;
 pub mod mixed;
 pub mod poison;
 pub mod post;
+pub mod postgres;
 pub mod rabbit;
 
 /// Options of `watashi-simulators torture`.
@@ -36,6 +42,15 @@ pub struct Options {
     /// Faults of one run
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub faults: usize,
+    /// Scenes played at the same time; most of a scene is waiting
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Keep the store in PostgreSQL instead of SQLite
+    #[arg(long)]
+    pub postgres: bool,
+    /// Instances that share the store in mixed runs
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "postgres")]
+    pub instances: usize,
     /// Play only these faults, by name: Killed, BrokerCut, …
     #[arg(long, value_name = "FAULT")]
     pub only: Vec<String>,
@@ -57,6 +72,8 @@ pub struct Town {
     pub program: PathBuf,
     /// The definitions of the repository.
     pub definitions: PathBuf,
+    /// The server of the stores of kill scenes, when they are not SQLite.
+    pub database: Option<Postgres>,
 }
 
 /// The oracle's figures of one run, or of many.
@@ -82,6 +99,8 @@ pub struct Figures {
     pub wrong: usize,
     /// Personal data where none may be.
     pub canaries: usize,
+    /// Scenes that could not be played to their end.
+    pub broken: usize,
     /// From the last fault until everything had ended.
     pub recovery: Duration,
     /// Kills by point.
@@ -126,6 +145,7 @@ impl Figures {
         self.out_of_order += other.out_of_order;
         self.wrong += other.wrong;
         self.canaries += other.canaries;
+        self.broken += other.broken;
         self.recovery = self.recovery.max(other.recovery);
         for (point, count) in other.points {
             *self.points.entry(point).or_default() += count;
@@ -142,7 +162,7 @@ impl Figures {
     pub fn line(&self) -> String {
         format!(
             "kills {} faults {} messages {} requests {} lost {} doubled {} unrecorded {} out_of_order {} \
-             wrong {} canary_hits {} recovery_max_s {:.1}",
+             wrong {} canary_hits {} broken {} recovery_max_s {:.1}",
             self.kills,
             self.faults,
             self.messages,
@@ -153,6 +173,7 @@ impl Figures {
             self.out_of_order,
             self.wrong,
             self.canaries,
+            self.broken,
             self.recovery.as_secs_f64()
         )
     }
@@ -180,23 +201,41 @@ async fn play(options: Options) -> Result<bool, Trouble> {
             target.join(format!("torture/{}-seed-{}", clock::stamp(), options.seed))
         }
     };
-    let town = Town { program, definitions: options.definitions.clone() };
-    let mut total = Figures::default();
     let mut left = options.kills.unwrap_or(if options.short { 200 } else { 10_000 });
+    let database = match options.postgres && left > 0 {
+        true => Some(Postgres::start(&absolute(&folder)?.join("database")).await?),
+        false => None,
+    };
+    let definitions = options.definitions.clone();
+    let town = Arc::new(Town { program, definitions, database });
+    let options = Arc::new(options);
+    let mut scenes = Vec::new();
     let mut seed = options.seed;
     while left > 0 {
         let kills = left.min(options.kills_per_store);
-        let place = folder.join(format!("kills-{seed}"));
-        let figures = kills::run(&town, &place, seed, kills).await?;
-        finish(&mut total, figures, &format!("kill points, seed {seed}"), &place)?;
+        scenes.push(Scene::Kills { seed, kills });
         left -= kills;
         seed += 1;
     }
     let runs = options.mixed.unwrap_or(if options.short { 1 } else { 100 });
-    for seed in (options.seed..).take(runs) {
-        let place = folder.join(format!("mixed-{seed}"));
-        let figures = mixed::run(&town, &place, seed, &options).await?;
-        finish(&mut total, figures, &format!("mixed faults, seed {seed}"), &place)?;
+    scenes.extend((options.seed..).take(runs).map(Scene::Mixed));
+    let mut total = Figures::default();
+    let mut playing = JoinSet::new();
+    let mut scenes = scenes.into_iter();
+    loop {
+        while playing.len() < options.jobs.max(1)
+            && let Some(scene) = scenes.next()
+        {
+            playing.spawn(scene.play(Arc::clone(&town), folder.clone(), Arc::clone(&options)));
+        }
+        let Some(ended) = playing.join_next().await else { break };
+        let (what, place, figures) = ended?;
+        finish(&mut total, figures, &what, &place)?;
+    }
+    if total.is_good() && town.database.is_some() {
+        // What it was kept for is over.
+        drop(town);
+        let _rest = std::fs::remove_dir_all(folder.join("database"));
     }
     for (point, count) in &total.points {
         eprint_line(&format!("{count:7}  {point}"));
@@ -204,6 +243,48 @@ async fn play(options: Options) -> Result<bool, Trouble> {
     eprint_line(&format!("{:.0} s", began.elapsed().as_secs_f64()));
     println!("torture seed {} {}", options.seed, total.line());
     Ok(total.is_good())
+}
+
+/// The same path from the root on: PostgreSQL needs that.
+fn absolute(folder: &std::path::Path) -> Result<PathBuf, Trouble> {
+    std::fs::create_dir_all(folder)?;
+    Ok(folder.canonicalize()?)
+}
+
+/// One store's life, or one run.
+enum Scene {
+    Kills { seed: u64, kills: usize },
+    Mixed(u64),
+}
+
+impl Scene {
+    /// What it was, where its folder is, what it brought. A scene that could not be played to its
+    /// end is a finding, and no reason to end the others.
+    async fn play(
+        self,
+        town: Arc<Town>,
+        folder: PathBuf,
+        options: Arc<Options>,
+    ) -> (String, PathBuf, Figures) {
+        let (what, place, played) = match self {
+            Scene::Kills { seed, kills } => {
+                let place = folder.join(format!("kills-{seed}"));
+                let played = kills::run(&town, &place, seed, kills).await;
+                (format!("kill points, seed {seed}"), place, played)
+            }
+            Scene::Mixed(seed) => {
+                let place = folder.join(format!("mixed-{seed}"));
+                let played = mixed::run(&town, &place, seed, &options).await;
+                (format!("mixed faults, seed {seed}"), place, played)
+            }
+        };
+        let figures = played.unwrap_or_else(|trouble| Figures {
+            broken: 1,
+            problems: vec![format!("not played to the end: {trouble}")],
+            ..Figures::default()
+        });
+        (what, place, figures)
+    }
 }
 
 /// Says what a run brought; its folder stays when something was found.
@@ -218,7 +299,8 @@ fn finish(
         eprint_line(&format!("  {problem}"));
     }
     if figures.is_good() {
-        std::fs::remove_dir_all(place)?;
+        // A task that is just ending may still write there.
+        let _rest = std::fs::remove_dir_all(place);
     }
     total.add(figures);
     Ok(())

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Its name, as in the adapter.
@@ -211,6 +212,8 @@ pub async fn start(
     let tls = server_config(&authority.certificate, &authority.server(POST)?)?;
     let stage = server::Stage::new(post, Arc::clone(&ledger), knowledge, plan, behaviour);
     let mut listener = JoinSet::new();
+    // Never renewed: the listener goes on when the other end is gone.
+    let tls = watch::Sender::new(Arc::new(tls)).subscribe();
     let address = server::listen(stage, tls, &mut listener).await?;
     Ok(Running { address, ledger, _listener: listener })
 }
