@@ -28,6 +28,7 @@ mod process;
 mod queue;
 mod report;
 mod sink;
+mod waiting;
 
 use clap::{Parser, ValueEnum};
 use report::{Round, Setup};
@@ -59,6 +60,9 @@ struct Arguments {
     /// Measures one forwarder alone: for a profiler.
     #[arg(long)]
     only: Option<Kind>,
+    /// Lets so many messages wait for a counterpart that cannot be reached, instead.
+    #[arg(long)]
+    waiting: Option<usize>,
     /// Keeps the gateway's folder, with store and log, and prints where it is.
     #[arg(long)]
     keep: bool,
@@ -103,6 +107,9 @@ async fn measure(arguments: &Arguments) {
     eprintln!("starting RabbitMQ");
     let broker = Broker::start().await;
     let url = broker.url();
+    if let Some(messages) = arguments.waiting {
+        return waiting::run(&folder, &url, messages, arguments.in_flight).await;
+    }
     let mut sink = Sink::start(&folder).await;
     gateway::prepare(&folder, &url, sink.port, arguments.in_flight);
     gateway::apply_topology(&folder).await;
