@@ -17,7 +17,7 @@ pub async fn run(folder: &Path, url: &str, messages: usize, in_flight: usize) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     gateway::prepare(folder, url, port, in_flight);
     gateway::apply_topology(folder).await;
-    let forwarder = gateway::start(folder);
+    let forwarder = gateway::start(folder, None);
     println!("{:>10} {:>12} {:>18} {:>8}", "waiting", "messages/s", "CPU-s per 10,000", "RSS MB");
     let step = messages.div_ceil(STEPS);
     for number in 0..STEPS {
