@@ -82,21 +82,16 @@ pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// Only when the store cannot write; the source keeps the message then.
-pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
-    let source = arrival.source.clone();
-    let (message, ready) = match recognise(&arrival, cx) {
+pub async fn accept(arrival: &Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
+    let (message, ready, routes) = match recognise(arrival, cx) {
         Ok(recognised) => {
             let mut exchanges = new_exchanges(&recognised, cx);
             let ready = direct::prepare(&recognised, &mut exchanges, cx);
-            (with_exchanges(recognised, exchanges, cx), ready)
+            let routes = recognised.routes.clone();
+            (with_exchanges(recognised, exchanges, cx), ready, routes)
         }
-        Err(failure) => (dead_on_arrival(&arrival, failure, cx), Vec::new()),
+        Err(failure) => (dead_on_arrival(arrival, failure, cx), Vec::new(), Vec::new()),
     };
-    let ways: Vec<(String, String)> = message
-        .exchanges
-        .iter()
-        .map(|exchange| (exchange.counterpart.clone(), exchange.operation.clone()))
-        .collect();
     let all_dead = message.exchanges.iter().all(|exchange| exchange.failure.is_some());
     let dead: Vec<(String, Failure)> = message
         .exchanges
@@ -111,14 +106,15 @@ pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, Sto
         Accepted::Duplicate => "duplicate",
         Accepted::Quarantined => "quarantined",
     };
+    let source = arrival.source.clone();
     metrics::counter!(names::ACCEPTED, "source" => source, "result" => result).increment(1);
     if let Accepted::New { states, .. } = &accepted {
         for (route, failure) in dead {
             super::settle::count_dead(&route, &failure);
         }
-        for ((counterpart, operation), state) in ways.iter().zip(states) {
+        for (route, state) in routes.iter().zip(states) {
             if matches!(state, State::Received | State::Unknown) {
-                cx.leave_to_worker(counterpart, operation);
+                cx.leave_to_worker(&route.adapter.name, route.operation_name());
             }
         }
     }

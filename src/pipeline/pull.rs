@@ -224,7 +224,7 @@ async fn fetch(
         municipality: None,
         body: answer.body,
     };
-    match accept(arrival, cx).await {
+    match accept(&arrival, cx).await {
         Ok(Accepted::New { .. }) => count(counterpart, operation, "new"),
         Ok(Accepted::Duplicate | Accepted::Quarantined) => {
             count(counterpart, operation, "duplicate")
