@@ -276,10 +276,10 @@ async fn one_person_in_order_others_flow_on() {
 #[tokio::test]
 async fn deliveries_are_accepted_in_the_order_of_their_arrival() {
     let harness = Harness::new();
-    // As the source does it: each is polled once before the next, then all are awaited together.
-    let mut waiting = Vec::new();
     let of = |number| arrival("order.placed", &format!("m{number:04}"), ORDER);
     let arrivals: Vec<_> = (0..1_000).map(of).collect();
+    // As the source does it: each is polled once before the next, then all are awaited together.
+    let mut waiting = Vec::new();
     for arrival in &arrivals {
         let mut accepting = Box::pin(accept(arrival, &harness.cx));
         if futures_util::poll!(&mut accepting).is_pending() {
