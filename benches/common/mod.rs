@@ -3,7 +3,8 @@
 #[path = "../../tests/support/copy.rs"]
 mod copy;
 
-use copy::copy;
+#[allow(unused_imports, reason = "one of the two benchmarks uses it")]
+pub use copy::copy;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use watashi::model::check_digit;

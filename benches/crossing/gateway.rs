@@ -6,13 +6,35 @@ use std::path::Path;
 use std::process::Stdio;
 use tokio::process::Command;
 
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watashi");
+
+/// Where the gateway sends to.
+pub struct Counterpart<'a> {
+    /// Name of its adapter.
+    pub name: &'a str,
+    /// The one route that is on.
+    pub route: &'a str,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    /// Further lines of its section.
+    pub more: String,
+}
+
 /// Writes definitions, keys and `watashi.toml` into `folder`, beside the certificates.
 pub fn prepare(folder: &Path, url: &str, port: u16, in_flight: usize) {
     common::lay_out(folder);
+    let more = format!("concurrency = {in_flight}");
+    configure(folder, url, &Counterpart { name: "sink", route: "record-to-sink", port, more });
+}
+
+/// Writes keys and `watashi.toml` beside definitions and certificates.
+pub fn configure(folder: &Path, url: &str, counterpart: &Counterpart<'_>) {
     // 32 bytes in base64; it seals synthetic data only.
     pki::write(&folder.join("k1"), "YmVuY2htYXJrLWJlbmNobWFyay1iZW5jaG1hcmstMDE=\n");
     pki::write(&folder.join("amqp-url"), url);
     let municipality = common::MUNICIPALITY;
+    let Counterpart { name, route, port, more } = counterpart;
     let text = format!(
         r#"[gateway]
 name = "bench"
@@ -22,7 +44,7 @@ municipalities = ["{municipality}"]
 folder = "definitions"
 
 [routes]
-enabled = ["record-to-sink"]
+enabled = ["{route}"]
 
 [store]
 path = "watashi.db"
@@ -38,13 +60,13 @@ url = "file:amqp-url"
 [ops]
 listen = "127.0.0.1:0"
 
-[counterpart.sink]
+[counterpart.{name}]
 base-url = "https://127.0.0.1:{port}"
 ca = "file:ca.pem"
 client-certificate = "file:client.pem"
 client-key = "file:client.key"
 addresses = ["127.0.0.1"]
-concurrency = {in_flight}
+{more}
 "#
     );
     pki::write(&folder.join("watashi.toml"), &text);
@@ -52,26 +74,27 @@ concurrency = {in_flight}
 
 /// `watashi broker apply`.
 pub async fn apply_topology(folder: &Path) {
-    succeed(command(folder).args(["broker", "apply"])).await;
+    succeed(command(Path::new(PROGRAM), folder).args(["broker", "apply"])).await;
 }
 
 /// `watashi run`, its log in the folder: writing it is one of its duties. The store is new for
-/// every round.
-pub fn start(folder: &Path) -> Forwarder {
+/// every round. `program` is another build of it.
+pub fn start(folder: &Path, program: Option<&Path>) -> Forwarder {
     for name in ["watashi.db", "watashi.db-wal", "watashi.db-shm"] {
         let _ = std::fs::remove_file(folder.join(name));
     }
     let log = std::fs::File::create(folder.join("log")).unwrap();
-    Forwarder::start(command(folder).arg("run").stdout(Stdio::null()).stderr(log))
+    let program = program.unwrap_or(Path::new(PROGRAM));
+    Forwarder::start(command(program, folder).arg("run").stdout(Stdio::null()).stderr(log))
 }
 
 /// `watashi log verify`: the record of the round is whole.
 pub async fn verify_record(folder: &Path) {
-    succeed(command(folder).args(["log", "verify"])).await;
+    succeed(command(Path::new(PROGRAM), folder).args(["log", "verify"])).await;
 }
 
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watashi"));
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.arg("--config").arg(folder.join("watashi.toml")).stdin(Stdio::null());
     command
 }

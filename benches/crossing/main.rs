@@ -22,12 +22,15 @@ mod common;
 mod services;
 
 mod bare;
+mod batches;
 mod gateway;
 mod pki;
+mod pmh;
 mod process;
 mod queue;
 mod report;
 mod sink;
+mod waiting;
 
 use clap::{Parser, ValueEnum};
 use report::{Round, Setup};
@@ -59,6 +62,21 @@ struct Arguments {
     /// Measures one forwarder alone: for a profiler.
     #[arg(long)]
     only: Option<Kind>,
+    /// Lets so many messages wait for a counterpart that cannot be reached, instead.
+    #[arg(long)]
+    waiting: Option<usize>,
+    /// Sends so many doses to PMH in batches, and some one by one, instead.
+    #[arg(long)]
+    file: Option<usize>,
+    /// Doses sent one by one beside a file.
+    #[arg(long, default_value_t = 4_000)]
+    singles: usize,
+    /// Milliseconds until PMH answers.
+    #[arg(long, default_value_t = 50)]
+    answer_ms: u64,
+    /// Another build of the program, measured in the same rounds.
+    #[arg(long)]
+    beside: Option<PathBuf>,
     /// Keeps the gateway's folder, with store and log, and prints where it is.
     #[arg(long)]
     keep: bool,
@@ -77,6 +95,8 @@ enum Kind {
     Bare,
     /// `watashi run` with all its duties.
     Watashi,
+    /// The same of another build.
+    Beside,
 }
 
 fn main() {
@@ -85,6 +105,7 @@ fn main() {
     // The benchmark starts itself again as its own helpers.
     match words.first().map(String::as_str) {
         Some(sink::ROLE) => runtime.block_on(sink::serve(&words[1..])),
+        Some(pmh::ROLE) => runtime.block_on(pmh::serve(&words[1..])),
         Some(bare::ROLE) => runtime.block_on(bare::run(&words[1..])),
         _ => runtime.block_on(measure(&Arguments::parse())),
     }
@@ -103,6 +124,14 @@ async fn measure(arguments: &Arguments) {
     eprintln!("starting RabbitMQ");
     let broker = Broker::start().await;
     let url = broker.url();
+    if let Some(messages) = arguments.waiting {
+        return waiting::run(&folder, &url, messages, arguments.in_flight).await;
+    }
+    if let Some(doses) = arguments.file {
+        let (singles, answer_ms) = (arguments.singles, arguments.answer_ms);
+        let plan = batches::Plan { doses, singles, answer_ms };
+        return batches::run(&folder, &url, &plan).await;
+    }
     let mut sink = Sink::start(&folder).await;
     gateway::prepare(&folder, &url, sink.port, arguments.in_flight);
     gateway::apply_topology(&folder).await;
@@ -116,8 +145,11 @@ async fn measure(arguments: &Arguments) {
     let mut rounds = Vec::new();
     for number in 0..arguments.rounds {
         // Each goes first in every other round.
-        let order =
-            if number % 2 == 0 { [Kind::Bare, Kind::Watashi] } else { [Kind::Watashi, Kind::Bare] };
+        let mut order = vec![Kind::Bare, Kind::Watashi];
+        order.extend(arguments.beside.is_some().then_some(Kind::Beside));
+        if number % 2 == 1 {
+            order.reverse();
+        }
         for kind in order.into_iter().filter(|kind| arguments.only.is_none_or(|o| o == *kind)) {
             let round = one_round(kind, rounds.len(), &folder, &url, &mut sink, arguments).await;
             eprintln!("{}", report::line(&round));
@@ -161,7 +193,8 @@ async fn one_round(
     sink.expect(messages).await;
     let mut forwarder = match kind {
         Kind::Bare => bare::start(folder, url, sink.port, arguments.in_flight, arguments.prefetch),
-        Kind::Watashi => gateway::start(folder),
+        Kind::Watashi => gateway::start(folder, None),
+        Kind::Beside => gateway::start(folder, arguments.beside.as_deref()),
     };
     sink.first(START_PATIENCE, &mut forwarder).await;
     let cpu_before = forwarder.cpu_seconds();
@@ -175,7 +208,7 @@ async fn one_round(
     assert_eq!(distinct, messages, "{kind:?}: messages lost");
     assert_eq!(requests, messages, "{kind:?}: messages sent more than once");
     queue::assert_empty(url).await;
-    if kind == Kind::Watashi {
+    if kind != Kind::Bare {
         gateway::verify_record(folder).await;
     }
     Round { kind, messages, seconds, cpu_seconds: cpu_after - cpu_before, rss_mb }

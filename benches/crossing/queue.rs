@@ -59,6 +59,23 @@ async fn confirmed(confirm: impl Future<Output = lapin::Result<lapin::Confirmati
     assert!(matches!(confirmation, lapin::Confirmation::Ack(None)), "a message was not taken");
 }
 
+/// Waits until the forwarder has taken everything.
+pub async fn drained(url: &str) {
+    let connection = connect(url).await;
+    let channel = connection.create_channel().await.unwrap();
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let draining = async {
+        loop {
+            let queue = channel.queue_declare(QUEUE.into(), options, FieldTable::default());
+            if queue.await.unwrap().message_count() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, draining).await.expect("the queue is taken");
+}
+
 /// Sees that no message is left, nor given back by the forwarder that has ended.
 pub async fn assert_empty(url: &str) {
     let connection = connect(url).await;

@@ -53,6 +53,7 @@ fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Bare => "bare",
         Kind::Watashi => "watashi",
+        Kind::Beside => "beside",
     }
 }
 
@@ -105,6 +106,9 @@ pub fn print(setup: &Setup, rounds: &[Round]) {
     }
     if let Some(gateway) = gateway {
         row("watashi", gateway);
+    }
+    if let Some(beside) = medians(rounds, Kind::Beside) {
+        row("another build", beside);
     }
     if let (Some(bare), Some(gateway)) = (bare, gateway) {
         let [rate, cpu, rss] = [0, 1, 2].map(|index| gateway[index] / bare[index]);

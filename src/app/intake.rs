@@ -13,6 +13,9 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// Deliveries taken in one go before those under way are looked at again.
+const TOGETHER: usize = 16;
+
 /// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
 /// once (bounded by the prefetch), so that the store can group them; their order within the store
 /// is the order of arrival, because each is handed to it before the next is read. Once one could not
@@ -42,12 +45,17 @@ pub(super) async fn take(
                 None
             }
             delivery = deliveries.recv(), if open && goes_on => {
-                match delivery {
-                    Some(delivery) => {
-                        let receipt = delivery.receipt;
-                        waiting.push_back(store(receipt, arrival(delivery), &cx).await);
+                let mut next = delivery;
+                open = next.is_some();
+                let mut room = TOGETHER;
+                while let Some(delivery) = next.take() {
+                    let receipt = delivery.receipt;
+                    waiting.push_back(store(receipt, arrival(delivery), &cx).await);
+                    room -= 1;
+                    // What is there already follows at once, as long as there are places for it.
+                    if room > 0 && cx.counterparts.full().is_none() {
+                        next = deliveries.try_recv().ok();
                     }
-                    None => open = false,
                 }
                 None
             }
@@ -88,7 +96,7 @@ async fn store<R: Copy + Send + 'static>(
 ) -> BoxFuture<'static, Stored<R>> {
     let cx = Arc::clone(cx);
     let mut storing: BoxFuture<'static, Stored<R>> = Box::pin(async move {
-        let stored = accept(arrival.clone(), &cx).await.map(drop);
+        let stored = accept(&arrival, &cx).await.map(drop);
         (receipt, arrival, stored)
     });
     match futures_util::poll!(&mut storing) {

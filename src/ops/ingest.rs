@@ -111,7 +111,7 @@ async fn take(
         body,
     };
     check(ops, &arrival)?;
-    let accepted = accept(arrival, &ops.cx).await.map_err(|error| {
+    let accepted = accept(&arrival, &ops.cx).await.map_err(|error| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code, error.detail).retry_after(5)
     })?;
     crash::reach("ack:before");

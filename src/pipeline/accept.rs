@@ -82,15 +82,15 @@ pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// Only when the store cannot write; the source keeps the message then.
-pub async fn accept(arrival: Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
-    let source = arrival.source.clone();
-    match recognise(&arrival, cx) {
+pub async fn accept(arrival: &Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
+    match recognise(arrival, cx) {
         Ok(recognised) => {
             let mut exchanges = new_exchanges(&recognised, cx);
             let ready = direct::prepare(&recognised, &mut exchanges, cx);
-            keep(source, with_exchanges(recognised, exchanges, cx), ready, cx).await
+            let routes = recognised.routes.clone();
+            keep(arrival, with_exchanges(recognised, exchanges, cx), ready, &routes, cx).await
         }
-        Err(failure) => set_aside(&arrival, failure, cx).await,
+        Err(failure) => set_aside(arrival, failure, cx).await,
     }
 }
 
@@ -104,20 +104,16 @@ pub async fn set_aside(
     cx: &Arc<Context>,
 ) -> Result<Accepted, StoreError> {
     let message = dead_on_arrival(arrival, failure, cx);
-    keep(arrival.source.clone(), message, Vec::new(), cx).await
+    keep(arrival, message, Vec::new(), &[], cx).await
 }
 
 async fn keep(
-    source: String,
+    arrival: &Arrival,
     message: NewMessage,
     ready: Vec<Option<direct::Ready>>,
+    routes: &[Arc<Route>],
     cx: &Arc<Context>,
 ) -> Result<Accepted, StoreError> {
-    let ways: Vec<(String, String)> = message
-        .exchanges
-        .iter()
-        .map(|exchange| (exchange.counterpart.clone(), exchange.operation.clone()))
-        .collect();
     let all_dead = message.exchanges.iter().all(|exchange| exchange.failure.is_some());
     let dead: Vec<(String, Failure)> = message
         .exchanges
@@ -132,14 +128,15 @@ async fn keep(
         Accepted::Duplicate => "duplicate",
         Accepted::Quarantined => "quarantined",
     };
+    let source = arrival.source.clone();
     metrics::counter!(names::ACCEPTED, "source" => source, "result" => result).increment(1);
     if let Accepted::New { states, .. } = &accepted {
         for (route, failure) in dead {
             super::settle::count_dead(&route, &failure);
         }
-        for ((counterpart, operation), state) in ways.iter().zip(states) {
+        for (route, state) in routes.iter().zip(states) {
             if matches!(state, State::Received | State::Unknown) {
-                cx.leave_to_worker(counterpart, operation);
+                cx.leave_to_worker(&route.adapter.name, route.operation_name());
             }
         }
     }

@@ -137,7 +137,7 @@ async fn prepare(group: Vec<Claimed>, max_bytes: usize, cx: &Arc<Context>) -> Ve
                 ready.push((claimed, route, mapped));
             }
             Err(failure) => {
-                settle::settle(claimed, &route, Outcome::NotSent(failure), cx).await;
+                settle::settle(&claimed, &route, Outcome::NotSent(failure), cx).await;
             }
         }
     }
@@ -161,7 +161,7 @@ async fn settle_all(
             let (answer, item) = of_item(&answer, operation, number);
             settle::after_attempt(claimed, route, operation, answer, item, cx)
         };
-        decided.push((claimed.clone(), route.as_ref(), 1, next));
+        decided.push((claimed, route.as_ref(), 1, next));
     }
     remember(&mut decided, refused_whole, parties);
     settle::write(decided, cx).await;
@@ -226,7 +226,7 @@ fn split(claimed: &Claimed, operation: &Operation, answer: &Answer, now: Timesta
 /// Keeps the company: halves of what was refused; all of a batch whose answer was lost, so that it
 /// is sent again at one time and under the same key; and a half that was not taken.
 fn remember(
-    decided: &mut [(Claimed, &Route, i64, Decided)],
+    decided: &mut [(&Claimed, &Route, i64, Decided)],
     refused_whole: bool,
     parties: &SharedParties,
 ) {

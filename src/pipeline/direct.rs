@@ -220,13 +220,12 @@ async fn go(
 async fn send(ready: Ready, cx: &Arc<Context>) {
     let Ready { claimed, route, mapped, place, permission, slot } = ready;
     let _place = place;
-    let kept = claimed.clone();
     let way = async {
         let outcome = deliver::attempt(&claimed, &route, mapped, permission, slot, cx).await;
-        settle::settle(claimed, &route, outcome, cx).await;
+        settle::settle(&claimed, &route, outcome, cx).await;
     };
     if AssertUnwindSafe(way).catch_unwind().await.is_err() {
-        worker::put_aside(kept, cx).await;
+        worker::put_aside(claimed, cx).await;
     }
 }
 

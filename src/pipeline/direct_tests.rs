@@ -140,7 +140,8 @@ async fn batches_wait_for_company_and_persons_for_a_slot() {
 async fn a_caller_that_went_away_leaves_nothing_half_done() {
     let harness = caught_up();
     harness.target.always_json(200, OK);
-    let mut accepting = Box::pin(accept(arrival("order.placed", "m1", ORDER), &harness.cx));
+    let arrival = arrival("order.placed", "m1", ORDER);
+    let mut accepting = Box::pin(accept(&arrival, &harness.cx));
     assert!(futures_util::poll!(&mut accepting).is_pending());
     drop(accepting);
     idle(&harness).await;

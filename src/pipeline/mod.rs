@@ -93,16 +93,11 @@ pub async fn process(claimed: Claimed, cx: &Arc<Context>) {
         Err(failure) => Outcome::NotSent(failure),
         Ok(mapped) => deliver::deliver(&claimed, &route, mapped, cx).await,
     };
-    settle::settle(claimed, &route, outcome, cx).await;
+    settle::settle(&claimed, &route, outcome, cx).await;
 }
 
 /// SHA-256 as lower-case hexadecimal.
 fn hex_digest(bytes: &[u8]) -> String {
-    use std::fmt::Write;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _written = write!(hex, "{byte:02x}");
-        hex
-    })
+    crate::record::hex(digest.as_ref())
 }

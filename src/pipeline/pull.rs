@@ -238,7 +238,7 @@ async fn fetch(
     };
     let stored = match answer.failure {
         None if answer.verdict.then != Then::Applied => return Ok(()),
-        None => accept(arrival, cx).await,
+        None => accept(&arrival, cx).await,
         Some(failure) => {
             count(counterpart, operation, "failed");
             if !is_of_the_item(&failure, answer.status) {

@@ -43,7 +43,7 @@ pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: 
         let next =
             judge_poll(claimed, route, operation, poll, &answer, &reference, &counterpart, cx)
                 .await;
-        decided.push((claimed.clone(), route.as_ref(), 0, next));
+        decided.push((claimed, route.as_ref(), 0, next));
     }
     settle::write(decided, cx).await;
 }

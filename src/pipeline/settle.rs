@@ -13,6 +13,7 @@ use crate::store::{AttemptResult, Claimed, NewOutgoing, Next, Settled, Settlemen
 use crate::telemetry::{crash, names};
 use jiff::Timestamp;
 use serde_json::json;
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub struct Decided {
 }
 
 /// Settles one exchange after its stations.
-pub async fn settle(claimed: Claimed, route: &Route, outcome: Outcome, cx: &Arc<Context>) {
+pub async fn settle(claimed: &Claimed, route: &Route, outcome: Outcome, cx: &Arc<Context>) {
     let raised = i64::from(matches!(outcome, Outcome::Answered(_)));
     let decided = match outcome {
         Outcome::Stale | Outcome::NotNow => return,
@@ -64,13 +65,13 @@ pub async fn settle(claimed: Claimed, route: &Route, outcome: Outcome, cx: &Arc<
             );
             return tokio::time::sleep(STORE_PAUSE).await;
         }
-        Outcome::NotSent(failure) => not_sent(&claimed, failure),
+        Outcome::NotSent(failure) => not_sent(claimed, failure),
         Outcome::Published(message) => {
             Decided { outbox: vec![message], ..Decided::of(Next::Delivered) }
         }
         Outcome::Answered(answer) => match &route.destination {
             Destination::Operation(operation) => {
-                after_attempt(&claimed, route, operation, answer, None, cx)
+                after_attempt(claimed, route, operation, answer, None, cx)
             }
             Destination::Publish(_) => return,
         },
@@ -283,15 +284,16 @@ fn seed_of(key: &str) -> u64 {
 
 /// Writes decisions, wakes what they woke, counts and logs them. Keeps trying while the store
 /// cannot write: nothing that happened may be forgotten.
-pub async fn write(decided: Vec<(Claimed, &Route, i64, Decided)>, cx: &Arc<Context>) {
+pub async fn write<C: Borrow<Claimed>>(decided: Vec<(C, &Route, i64, Decided)>, cx: &Arc<Context>) {
     let now = cx.clock.now();
     let mut settlements = Vec::with_capacity(decided.len());
     let mut notes = Vec::with_capacity(decided.len());
     for (claimed, route, raised, decided) in decided {
+        let claimed = claimed.borrow();
         let has_outbox = !decided.outbox.is_empty();
-        let record = entries(&claimed, route, raised, &decided, now);
+        let record = entries(claimed, route, raised, &decided, now);
         notes.push((claimed.id, route, claimed.attempts, describe(&decided.next), has_outbox));
-        settlements.push(settlement(&claimed, raised, decided, record, now));
+        settlements.push(settlement(claimed, raised, decided, record, now));
     }
     crash::reach("settle:before-write");
     let settled = submit(settlements, cx).await;

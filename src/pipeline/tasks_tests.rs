@@ -210,7 +210,7 @@ async fn what_the_broker_could_not_deliver_is_replayed_from_the_same_list() {
     harness.target.always_json(200, OK);
     let origin = Origin::Undeliverable { reason: "delivery_limit".to_owned() };
     let dead = Arrival { origin, ..arrival("order.placed", "m1", BODY) };
-    accept(dead, &harness.cx).await.unwrap();
+    accept(&dead, &harness.cx).await.unwrap();
     let found = harness.exchange("m1").await;
     assert_eq!((found.state.as_str(), found.route.as_str()), ("dead", ""));
     let unrouted = Selection { route: Some(String::new()), ..Selection::default() };

@@ -292,7 +292,7 @@ impl Harness {
 
     /// Posts one message.
     pub async fn post(&self, message_type: &str, id: &str, body: &str) -> Accepted {
-        accept(arrival(message_type, id, body), &self.cx).await.unwrap()
+        accept(&arrival(message_type, id, body), &self.cx).await.unwrap()
     }
 
     /// Runs the workers until every exchange is final or waits for a person.

@@ -276,10 +276,11 @@ async fn one_person_in_order_others_flow_on() {
 #[tokio::test]
 async fn deliveries_are_accepted_in_the_order_of_their_arrival() {
     let harness = Harness::new();
+    let of = |number| arrival("order.placed", &format!("m{number:04}"), ORDER);
+    let arrivals: Vec<_> = (0..1_000).map(of).collect();
     // As the source does it: each is polled once before the next, then all are awaited together.
     let mut waiting = Vec::new();
-    for number in 0..1_000 {
-        let arrival = arrival("order.placed", &format!("m{number:04}"), ORDER);
+    for arrival in &arrivals {
         let mut accepting = Box::pin(accept(arrival, &harness.cx));
         if futures_util::poll!(&mut accepting).is_pending() {
             waiting.push(accepting);
@@ -396,7 +397,7 @@ async fn a_message_whose_route_is_enabled_later_is_replayed_once() {
     let mut first = arrival("order.placed", "m1", ORDER);
     first.reply_to = Some("desk.7".to_owned());
     first.municipality = Some("131237".to_owned());
-    accept(first.clone(), &harness.cx).await.unwrap();
+    accept(&first, &harness.cx).await.unwrap();
     let dead = harness.exchange("m1").await;
     assert_eq!((dead.state.as_str(), dead.code.as_deref()), ("dead", Some("G104")));
 
@@ -425,7 +426,7 @@ async fn a_message_whose_route_is_enabled_later_is_replayed_once() {
     }
     let told = harness.cx.store.pending(10).await.unwrap();
     assert_eq!(told[1].message.routing_key, "desk.7", "headers are kept");
-    assert_eq!(accept(first, &harness.cx).await.unwrap(), Accepted::Duplicate);
+    assert_eq!(accept(&first, &harness.cx).await.unwrap(), Accepted::Duplicate);
     let other = harness.post("order.placed", "m1", r#"{"person":"a","amount":2}"#).await;
     assert_eq!(other, Accepted::Quarantined);
 }
@@ -436,7 +437,7 @@ async fn what_the_broker_rejected_is_replayed() {
     harness.target.always_json(200, OK);
     let mut rejected = arrival("order.placed", "m1", ORDER);
     rejected.origin = Origin::Undeliverable { reason: "delivery_limit".to_owned() };
-    accept(rejected, &harness.cx).await.unwrap();
+    accept(&rejected, &harness.cx).await.unwrap();
     let dead = harness.exchange("m1").await;
     assert_eq!(dead.code.as_deref(), Some("G110"));
     assert_eq!(replay_of(&harness, dead.id).await, Ok("received".to_owned()));
@@ -455,7 +456,7 @@ async fn a_rejected_cloud_event_is_known_by_its_own_id_after_its_replay() {
     rejected.content_type = Some("application/cloudevents+json; charset=utf-8".to_owned());
     rejected.origin = Origin::Undeliverable { reason: "expired".to_owned() };
     for expected in [Ok("received".to_owned()), Err("G112".to_owned())] {
-        accept(rejected.clone(), &harness.cx).await.unwrap();
+        accept(&rejected, &harness.cx).await.unwrap();
         let dead = harness.exchanges().await.pop().unwrap();
         assert!(dead.message_id.starts_with("content-"));
         assert_eq!(replay_of(&harness, dead.id).await, expected, "the second time the id is taken");
@@ -483,7 +484,7 @@ async fn what_may_not_be_sent_stays_dead_after_a_replay() {
     arrivals[3].content_type = Some("text/<xml>".to_owned());
     arrivals[4].municipality = Some("123456789018".to_owned());
     for arrival in arrivals {
-        accept(arrival, &harness.cx).await.unwrap();
+        accept(&arrival, &harness.cx).await.unwrap();
     }
     let dead: Vec<_> =
         harness.exchanges().await.into_iter().filter(|one| one.state == "dead").collect();
@@ -507,7 +508,7 @@ async fn what_was_fetched_goes_where_a_route_of_its_type_leads() {
     fetched.source = "post".to_owned();
     fetched.content_type = Some("text/csv".to_owned());
     fetched.origin = Origin::Pulled { adapter, operation };
-    accept(fetched, &harness.cx).await.unwrap();
+    accept(&fetched, &harness.cx).await.unwrap();
     harness.settle().await;
     let exchange = harness.exchange("f1").await;
     assert_eq!(
@@ -530,7 +531,7 @@ async fn what_was_fetched_is_never_sent_to_a_counterpart() {
     let mut fetched = arrival("order.placed", "m1", ORDER);
     fetched.source = "post".to_owned();
     fetched.origin = Origin::Pulled { adapter, operation };
-    accept(fetched, &harness.cx).await.unwrap();
+    accept(&fetched, &harness.cx).await.unwrap();
     let dead = harness.exchange("m1").await;
     assert_eq!(dead.code.as_deref(), Some("G104"));
     assert_eq!(replay_of(&harness, dead.id).await, Err("G104".to_owned()));
@@ -564,10 +565,10 @@ async fn bad_input_is_kept_with_its_code() {
         let failure = recognise(&arrival, &harness.cx).unwrap_err();
         assert_eq!(failure.code.code, code, "{id:?}: {failure}");
         assert!(
-            matches!(accept(arrival.clone(), &harness.cx).await.unwrap(), Accepted::New { .. }),
+            matches!(accept(&arrival, &harness.cx).await.unwrap(), Accepted::New { .. }),
             "{id:?}"
         );
-        assert_eq!(accept(arrival, &harness.cx).await.unwrap(), Accepted::Duplicate, "{id:?}");
+        assert_eq!(accept(&arrival, &harness.cx).await.unwrap(), Accepted::Duplicate, "{id:?}");
     }
     let kept = harness.exchanges().await;
     assert_eq!(kept.len(), 11);
@@ -582,7 +583,7 @@ async fn a_cloud_event_is_the_same_message() {
     let event = r#"{"specversion":"1.0","id":"m1","source":"shop","type":"order.placed","data":{"person":"a","amount":1}}"#;
     let mut arrival = arrival("", "", event);
     arrival.content_type = Some("application/cloudevents+json".to_owned());
-    accept(arrival, &harness.cx).await.unwrap();
+    accept(&arrival, &harness.cx).await.unwrap();
     assert_eq!(harness.post("order.placed", "m1", ORDER).await, Accepted::Duplicate);
     harness.settle().await;
     assert_eq!(harness.exchange("m1").await.state, "delivered");

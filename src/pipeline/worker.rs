@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 /// Exchanges read ahead of free places, so that a place never waits for the store.
 const READ_AHEAD: usize = 64;
-/// Results asked for in one go.
+/// Exchanges whose results are asked for in one go, at most.
 const POLL_LIMIT: usize = 1_000;
 /// Pause while the record is not sealed in time.
 const SEAL_PAUSE: Duration = Duration::from_secs(1);
@@ -261,7 +261,10 @@ impl Worker {
         if operation.poll.is_none() {
             return 0;
         }
-        let claimed = self.claim(vec![State::WaitingResult], POLL_LIMIT).await;
+        // What cannot be asked about now is not read either.
+        let together = operation.batch.as_ref().map_or(1, |batch| batch.max_items);
+        let limit = together.saturating_mul(allowed).min(POLL_LIMIT);
+        let claimed = self.claim(vec![State::WaitingResult], limit).await;
         let with_routes = claimed
             .into_iter()
             .filter_map(|claimed| {

@@ -289,7 +289,7 @@ impl Stage {
         }
         let work = self.work(&self.cx.counterparts.all());
         for input in inputs {
-            accept(arrival(route, input), &self.cx).await?;
+            accept(&arrival(route, input), &self.cx).await?;
         }
         row.messages = inputs.len();
         self.rest(&mut row, work, |exchanges| exchanges.iter().all(is_at_rest)).await?;

@@ -140,10 +140,14 @@ impl Keys {
         let failed = || StoreError::new(&codes::SEALING_FAILED, "");
         let masters = self.masters();
         let master = masters.current().ok_or_else(failed)?;
+        // The random source is asked once for both.
+        let mut fresh = Zeroizing::new([0u8; KEY + NONCE]);
+        rand::fill(&mut *fresh).map_err(|_| failed())?;
+        let (from_key, from_nonce) = fresh.split_at(KEY);
         let mut key = Zeroizing::new([0u8; KEY]);
         let mut nonce = [0u8; NONCE];
-        rand::fill(&mut *key).map_err(|_| failed())?;
-        rand::fill(&mut nonce).map_err(|_| failed())?;
+        key.copy_from_slice(from_key);
+        nonce.copy_from_slice(from_nonce);
         let head = 2 + master.id.len() + WRAPPED + NONCE;
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let mut blob = Vec::with_capacity(head + length + TAG);

@@ -32,7 +32,7 @@ const PURE: [&str; 8] =
 /// Libraries and the one folder that speaks their words.
 const HOMES: [(&str, &[&str]); 6] = [
     ("lapin", &["src/transport/amqp/"]),
-    ("reqwest", &["src/transport/https/"]),
+    ("hyper", &["src/transport/https/"]),
     ("rusqlite", &["src/store/"]),
     ("tokio_postgres", &["src/store/"]),
     ("axum", &["src/ops/", "src/transport/https/"]),

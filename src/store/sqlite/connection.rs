@@ -18,7 +18,7 @@ pub(super) const MIGRATIONS: &[&str] =
 const TREE: usize = 3;
 /// Page cache of the writer, in KiB when negative: the pages that every commit changes and many
 /// more. SQLite looks through all of it at most commits, so a larger one costs more than it saves.
-const WRITER_CACHE: i64 = -16_384;
+const WRITER_CACHE: i64 = -8_192;
 /// Pages in the log before it is written back (4 KiB each). Pages that change with every message
 /// are then written back once for many commits, and the writer pauses less often.
 const CHECKPOINT_PAGES: i64 = 8_000;

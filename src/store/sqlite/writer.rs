@@ -46,7 +46,8 @@ struct Task<T, F> {
     call: Call,
     run: F,
     output: Option<T>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
+    /// What was written goes back as well: freeing it is left to the thread that made it.
+    reply: oneshot::Sender<(Result<T, StoreError>, F)>,
 }
 
 impl<T, F> Work for Task<T, F>
@@ -64,9 +65,9 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Task { output, reply, .. } = *self;
+        let Task { run, output, reply, .. } = *self;
         // Where nobody waits any more, what was written stays written.
-        let _ = reply.send(committed.and_then(|()| output.ok_or_else(closed)));
+        let _ = reply.send((committed.and_then(|()| output.ok_or_else(closed)), run));
     }
 }
 
@@ -134,7 +135,8 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let task = Task { call, run, output: None, reply };
         self.orders.send(Order::Work(Box::new(task))).map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let (written, _run) = answer.await.map_err(|_| closed())?;
+        written
     }
 
     pub async fn close(&self) -> Result<(), StoreError> {

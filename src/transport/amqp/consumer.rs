@@ -13,18 +13,22 @@ use crate::model::codes::transport as codes;
 use crate::telemetry::crash;
 use crate::transport::{Shutdown, stopped};
 use futures_util::stream::{BoxStream, SelectAll};
-use futures_util::{StreamExt, future, stream};
+use futures_util::{FutureExt, StreamExt, future, stream};
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Event};
 use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// How long a completed delivery may wait behind an open gap before it is acknowledged alone.
 const GAP_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Deliveries handed over in one go before acknowledgements are looked at again.
+const TOGETHER: usize = 32;
 
 /// How long acknowledgements are still awaited after the word to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -230,6 +234,7 @@ impl Source {
                         && !session.deliveries.is_empty() =>
                 {
                     if let Some(item) = item { session.take(item)? }
+                    session.hand_over(sink)?;
                 }
                 () = tokio::time::sleep(GAP_PATIENCE), if session.window.is_waiting() => {
                     session.acknowledge().await?;
@@ -367,6 +372,26 @@ impl Session {
             }
             Item::Ended => Ok(()),
         }
+    }
+
+    /// Hands over what was taken and what the broker sent along with it, as far as there is room.
+    fn hand_over(&mut self, sink: &mpsc::Sender<Delivery>) -> Result<(), BrokerError> {
+        for _ in 0..TOGETHER {
+            let Some(delivery) = self.pending.take() else { return Ok(()) };
+            match sink.try_send(delivery) {
+                Ok(()) => self.owed += 1,
+                // Without room it waits for some; without a receiver that will end the session.
+                Err(TrySendError::Full(delivery) | TrySendError::Closed(delivery)) => {
+                    self.pending = Some(delivery);
+                    return Ok(());
+                }
+            }
+            // Nothing there is no loss: it is asked for again before anything waits for it.
+            if let Some(Some(item)) = self.deliveries.next().now_or_never() {
+                self.take(item)?;
+            }
+        }
+        Ok(())
     }
 
     fn note(&mut self, receipt: Receipt) {

@@ -1,15 +1,21 @@
 //! The client to one counterpart: exactly one attempt per call, bounded in time and size.
 
 use super::auth::{Auth, AuthSettings};
+use super::connections::{Connection, Connections, Lost};
 use super::failure::{after, before, while_reading, while_sending};
-use super::resolve::{AllowList, AllowedResolver};
+use super::resolve::AllowList;
 use super::tls::{self, Identity};
 use crate::model::codes::transport as codes;
 use crate::model::{Clock, Code};
 use crate::transport::{Method, Request, Response, SendError, Target};
-use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use bytes::BytesMut;
+use axum::http::header::{
+    ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use axum::http::{self, Uri};
+use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
 use rustls::ClientConfig;
 use std::collections::HashMap;
@@ -139,11 +145,13 @@ pub(super) struct Wire {
     pub tls: ClientConfig,
     pub addresses: Arc<AllowList>,
     pub connect_timeout: Duration,
-    client: reqwest::Client,
+    /// The `Host` of every request.
+    host: HeaderValue,
+    connections: Connections,
     clock: Arc<dyn Clock>,
-    /// URLs of paths seen before: most operations have one path, and parsing it anew for every
+    /// Targets of paths seen before: most operations have one path, and parsing it anew for every
     /// request costs more than mapping a small document.
-    located: Mutex<HashMap<String, Url>>,
+    located: Mutex<HashMap<String, Uri>>,
 }
 
 /// Paths remembered; those with a ticket in them would fill it, so it stops taking more.
@@ -157,23 +165,25 @@ impl Wire {
         let tls = tls::client_config(&settings.ca_pem, settings.identity.as_ref())
             .map_err(|error| unusable(error.to_string()))?;
         let addresses = Arc::new(settings.addresses);
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.clone())
-            .https_only(true)
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(settings.pool_idle_timeout)
-            .dns_resolver(AllowedResolver(Arc::clone(&addresses)))
-            .build()
-            .map_err(|_| unusable("client cannot be built".to_owned()))?;
-        let connect_timeout = settings.connect_timeout;
-        let located = Mutex::default();
-        let name = settings.name;
-        Ok(Wire { name, base, tls, addresses, connect_timeout, client, clock, located })
+        let no_host = || unusable("base-url: needs a host".to_owned());
+        let host = match (base.host_str(), base.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (host, _) => host.ok_or_else(no_host)?.to_owned(),
+        };
+        let (connect_timeout, idle) = (settings.connect_timeout, settings.pool_idle_timeout);
+        let allowed = Arc::clone(&addresses);
+        Ok(Wire {
+            name: settings.name,
+            host: HeaderValue::try_from(host).map_err(|_| no_host())?,
+            connections: Connections::new(&base, tls.clone(), allowed, connect_timeout, idle)
+                .ok_or_else(no_host)?,
+            base,
+            tls,
+            addresses,
+            connect_timeout,
+            clock,
+            located: Mutex::default(),
+        })
     }
 
     /// One request and its whole answer.
@@ -182,54 +192,101 @@ impl Wire {
         request: Request,
         authorisation: Option<(HeaderName, HeaderValue)>,
     ) -> Result<Response, SendError> {
-        let url = self.locate(&request.path)?;
+        let target = self.locate(&request.path)?;
         let mut headers = check_headers(&request.headers)?;
         if let Some((name, value)) = authorisation {
             headers.insert(name, value);
         }
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.insert(HOST, self.host.clone());
+        let mut asking = http::Request::new(Full::new(request.body));
+        *asking.method_mut() = match request.method {
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
+            Method::Delete => http::Method::DELETE,
+        };
+        *asking.uri_mut() = target;
+        *asking.headers_mut() = headers;
         // A deadline that ends while connecting could not be told from a lost answer.
         let deadline = request.timeout.max(self.connect_timeout + LEAST_AFTER_CONNECT);
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-            Method::Delete => reqwest::Method::DELETE,
-        };
-        let mut building = self.client.request(method, url).headers(headers).timeout(deadline);
-        if !request.body.is_empty() || matches!(request.method, Method::Post | Method::Put) {
-            building = building.body(request.body);
+        let mut answering = false;
+        let asked = self.ask(asking, request.max_response, &mut answering);
+        let in_time = tokio::time::timeout(deadline, asked).await;
+        in_time.unwrap_or_else(|_| {
+            let detail = if answering { "answer incomplete" } else { "no answer" };
+            Err(after(&codes::ANSWER_TIMEOUT, detail))
+        })
+    }
+
+    /// `answering` is set when the head of the answer is there.
+    async fn ask(
+        &self,
+        mut asking: http::Request<Full<Bytes>>,
+        most: usize,
+        answering: &mut bool,
+    ) -> Result<Response, SendError> {
+        // One that ended unnoticed gives the request back as it was: not a byte of it was written.
+        while let Some(mut connection) = self.connections.idle().await {
+            match connection.send(asking).await {
+                Ok(answer) => {
+                    *answering = true;
+                    return self.read(connection, answer, most).await;
+                }
+                Err(Lost::Unused(unused)) => asking = *unused,
+                Err(Lost::Error(error)) => return Err(while_sending(&error)),
+            }
         }
-        let answer = building.send().await.map_err(|error| while_sending(&error))?;
-        self.read(answer, request.max_response).await
+        let mut connection = self.connections.open().await?;
+        match connection.send(asking).await {
+            Ok(answer) => {
+                *answering = true;
+                self.read(connection, answer, most).await
+            }
+            Err(Lost::Unused(_)) => Err(after(&codes::CONNECTION_LOST, "closed")),
+            Err(Lost::Error(error)) => Err(while_sending(&error)),
+        }
     }
 
     async fn read(
         &self,
-        mut answer: reqwest::Response,
+        mut connection: Connection,
+        answer: http::Response<Incoming>,
         most: usize,
     ) -> Result<Response, SendError> {
         let too_large = || after(&codes::ANSWER_TOO_LARGE, format!("over {most} bytes"));
-        if answer.content_length().is_some_and(|length| length > most as u64) {
+        let (head, mut incoming) = answer.into_parts();
+        if incoming.size_hint().lower() > most as u64 {
             return Err(too_large());
         }
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| while_reading(&error))? {
-            if body.len() + chunk.len() > most {
+        let mut whole = Bytes::new();
+        while let Some(frame) = connection.next(&mut incoming).await {
+            let frame = frame.map_err(|error| while_reading(&error))?;
+            let Ok(part) = frame.into_data() else { continue };
+            if whole.len() + part.len() > most {
                 return Err(too_large());
             }
-            body.extend_from_slice(&chunk);
+            whole = match whole.is_empty() {
+                true => part,
+                false => {
+                    let mut longer = BytesMut::from(whole);
+                    longer.extend_from_slice(&part);
+                    longer.freeze()
+                }
+            };
         }
+        self.connections.keep(connection).await;
         Ok(Response {
-            status: answer.status().as_u16(),
-            content_type: media_type(answer.headers()),
-            retry_after: retry_after(answer.headers(), self.clock.now()),
-            body: body.freeze(),
+            status: head.status.as_u16(),
+            content_type: media_type(&head.headers),
+            retry_after: retry_after(&head.headers, self.clock.now()),
+            body: whole,
         })
     }
 
-    /// The full URL, provided that it says exactly what was asked for: a dot segment or a
-    /// fragment would silently change it.
-    fn locate(&self, path: &str) -> Result<Url, SendError> {
+    /// What the request line names, provided that the full URL says exactly what was asked for: a
+    /// dot segment or a fragment would silently change it.
+    fn locate(&self, path: &str) -> Result<Uri, SendError> {
         let mut located = self.located.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(url) = located.get(path) {
             return Ok(url.clone());
@@ -241,7 +298,7 @@ impl Wire {
         Ok(url)
     }
 
-    fn parse(&self, path: &str) -> Result<Url, SendError> {
+    fn parse(&self, path: &str) -> Result<Uri, SendError> {
         let malformed = || before(&codes::REQUEST_MALFORMED, "path");
         if !path.starts_with('/') {
             return Err(malformed());
@@ -249,7 +306,10 @@ impl Wire {
         let whole = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
         let url = Url::parse(&whole).map_err(|_| malformed())?;
         let unchanged = url.as_str() == whole && url.fragment().is_none();
-        if unchanged { Ok(url) } else { Err(malformed()) }
+        if !unchanged {
+            return Err(malformed());
+        }
+        Uri::try_from(&url[url::Position::BeforePath..]).map_err(|_| malformed())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Which code a failed exchange is, and whether the counterpart can have seen a byte of it.
 //! Decided by the kinds of errors in the chain, never by text.
 
-use super::resolve::ResolveError;
 use crate::model::Code;
 use crate::model::codes::transport as codes;
 use crate::transport::SendError;
@@ -19,44 +18,28 @@ pub(super) fn after(code: &'static Code, detail: impl Into<String>) -> SendError
     SendError { before_first_byte: false, code, detail: detail.into() }
 }
 
-/// The failure of sending, before an answer's head was read.
-pub(super) fn while_sending(error: &reqwest::Error) -> SendError {
-    if let Some(refused) = find::<ResolveError>(error) {
-        return match refused {
-            ResolveError::Refused => before(&codes::ADDRESS_REFUSED, "no allowed address"),
-            ResolveError::Unknown => before(&codes::NAME_UNRESOLVED, "name not found"),
-        };
-    }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return of_tls(tls, error.is_connect());
-    }
-    let kind = io_kind(error);
-    if error.is_connect() {
-        return if error.is_timeout() {
-            before(&codes::CONNECT_TIMEOUT, "connecting")
-        } else {
-            before(&codes::CONNECT_FAILED, kind)
-        };
-    }
-    if error.is_builder() {
-        return before(&codes::REQUEST_MALFORMED, "request");
-    }
-    if error.is_timeout() {
-        return after(&codes::ANSWER_TIMEOUT, "no answer");
-    }
-    match find::<hyper::Error>(error) {
-        Some(hyper) if hyper.is_parse() => after(&codes::ANSWER_UNREADABLE, "not HTTP/1.1"),
-        _ => after(&codes::CONNECTION_LOST, kind),
+/// The failure of connecting: no request was there yet.
+pub(super) fn while_connecting(error: &(dyn Error + 'static)) -> SendError {
+    match find::<rustls::Error>(error) {
+        Some(tls) => of_tls(tls, true),
+        None => before(&codes::CONNECT_FAILED, io_kind(error)),
     }
 }
 
-/// The failure of reading the answer's body.
-pub(super) fn while_reading(error: &reqwest::Error) -> SendError {
-    if error.is_timeout() {
-        after(&codes::ANSWER_TIMEOUT, "answer incomplete")
-    } else {
-        after(&codes::ANSWER_CUT, io_kind(error))
+/// The failure of sending, before an answer's head was read.
+pub(super) fn while_sending(error: &hyper::Error) -> SendError {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return of_tls(tls, false);
     }
+    if error.is_parse() {
+        return after(&codes::ANSWER_UNREADABLE, "not HTTP/1.1");
+    }
+    after(&codes::CONNECTION_LOST, io_kind(error))
+}
+
+/// The failure of reading the answer's body.
+pub(super) fn while_reading(error: &hyper::Error) -> SendError {
+    after(&codes::ANSWER_CUT, io_kind(error))
 }
 
 fn of_tls(error: &rustls::Error, connecting: bool) -> SendError {

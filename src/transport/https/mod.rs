@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod client;
+mod connections;
 pub mod failure;
 pub mod ops_client;
 pub mod probe;

@@ -3,11 +3,9 @@
 //! The check is made on the very addresses that are connected to, so a name that resolves
 //! differently a moment later gains nothing.
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// One address or one network in CIDR notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,20 +140,6 @@ impl fmt::Display for ResolveError {
 }
 
 impl std::error::Error for ResolveError {}
-
-/// The allow-list as the HTTP client's resolver.
-pub(super) struct AllowedResolver(pub Arc<AllowList>);
-
-impl Resolve for AllowedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let list = Arc::clone(&self.0);
-        Box::pin(async move {
-            let found = list.resolve(name.as_str()).await?;
-            let addresses: Addrs = Box::new(found.into_iter());
-            Ok(addresses)
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -192,6 +192,68 @@ async fn silence_ends_at_the_deadline_with_the_outcome_open() {
     assert_eq!(server.count("POST /x"), 1);
 }
 
+/// A listener that counts connections and, where told to, closes each after its first answer.
+async fn counting(authority: &Authority, close: bool) -> (SocketAddr, Arc<AtomicUsize>) {
+    let tls = super::tls::server_config(&authority.server(false)).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count) = (socket.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let counting = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = socket.accept().await {
+            counting.fetch_add(1, Ordering::SeqCst);
+            let stream = acceptor.accept(stream).await.unwrap();
+            let answer = hyper::service::service_fn(|_| async {
+                Ok::<_, std::convert::Infallible>(hyper::Response::new("done".to_owned()))
+            });
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.keep_alive(!close);
+            let stream = hyper_util::rt::TokioIo::new(stream);
+            tokio::spawn(builder.serve_connection(stream, answer));
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_until_it_is_closed() {
+    let authority = Authority::new();
+    for (close, connections) in [(false, 1), (true, 5)] {
+        let (address, count) = counting(&authority, close).await;
+        let target = target(settings(&authority, address));
+        for _ in 0..5 {
+            let answer = target.send(request(Method::Post, "/x")).await.unwrap();
+            assert_eq!(&answer.body[..], b"done");
+        }
+        assert_eq!(count.load(Ordering::SeqCst), connections);
+    }
+}
+
+#[tokio::test]
+async fn requests_at_once_have_a_connection_each() {
+    let authority = Authority::new();
+    let (address, count) = counting(&authority, false).await;
+    let target = target(settings(&authority, address));
+    for _ in 0..3 {
+        let answers = join_all((0..8).map(|_| target.send(request(Method::Get, "/x")))).await;
+        assert!(answers.iter().all(Result::is_ok));
+    }
+    assert!(count.load(Ordering::SeqCst) <= 8);
+}
+
+#[tokio::test]
+async fn connections_idle_for_too_long_are_not_used_again() {
+    let authority = Authority::new();
+    let (address, count) = counting(&authority, false).await;
+    let mut settings = settings(&authority, address);
+    settings.pool_idle_timeout = Duration::ZERO;
+    let target = target(settings);
+    for _ in 0..2 {
+        target.send(request(Method::Get, "/x")).await.unwrap();
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
 #[tokio::test]
 async fn paths_that_would_change_on_the_way_are_refused() {
     let authority = Authority::new();
