@@ -183,6 +183,7 @@ fn context(
         outbox: tokio::sync::Notify::new(),
         accepting: crate::pipeline::context::Accepting::default(),
         sealing: Arc::default(),
+        files: Default::default(),
     }))
 }
 

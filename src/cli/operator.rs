@@ -307,6 +307,7 @@ fn recogniser(store: &Arc<dyn Store>, config: &Config) -> Result<Context, Troubl
         outbox: tokio::sync::Notify::new(),
         accepting: Accepting::default(),
         sealing: Arc::default(),
+        files: Default::default(),
     })
 }
 

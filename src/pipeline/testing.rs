@@ -436,6 +436,7 @@ fn context_of(
         outbox: tokio::sync::Notify::new(),
         accepting: Accepting::default(),
         sealing: Arc::default(),
+        files: Default::default(),
     })
 }
 

@@ -5,6 +5,7 @@ pub mod amqp;
 #[doc(hidden)]
 pub mod fake;
 pub mod https;
+pub mod place;
 
 pub use crate::model::Method;
 use crate::model::{Code, Secret};

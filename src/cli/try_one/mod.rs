@@ -216,6 +216,7 @@ fn context(bundle: Bundle, config: Option<&Config>, arrival: &Arrival) -> Result
         outbox: tokio::sync::Notify::new(),
         accepting: crate::pipeline::context::Accepting::default(),
         sealing: Arc::default(),
+        files: Default::default(),
     })
 }
 
