@@ -56,6 +56,14 @@ pub struct Adapter {
     pub operations: BTreeMap<String, Arc<Operation>>,
 }
 
+impl Adapter {
+    /// Whether requests are sent to the counterpart, and not only files exchanged.
+    pub fn speaks(&self) -> bool {
+        let by_files = |operation: &Arc<Operation>| operation.place().is_some();
+        self.availability.is_some() || !self.operations.values().all(by_files)
+    }
+}
+
 /// Authentication beside the client certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {

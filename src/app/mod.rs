@@ -254,9 +254,8 @@ fn counterparts(
             let detail = format!("[counterpart.{}]", adapter.name);
             return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
         };
-        let target =
-            connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
-        found.push(Counterpart::new(adapter, Arc::new(target)));
+        let reach = connect::reach(&adapter, settings, clock)?;
+        found.push(Counterpart::new(adapter, reach.target).with_files(reach.files));
     }
     Ok(Counterparts::new(found))
 }

@@ -375,7 +375,8 @@ impl Drop for Harness {
 pub struct SetClock(std::sync::Mutex<Timestamp>);
 
 impl SetClock {
-    fn new(now: &str) -> SetClock {
+    /// It is this time in Japan.
+    pub fn new(now: &str) -> SetClock {
         SetClock(std::sync::Mutex::new(japan_time(now).unwrap()))
     }
 

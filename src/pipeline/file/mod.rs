@@ -13,6 +13,8 @@ mod read_tests;
 pub mod results;
 pub mod resume;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod write;
 #[cfg(test)]
 mod write_tests;

@@ -32,6 +32,7 @@ struct Inner {
     shown: Vec<String>,
     steps: usize,
     fates: BTreeMap<usize, Fate>,
+    stuck: bool,
 }
 
 impl Memory {
@@ -61,6 +62,16 @@ impl Memory {
         self.inner().shown.clone()
     }
 
+    /// Whether a caller was never heard of again.
+    pub fn is_stuck(&self) -> bool {
+        self.inner().stuck
+    }
+
+    /// Somebody else takes a file away.
+    pub fn take(&self, path: &str) {
+        self.inner().files.remove(path);
+    }
+
     /// Somebody else puts a file there.
     pub fn put(&self, path: &str, content: &str) {
         self.inner().files.insert(path.to_owned(), Bytes::copy_from_slice(content.as_bytes()));
@@ -81,12 +92,16 @@ impl Memory {
             return Err(lost());
         }
         if fate == Fate::EndsBefore {
+            self.inner().stuck = true;
             std::future::pending::<()>().await;
         }
         let done = change(&mut self.inner());
         match fate {
             Fate::AnswerLost => Err(lost()),
-            Fate::EndsAfter => std::future::pending().await,
+            Fate::EndsAfter => {
+                self.inner().stuck = true;
+                std::future::pending().await
+            }
             Fate::Done | Fate::Fails | Fate::EndsBefore => done,
         }
     }

@@ -3,6 +3,9 @@
 
 pub mod folder;
 pub mod memory;
+pub mod s3;
+pub mod sftp;
+mod sign;
 
 use crate::model::Code;
 use crate::model::codes::transport as codes;
