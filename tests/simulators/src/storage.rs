@@ -132,7 +132,10 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-async fn handle(storage: Arc<Storage>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+async fn handle(
+    storage: Arc<Storage>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
     let asked = read(request).await.ok_or(Cut)?;
     let number = storage.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let fault = storage.faults.get(&number).map_or("", String::as_str);
@@ -158,7 +161,8 @@ fn respond((status, body): &Answer, content: Option<Bytes>) -> Result<Response<F
 async fn read(request: Request<Incoming>) -> Option<Asked> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LARGEST).collect().await.ok()?.to_bytes();
-    let text = |value: &hyper::header::HeaderValue| value.to_str().unwrap_or_default().trim().to_owned();
+    let text =
+        |value: &hyper::header::HeaderValue| value.to_str().unwrap_or_default().trim().to_owned();
     let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
     let query = head.uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty());
     let pair = |part: &str| {
@@ -175,7 +179,10 @@ async fn read(request: Request<Incoming>) -> Option<Asked> {
 }
 
 fn error(status: u16, code: &str) -> Answer {
-    (status, format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code></Error>"))
+    (
+        status,
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code></Error>"),
+    )
 }
 
 impl Storage {
@@ -230,7 +237,8 @@ impl Storage {
             return Err("AuthorizationHeaderMalformed");
         };
         let stamp = header("x-amz-date").ok_or("AccessDenied")?;
-        let then = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).map_err(|_| "AccessDenied")?;
+        let then =
+            jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", stamp).map_err(|_| "AccessDenied")?;
         let then = then.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "AccessDenied")?;
         if (then.timestamp().as_second() - crate::clock::now_ms() / 1_000).abs() > SKEW {
             return Err("RequestTimeTooSkewed");

@@ -48,6 +48,11 @@ pub struct Plan<'a> {
     pub more: &'a str,
 }
 
+/// The routes of the counterparts that are simulated here.
+const ROUTES: &str = "\"application-to-health\", \"application-status-to-management\", \
+    \"vaccination-record-to-copy\", \"notice-to-osr\", \"inquiry-to-intermediate-server\", \
+    \"subject-to-pmh\", \"vaccination-record-to-pmh\", \"notice-to-pmh\"";
+
 /// The times of the demo: the gateway gives up before its counterparts do, and asks after them.
 pub const TIMES: &str = "timeout = \"2s\"\nretry-first = \"200ms\"\nretry-max = \"2s\"\n\
      poll-every = \"200ms\"\nsettle-after = \"6s\"\n";
@@ -109,7 +114,7 @@ fn toml(
         "# Written by the demo; of this run only.\n\
          [gateway]\nname = \"demo\"\nmunicipalities = [\"{MUNICIPALITY}\"]\n\n\
          [definitions]\nfolder = \"{definitions}\"\n\n\
-         [routes]\nenabled = [\"*\"]\n\n\
+         [routes]\nenabled = [{ROUTES}]\n\n\
          [store]\npath = \"{folder}/store/watashi.db\"\n\n\
          [keys]\ncurrent = \"k1\"\nk1 = \"file:{folder}/keys/k1\"\n\n\
          [ingest]\nlisten = \"{ingest}\"\ncertificate = \"file:{folder}/certificates/server.pem\"\n\
