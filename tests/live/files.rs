@@ -269,7 +269,7 @@ async fn town_of_files(kind: &str) -> Town {
         .replace("split: 10000", "split: 2");
     assert!(text.contains("max-wait: 1s"));
     town.write(name, &text);
-    let name = "adapters/welfare/adapter.yaml";
+    let name = "adapters/public-assistance/adapter.yaml";
     town.write(name, &town.read(name).replace("every: 5m", "every: 100ms"));
     let config = town.read("watashi.toml");
     let at = config.find("enabled = [").unwrap();
@@ -278,7 +278,7 @@ async fn town_of_files(kind: &str) -> Town {
     let config = config.replace(&config[at..end], routes);
     let folder = format!("folder = \"{}\"", env!("CARGO_MANIFEST_DIR"));
     let mut config = config.replace(&folder, "folder = \".\"");
-    for (adapter, place) in [("reservation", "extracts"), ("welfare", "daily")] {
+    for (adapter, place) in [("reservation", "extracts"), ("public-assistance", "daily")] {
         fs::create_dir(town.path(place)).unwrap();
         let lines = kind.replace("PLACE", place);
         config.push_str(&format!("\n[counterpart.{adapter}.place.{place}]\n{lines}\n"));

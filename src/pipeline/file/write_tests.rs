@@ -292,6 +292,11 @@ fn mistakes_in_definitions_are_told() {
         ("record: desk/row@1\n      split", "record: desk/total@1\n      split", "A503"),
         ("folder: out", "folder: ../out", "A504"),
         ("    gather:", "    results: take\n    gather:", "A505"),
+        (
+            "record: {kind: 送付}}",
+            "record: {kind: 送付}, reply: {type: order.done, mapping: row-to-order}}",
+            "A203",
+        ),
         ("    gather:", "    every: 1m\n    gather:", "A203"),
         ("    place: tray\n    files:\n      folder: out", "    files:\n      folder: out", "A202"),
         ("mapping: file-to-total", "mapping: order-to-row", "A206"),
