@@ -274,21 +274,17 @@ fn pulls(
     let mut pulls: HashMap<String, Pulled> = HashMap::new();
     for adapter in adapters.values() {
         for operation in adapter.operations.values() {
-            let Some(pull) = &operation.pull else { continue };
+            let Some(given) = operation.gives() else { continue };
             let one = Pulled { adapter: Arc::clone(adapter), operation: Arc::clone(operation) };
-            let Some(earlier) = pulls.insert(pull.message_type.clone(), one) else { continue };
+            let Some(earlier) = pulls.insert(given.to_owned(), one) else { continue };
             let end = format!("{}/adapter.yaml", adapter.name);
             let Some(file) = files.iter().find(|file| file.path.ends_with(&end)) else { continue };
             let message = format!(
                 "`{}` is given by `{}` of `{}` and by `{}` of `{}`",
-                pull.message_type,
-                earlier.operation.name,
-                earlier.adapter.name,
-                operation.name,
-                adapter.name
+                given, earlier.operation.name, earlier.adapter.name, operation.name, adapter.name
             );
-            let start = file.text.find(&pull.message_type).unwrap_or(0);
-            let span = start..start + pull.message_type.len().min(file.text.len() - start);
+            let start = file.text.find(given).unwrap_or(0);
+            let span = start..start + given.len().min(file.text.len() - start);
             let place = Location { file: Arc::clone(file), span };
             found.push(Diagnostic::error(&codes::PULL_TYPE_TWICE, place, message));
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub mod bundle;
 pub mod characters;
+pub mod file;
 pub mod keys;
 pub mod load;
 pub mod outcome;
@@ -53,6 +54,14 @@ pub struct Adapter {
     pub availability: Option<Availability>,
     /// What it offers.
     pub operations: BTreeMap<String, Arc<Operation>>,
+}
+
+impl Adapter {
+    /// Whether requests are sent to the counterpart, and not only files exchanged.
+    pub fn speaks(&self) -> bool {
+        let by_files = |operation: &Arc<Operation>| operation.place().is_some();
+        self.availability.is_some() || !self.operations.values().all(by_files)
+    }
 }
 
 /// Authentication beside the client certificate.
@@ -189,6 +198,24 @@ pub struct Operation {
     pub ask: Option<Ask>,
     /// Listing what can be pulled.
     pub pull: Option<Pull>,
+    /// Writing files.
+    pub file_out: Option<file::FileOut>,
+    /// Reading files.
+    pub file_in: Option<file::FileIn>,
+}
+
+impl Operation {
+    /// The message type of what comes from there by itself.
+    pub fn gives(&self) -> Option<&str> {
+        let pulled = self.pull.as_ref().map(|pull| pull.message_type.as_str());
+        pulled.or_else(|| self.file_in.as_ref()?.message_type.as_deref())
+    }
+
+    /// The place whose files it writes or reads.
+    pub fn place(&self) -> Option<&str> {
+        let written = self.file_out.as_ref().map(|file| file.place.as_str());
+        written.or_else(|| self.file_in.as_ref().map(|file| file.place.as_str()))
+    }
 }
 
 /// How an exchange goes.
@@ -200,6 +227,10 @@ pub enum Interaction {
     SubmitPoll,
     /// We list and fetch what waits there for us.
     Pull,
+    /// We write files.
+    FileOut,
+    /// We read files.
+    FileIn,
 }
 
 /// What to do with an exchange whose answer was lost.
@@ -256,7 +287,7 @@ pub struct BodyPlan {
 }
 
 /// An answer's layout.
-pub type ResponsePlan = BodyPlan;
+pub type ResponsePlan = Arc<BodyPlan>;
 
 /// Several messages in one request.
 #[derive(Clone, Debug)]

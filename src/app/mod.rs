@@ -216,6 +216,7 @@ fn context(
         accepting: crate::pipeline::context::Accepting::default(),
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
+        files: Default::default(),
     }))
 }
 
@@ -286,9 +287,8 @@ fn counterparts(
             let detail = format!("[counterpart.{}]", adapter.name);
             return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
         };
-        let target =
-            connect::https_target(&adapter.name, settings, &adapter.auth, Arc::clone(clock))?;
-        found.push(Counterpart::new(adapter, Arc::new(target)));
+        let reach = connect::reach(&adapter, settings, clock)?;
+        found.push(Counterpart::new(adapter, reach.target).with_files(reach.files));
     }
     Ok(Counterparts::new(found))
 }

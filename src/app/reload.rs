@@ -4,7 +4,7 @@
 
 use super::workers::Workers;
 use crate::adapter::{Adapter, Bundle};
-use crate::config::connect::{self, StartProblem};
+use crate::config::connect::{self, Reach, StartProblem};
 use crate::config::renewal::{self, COUNTERPART, Fingerprint};
 use crate::config::trial::{self, Tried};
 use crate::config::{self, Config, agree};
@@ -16,8 +16,8 @@ use crate::ops::{Access, Ops};
 use crate::pipeline::{Context, Counterpart};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{KeptBundle, Keys, StoreError};
+use crate::transport::amqp;
 use crate::transport::https::Certificates;
-use crate::transport::{Target, amqp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(super) struct Reloading {
 /// Connections and secrets that were made of a configuration, none of them in use yet.
 #[derive(Default)]
 struct Made {
-    targets: Vec<(Arc<Adapter>, Arc<dyn Target>)>,
+    targets: Vec<(Arc<Adapter>, Reach)>,
     broker: Option<amqp::Settings>,
     ingest: Option<crate::transport::https::ServerTls>,
     keys: Option<Keys>,
@@ -173,9 +173,8 @@ impl Reloading {
             else {
                 continue;
             };
-            let clock = Arc::clone(&self.clock);
-            let target = connect::https_target(&adapter.name, settings, &adapter.auth, clock);
-            take(&part, target.map(|target| made.targets.push((adapter, Arc::new(target)))));
+            let reach = connect::reach(&adapter, settings, &self.clock);
+            take(&part, reach.map(|reach| made.targets.push((adapter, reach))));
         }
         if let (Some(amqp), true) = (&config.amqp, wanted("amqp")) {
             take(
@@ -238,7 +237,7 @@ impl Reloading {
     /// go, unless exchanges wait for them.
     fn replace_counterparts(
         &self,
-        targets: Vec<(Arc<Adapter>, Arc<dyn Target>)>,
+        targets: Vec<(Arc<Adapter>, Reach)>,
         waiting: &HashSet<String>,
         whole: bool,
     ) {
@@ -249,12 +248,13 @@ impl Reloading {
                 all.insert(name.clone(), old);
             }
         }
-        for (adapter, target) in targets {
+        for (adapter, Reach { target, files }) in targets {
             let name = adapter.name.clone();
             let next = match self.cx.counterpart(&name) {
                 Some(old) => old.succeed(adapter, target),
                 None => Counterpart::new(adapter, target),
             };
+            let next = next.with_files(files);
             all.insert(name, Arc::new(next));
         }
         self.cx.counterparts.replace(all.into_values());
@@ -385,9 +385,10 @@ pub(super) async fn reach_older(
         let bundles = cx.definitions.all();
         let adapter = bundles.iter().find_map(|bundle| bundle.adapters.get(&name));
         let target = adapter.zip(config.counterparts.get(&name)).map(|(adapter, settings)| {
-            let clock = Arc::clone(clock);
-            let target = connect::https_target(&name, settings, &adapter.auth, clock);
-            target.map(|target| Counterpart::new(Arc::clone(adapter), Arc::new(target)))
+            let reach = connect::reach(adapter, settings, clock);
+            reach.map(|reach| {
+                Counterpart::new(Arc::clone(adapter), reach.target).with_files(reach.files)
+            })
         });
         if let Some(Ok(counterpart)) = target {
             all.push(Arc::new(counterpart));

@@ -4,7 +4,7 @@
 use super::drain;
 use crate::adapter::{Adapter, Destination, Interaction};
 use crate::pipeline::worker::{self, Work};
-use crate::pipeline::{Context, Counterpart, availability, pull};
+use crate::pipeline::{Context, Counterpart, availability, file, pull};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,30 +98,51 @@ impl Workers {
         for adapter in std::iter::once(&counterpart.adapter).chain(older) {
             let adapter: &Adapter = adapter;
             for operation in adapter.operations.values() {
-                if operation.interaction != Interaction::Pull {
+                if !comes_by_itself(operation.interaction) {
                     operations
                         .entry(operation.name.clone())
                         .or_insert_with(|| Arc::clone(operation));
                 }
             }
         }
-        works.extend(operations.into_values().map(Work::Operation));
+        for operation in operations.into_values() {
+            if operation.interaction == Interaction::FileOut {
+                let (cx, stop) = (Arc::clone(&self.cx), self.work.stop.subscribe());
+                let counterpart = Arc::clone(counterpart);
+                self.work.tasks.spawn(file::write::run(operation, counterpart, cx, stop));
+            } else {
+                works.push(Work::Operation(operation));
+            }
+        }
         for work in works {
             let (cx, stop) = (Arc::clone(&self.cx), self.work.stop.subscribe());
             self.work.tasks.spawn(worker::run(work, Arc::clone(counterpart), cx, stop));
         }
         for operation in counterpart.adapter.operations.values() {
-            // What no route takes stays at the counterpart.
             let in_force = self.cx.bundle();
-            let taken = operation.pull.as_ref().is_some_and(|pull| {
-                let mut routes = in_force.routes_for(&pull.message_type).iter();
-                routes.any(|route| in_force.is_enabled(&route.name))
-            });
-            if operation.interaction == Interaction::Pull && taken {
-                let (cx, stop) = (Arc::clone(&self.cx), self.pulls.stop.subscribe());
-                let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
-                self.pulls.tasks.spawn(pull::run(operation, counterpart, cx, stop));
+            let (operation, counterpart) = (Arc::clone(operation), Arc::clone(counterpart));
+            let cx = Arc::clone(&self.cx);
+            let stop = self.pulls.stop.subscribe();
+            match operation.interaction {
+                // What no route takes stays at the counterpart.
+                Interaction::Pull
+                    if operation.pull.as_ref().is_none_or(|pull| {
+                        let mut routes = in_force.routes_for(&pull.message_type).iter();
+                        !routes.any(|route| in_force.is_enabled(&route.name))
+                    }) => {}
+                Interaction::Pull => {
+                    self.pulls.tasks.spawn(pull::run(operation, counterpart, cx, stop));
+                }
+                Interaction::FileIn => {
+                    self.pulls.tasks.spawn(file::read::run(operation, counterpart, cx, stop));
+                }
+                Interaction::RequestReply | Interaction::SubmitPoll | Interaction::FileOut => {}
             }
         }
     }
+}
+
+/// Whether such an operation brings messages, instead of taking them.
+fn comes_by_itself(interaction: Interaction) -> bool {
+    matches!(interaction, Interaction::Pull | Interaction::FileIn)
 }

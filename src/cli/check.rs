@@ -6,7 +6,7 @@ use super::trouble::{CONFIGURATION, Trouble, UNAVAILABLE, exit_of};
 use super::{Global, Outcome, load, print};
 use crate::adapter::{Adapter, Bundle};
 use crate::config::connect::{self, StartProblem};
-use crate::config::{Config, CounterpartConfig, Reference, agree};
+use crate::config::{Config, CounterpartConfig, Reference, agree, place};
 use crate::diagnostic::render;
 use crate::model::clock::SystemClock;
 use crate::model::codes::{config as codes, store as store_codes};
@@ -240,7 +240,9 @@ async fn counterpart(adapter: &Adapter, settings: &CounterpartConfig) -> Vec<Ite
         });
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let what = format!("{name}: {}", settings.base_url);
+    places(adapter, settings, &clock, &mut items).await;
+    let Some(base_url) = &settings.base_url else { return items };
+    let what = format!("{name}: {base_url}");
     let target = match connect::https_target(name, settings, &adapter.auth, clock) {
         Ok(target) => target,
         Err(problem) => {
@@ -262,6 +264,29 @@ async fn counterpart(adapter: &Adapter, settings: &CounterpartConfig) -> Vec<Ite
         Err(error) => items.push(Item::failed(what, error.code, error.detail)),
     }
     items
+}
+
+/// Lists each place once.
+async fn places(
+    adapter: &Adapter,
+    settings: &CounterpartConfig,
+    clock: &Arc<dyn Clock>,
+    items: &mut Vec<Item>,
+) {
+    for (name, config) in &settings.places {
+        let what = format!("{}: place {name}", adapter.name);
+        let place = match place::open(name, config, clock) {
+            Ok(place) => place,
+            Err(problem) => {
+                items.push(Item::problem(what, problem));
+                continue;
+            }
+        };
+        items.push(match place.list("").await {
+            Ok(entries) => Item::fine(what, print::plural(entries.len(), "file")),
+            Err(error) => Item::failed(what, error.code, error.detail),
+        });
+    }
 }
 
 fn line(item: &Item) -> String {

@@ -308,6 +308,7 @@ fn recogniser(store: &Arc<dyn Store>, config: &Config) -> Result<Context, Troubl
         accepting: Accepting::default(),
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
+        files: Default::default(),
     })
 }
 

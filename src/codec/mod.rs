@@ -215,6 +215,14 @@ impl Codec {
         }
     }
 
+    /// The most records that one file of a table holds, where its layout says so.
+    pub fn split(&self) -> Option<usize> {
+        match &self.plan {
+            Plan::Table(table) => table.split(),
+            Plan::Json(..) | Plan::Xml(_) | Plan::Soap(_) => None,
+        }
+    }
+
     /// The `Content-Type` of what `encode` writes.
     pub fn content_type(&self) -> &str {
         match &self.plan {

@@ -1,6 +1,6 @@
 //! Whether `watashi.toml` and the definitions agree about counterparts.
 
-use super::Config;
+use super::{Config, CounterpartConfig};
 use crate::adapter::{Adapter, Auth, Bundle};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location};
@@ -29,10 +29,36 @@ pub fn check(config: &Config, bundle: &Bundle) -> Vec<Diagnostic> {
         }
     }
     for adapter in needed(bundle) {
-        if !config.counterparts.contains_key(&adapter.name) {
+        if let Some(counterpart) = config.counterparts.get(&adapter.name) {
+            found.extend(incomplete(config, &adapter, counterpart));
+        } else {
             let message = format!("an enabled route needs `[counterpart.{}]`", adapter.name);
             found.push(error(config, &codes::COUNTERPART_MISSING, &adapter.name, message));
         }
+    }
+    found
+}
+
+/// What a section lacks of what its adapter needs.
+fn incomplete(
+    config: &Config,
+    adapter: &Adapter,
+    counterpart: &CounterpartConfig,
+) -> Vec<Diagnostic> {
+    let name = &adapter.name;
+    let mut found = Vec::new();
+    if counterpart.base_url.is_none() && adapter.speaks() {
+        let message = format!("adapter `{name}` needs `base-url`, `ca` and `addresses`");
+        found.push(error(config, &codes::COUNTERPART_MISSING, name, message));
+    }
+    let wanted: BTreeSet<&str> =
+        adapter.operations.values().filter_map(|operation| operation.place()).collect();
+    for place in wanted.into_iter().filter(|place| !counterpart.places.contains_key(*place)) {
+        let message = format!("adapter `{name}` needs `[counterpart.{name}.place.{place}]`");
+        let mut problem = error(config, &codes::PLACE_MISSING, name, message);
+        let near = nearest(place, counterpart.places.keys().map(String::as_str));
+        problem.hint = near.map(|near| format!("did you mean `{near}` to be `{place}`?"));
+        found.push(problem);
     }
     found
 }

@@ -2,22 +2,24 @@
 //! the files and variables that references name; connects nothing.
 
 use super::reference::{Reference, Unresolved};
-use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig, PostgresConfig};
-use crate::adapter::Auth;
+use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig, PostgresConfig, place};
+use crate::adapter::{Adapter, Auth};
 use crate::model::codes::config as codes;
 use crate::model::{Clock, Code, Secret};
 use crate::store::StoreError;
 use crate::store::keys::Keys;
 use crate::store::postgres::{self, Address};
-use crate::transport::Method;
 use crate::transport::amqp;
 use crate::transport::https::auth::LoginToken;
 use crate::transport::https::client::SettingsError;
 use crate::transport::https::{
     AllowList, AuthSettings, Credentials, HttpsSettings, HttpsTarget, Identity, ServerTls, tls,
 };
+use crate::transport::place::Place;
+use crate::transport::{Method, NoTarget, Target};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +125,40 @@ pub fn postgres_options(config: &Config, postgres: &PostgresConfig) -> postgres:
     }
 }
 
+/// What leads to one counterpart.
+pub struct Reach {
+    /// Where requests go.
+    pub target: Arc<dyn Target>,
+    /// Where its files are.
+    pub files: BTreeMap<String, Arc<dyn Place>>,
+}
+
+/// What leads to one counterpart: its client, where it is spoken to, and its places.
+///
+/// # Errors
+/// As of [`https_target`]; `C110` for a place that is missing, `C111` for one that cannot be used.
+pub fn reach(
+    adapter: &Adapter,
+    counterpart: &CounterpartConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<Reach, StartProblem> {
+    let name = &adapter.name;
+    let target: Arc<dyn Target> = if counterpart.base_url.is_some() || adapter.speaks() {
+        Arc::new(https_target(name, counterpart, &adapter.auth, Arc::clone(clock))?)
+    } else {
+        Arc::new(NoTarget)
+    };
+    let mut files = BTreeMap::new();
+    for wanted in adapter.operations.values().filter_map(|operation| operation.place()) {
+        let title = format!("counterpart.{name}.place.{wanted}");
+        let place = counterpart.places.get(wanted);
+        let place =
+            place.ok_or_else(|| StartProblem::new(&codes::PLACE_MISSING, format!("[{title}]")))?;
+        files.insert(wanted.to_owned(), place::open(&title, place, clock)?);
+    }
+    Ok(Reach { target, files })
+}
+
 /// The client to one counterpart; `name` is its adapter's.
 ///
 /// # Errors
@@ -134,8 +170,12 @@ pub fn https_target(
     auth: &Auth,
     clock: Arc<dyn Clock>,
 ) -> Result<HttpsTarget, StartProblem> {
-    let ca = counterpart.ca.text()?.into_bytes();
-    let mut settings = HttpsSettings::new(name, counterpart.base_url.clone(), ca);
+    let missing = || {
+        StartProblem::new(&codes::COUNTERPART_MISSING, format!("[counterpart.{name}] base-url, ca"))
+    };
+    let ca = counterpart.ca.as_ref().ok_or_else(missing)?.text()?.into_bytes();
+    let base_url = counterpart.base_url.clone().ok_or_else(missing)?;
+    let mut settings = HttpsSettings::new(name, base_url, ca);
     settings.identity = own_identity(
         &format!("counterpart.{name}"),
         &counterpart.client_certificate,

@@ -233,8 +233,12 @@ pub(super) static COUNTERPART: Keys = Keys::new(
     "a counterpart",
     "Where a counterpart is and how we prove who we are.",
     &[
-        Key::new("base-url", Form::Pattern("^https://"), "https://host[:port][/path].").required(),
-        Key::new("ca", Form::Text, "A reference to PEM: the only authority trusted.").required(),
+        Key::new(
+            "base-url",
+            Form::Pattern("^https://"),
+            "https://host[:port][/path]; not needed where only files lead there.",
+        ),
+        Key::new("ca", Form::Text, "A reference to PEM: the only authority trusted."),
         Key::new("client-certificate", Form::Text, "A reference to ours, PEM."),
         Key::new("client-key", Form::Text, "A reference to its key, PEM."),
         Key::new("client-id", Form::Text, "Our id there."),
@@ -243,8 +247,8 @@ pub(super) static COUNTERPART: Keys = Keys::new(
             "addresses",
             Form::List(&Form::Text),
             "Addresses and networks the host may lead to; an empty list allows any public one.",
-        )
-        .required(),
+        ),
+        Key::new("place", Form::Names(&PLACE), "Where its files are kept, by name."),
         Key::new("timeout", Form::Duration, "Instead of the adapter's `limits.timeout`."),
         Key::new(
             "concurrency",
@@ -260,5 +264,51 @@ pub(super) static COUNTERPART: Keys = Keys::new(
             Form::List(&Form::Map(&WINDOW)),
             "Planned, beside that of the adapter's `hours`.",
         ),
+    ],
+);
+
+static PLACE: Form =
+    Form::Either(&[Form::Map(&PLACE_FOLDER), Form::Map(&PLACE_S3), Form::Map(&PLACE_SFTP)]);
+
+pub(super) static PLACE_FOLDER: Keys = Keys::new(
+    "place-folder",
+    "a place",
+    "A folder of this machine, or mounted here.",
+    &[
+        Key::new("kind", Form::Words(&["folder"]), "folder.").required(),
+        Key::new("path", Form::Text, "The folder; it must exist.").required(),
+    ],
+);
+
+pub(super) static PLACE_S3: Keys = Keys::new(
+    "place-s3",
+    "a place",
+    "A bucket of an S3-compatible object storage; the storage must know `If-None-Match`.",
+    &[
+        Key::new("kind", Form::Words(&["s3"]), "s3.").required(),
+        Key::new("endpoint", Form::Pattern("^https://"), "https://host[:port].").required(),
+        Key::new("ca", Form::Text, "A reference to PEM: the only authority trusted.").required(),
+        Key::new("addresses", Form::List(&Form::Text), "As of a counterpart.").required(),
+        Key::new("bucket", Form::Text, "The bucket, addressed path-style.").required(),
+        Key::new("prefix", Form::Text, "What stands before every name."),
+        Key::new("region", Form::Text, "Region that requests are signed for.").default("us-east-1"),
+        Key::new("access-key", Form::Text, "Access key id.").required(),
+        Key::new("secret-key", Form::Text, REFERENCE).required(),
+    ],
+);
+
+pub(super) static PLACE_SFTP: Keys = Keys::new(
+    "place-sftp",
+    "a place",
+    "A server reached by SFTP, through the system's OpenSSH.",
+    &[
+        Key::new("kind", Form::Words(&["sftp"]), "sftp.").required(),
+        Key::new("host", Form::Text, "Host name or address.").required(),
+        Key::new("port", Form::Count(1, 65_535), "Port.").default("22"),
+        Key::new("user", Form::Text, "Login.").required(),
+        Key::new("key", Form::Text, "File of the private key, readable by us only.").required(),
+        Key::new("known-hosts", Form::Text, "File of the server's host keys; no other is trusted.")
+            .required(),
+        Key::new("path", Form::Text, "Folder there; none: where the login lands."),
     ],
 );

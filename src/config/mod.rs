@@ -17,6 +17,7 @@ pub mod agree;
 pub mod connect;
 pub mod definitions;
 pub mod keys;
+pub mod place;
 mod read;
 pub mod record;
 pub mod reference;
@@ -161,10 +162,10 @@ pub struct OpsConfig {
 /// `[counterpart.NAME]`
 #[derive(Debug)]
 pub struct CounterpartConfig {
-    /// Where it is.
-    pub base_url: Url,
+    /// Where it is; `None` where only files lead there.
+    pub base_url: Option<Url>,
     /// Its CA, PEM.
-    pub ca: Reference,
+    pub ca: Option<Reference>,
     /// Client certificate, PEM.
     pub client_certificate: Option<Reference>,
     /// Its key, PEM.
@@ -177,6 +178,8 @@ pub struct CounterpartConfig {
     pub addresses: Vec<Network>,
     /// Overrides of what the adapter says.
     pub overrides: Overrides,
+    /// Where its files are kept, by the names its adapter uses.
+    pub places: BTreeMap<String, place::PlaceConfig>,
 }
 
 /// Reads and checks a configuration file. Every problem is reported; `None` when there is an

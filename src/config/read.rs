@@ -45,9 +45,10 @@ pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Con
     sections.config(&root, &file)
 }
 
-struct Sections<'a> {
-    reader: Reader<'a>,
-    folder: PathBuf,
+/// Reads the sections of one file.
+pub(super) struct Sections<'a> {
+    pub(super) reader: Reader<'a>,
+    pub(super) folder: PathBuf,
 }
 
 impl Sections<'_> {
@@ -322,9 +323,14 @@ impl Sections<'_> {
 
     fn counterpart(&mut self, node: &Node, what: &str) -> Option<CounterpartConfig> {
         self.reader.map(node, what, &keys::COUNTERPART.names())?;
-        let base_url =
-            self.reader.required(node, what, "base-url").and_then(|node| self.base_url(node));
-        let ca = self.required_reference(node, what, "ca");
+        let places = self.places(node.get("place"));
+        // Where only files lead there, nothing is sent to it.
+        let is_reached = node.get("base-url").is_some() || places.is_empty();
+        let base_url = is_reached.then(|| {
+            self.reader.required(node, what, "base-url").and_then(|node| self.base_url(node))
+        });
+        let ca = is_reached.then(|| self.required_reference(node, what, "ca"));
+        let addresses = is_reached.then(|| self.addresses(node)).unwrap_or_default();
         let concurrency = node.get("concurrency").is_some();
         let overrides = Overrides {
             timeout: self.duration(node, "timeout"),
@@ -346,14 +352,15 @@ impl Sections<'_> {
             client_key: node.get("client-key").and_then(|node| self.reference(node)),
             client_id: self.reader.text_at(node, "client-id").map(str::to_owned),
             client_secret: node.get("client-secret").and_then(|node| self.reference(node)),
-            addresses: self.addresses(node),
-            base_url: base_url?,
-            ca: ca?,
+            addresses,
+            base_url: base_url.map_or(Some(None), |url| url.map(Some))?,
+            ca: ca.map_or(Some(None), |ca| ca.map(Some))?,
             overrides,
+            places,
         })
     }
 
-    fn addresses(&mut self, node: &Node) -> Vec<Network> {
+    pub(super) fn addresses(&mut self, node: &Node) -> Vec<Network> {
         let Some(list) = self.reader.required(node, "a counterpart", "addresses") else {
             return Vec::new();
         };
@@ -370,7 +377,7 @@ impl Sections<'_> {
         found
     }
 
-    fn base_url(&mut self, node: &Node) -> Option<Url> {
+    pub(super) fn base_url(&mut self, node: &Node) -> Option<Url> {
         let text = self.reader.text(node, "`base-url`")?;
         let url = Url::parse(text).ok().filter(|url| {
             url.scheme() == "https"
@@ -395,7 +402,12 @@ impl Sections<'_> {
         parsed
     }
 
-    fn required_reference(&mut self, node: &Node, what: &str, key: &str) -> Option<Reference> {
+    pub(super) fn required_reference(
+        &mut self,
+        node: &Node,
+        what: &str,
+        key: &str,
+    ) -> Option<Reference> {
         let found = self.reader.required(node, what, key)?;
         self.reference(found)
     }
@@ -418,7 +430,14 @@ impl Sections<'_> {
         parsed
     }
 
-    fn number(&mut self, node: &Node, key: &str, least: u64, most: u64, default: u64) -> u64 {
+    pub(super) fn number(
+        &mut self,
+        node: &Node,
+        key: &str,
+        least: u64,
+        most: u64,
+        default: u64,
+    ) -> u64 {
         let Some(found) = node.get(key) else { return default };
         match self.reader.count(found, &format!("`{key}`")) {
             Some(count) if (least..=most).contains(&count) => count,
@@ -430,7 +449,7 @@ impl Sections<'_> {
         }
     }
 
-    fn error(&mut self, code: &'static Code, node: &Node, message: impl Into<String>) {
+    pub(super) fn error(&mut self, code: &'static Code, node: &Node, message: impl Into<String>) {
         let location = node.location(self.reader.file);
         self.reader.diagnostics.push(Diagnostic::error(code, location, message));
     }

@@ -18,7 +18,8 @@ pub fn fingerprints(config: &Config) -> BTreeMap<String, Fingerprint> {
     let mut found = BTreeMap::new();
     for (name, part) in &config.counterparts {
         let secrets = [&part.client_certificate, &part.client_key, &part.client_secret];
-        let references = std::iter::once(&part.ca).chain(secrets.into_iter().flatten());
+        let places = part.places.values().flat_map(|place| place.references());
+        let references = part.ca.iter().chain(secrets.into_iter().flatten()).chain(places);
         found.insert(format!("{COUNTERPART}{name}"), of(&format!("{part:?}"), references));
     }
     if let Some(part) = &config.amqp {

@@ -80,6 +80,11 @@ pub async fn ready(State(ops): State<Arc<Ops>>) -> Response {
         let (code, detail) = (refusal.code.code, refusal.detail);
         causes.push(json!({ "what": "sending", "code": code, "detail": detail }));
     }
+    for (what, code, detail) in ops.cx.files.all() {
+        notes.push(
+            json!({ "what": "files", "operation": what, "code": code.code, "detail": detail }),
+        );
+    }
     for note in ops.cx.sealing.notes() {
         notes.push(json!({ "what": "record", "code": note.code.code, "detail": note.detail }));
     }

@@ -146,6 +146,30 @@ async fn keep(
     Ok(accepted)
 }
 
+/// Makes a dead letter of what was found wrong before it could be recognised.
+///
+/// # Errors
+/// Only when the store cannot write.
+pub async fn put_aside(
+    arrival: &Arrival,
+    failure: Failure,
+    cx: &Arc<Context>,
+) -> Result<Accepted, StoreError> {
+    let accepted = cx.store.accept(dead_on_arrival(arrival, failure.clone(), cx)).await?;
+    let result = match &accepted {
+        Accepted::New { .. } => "dead",
+        Accepted::Duplicate => "duplicate",
+        Accepted::Quarantined => "quarantined",
+    };
+    let source = arrival.source.clone();
+    metrics::counter!(names::ACCEPTED, "source" => source, "result" => result).increment(1);
+    if let Accepted::New { .. } = &accepted {
+        settle::count_dead("", &failure);
+    }
+    cx.outbox.notify_one();
+    Ok(accepted)
+}
+
 /// Checks what can be checked without a schema. Pure but for the clock.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use super::definitions::Definitions;
 use super::direct::Intake;
+use super::file::Notes;
 use super::pause::Openness;
 use super::seal::Sealing;
 use super::steady::Steady;
@@ -11,8 +12,9 @@ use crate::policy::{CircuitBreaker, Pace};
 use crate::store::keys::Keys;
 use crate::store::{Claimed, Store};
 use crate::transport::Target;
+use crate::transport::place::Place;
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -52,6 +54,8 @@ pub struct Context {
     pub sealing: Arc<Sealing>,
     /// Whether the clock was set.
     pub steady: Steady,
+    /// What is to be said of files that wait, are late or cannot be used.
+    pub files: Notes,
 }
 
 impl std::fmt::Debug for Context {
@@ -200,6 +204,8 @@ pub struct Counterpart {
     /// Wakes its workers: each follows the number, so that none misses a wake that came while it
     /// was not waiting.
     wakes: Arc<watch::Sender<u64>>,
+    /// Where its files are kept, by the names its operations use.
+    pub files: BTreeMap<String, Arc<dyn Place>>,
     /// When requests may be made at all.
     pub openness: Arc<Openness>,
     breaker: Arc<Mutex<CircuitBreaker>>,
@@ -224,12 +230,19 @@ impl Counterpart {
             places: Arc::new(Semaphore::new(slots * PLACES_PER_SLOT)),
             intake: Arc::default(),
             wakes: Arc::new(watch::Sender::new(0)),
+            files: BTreeMap::new(),
             openness: Arc::default(),
             breaker: Arc::new(Mutex::new(CircuitBreaker::new(adapter.breaker.clone()))),
             pace: Arc::new(Mutex::new(Pace::new(adapter.limits.rate_per_second))),
             adapter,
             target,
         }
+    }
+
+    /// The same with places for its files.
+    #[must_use]
+    pub fn with_files(self, files: BTreeMap<String, Arc<dyn Place>>) -> Counterpart {
+        Counterpart { files, ..self }
     }
 
     /// The same counterpart under other definitions or with other credentials: what is under way
@@ -249,6 +262,7 @@ impl Counterpart {
             places: Arc::clone(&self.places),
             intake: Arc::clone(&self.intake),
             wakes: Arc::clone(&self.wakes),
+            files: self.files.clone(),
             openness: Arc::new(self.openness.succeed()),
             breaker: if same_breaker { Arc::clone(&self.breaker) } else { fresh.breaker },
             pace: if same_pace { Arc::clone(&self.pace) } else { fresh.pace },

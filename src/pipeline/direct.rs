@@ -114,7 +114,10 @@ fn prepare_one(
     cx: &Context,
 ) -> Option<(Ready, FirstAttempt)> {
     let Destination::Operation(operation) = &route.destination else { return None };
-    if operation.batch.is_some() || cx.sealing.stops_sending().is_some() {
+    if operation.batch.is_some()
+        || operation.file_out.is_some()
+        || cx.sealing.stops_sending().is_some()
+    {
         return None;
     }
     let counterpart = cx.counterpart(&route.adapter.name)?;

@@ -39,6 +39,7 @@ pub mod deliver;
 pub mod direct;
 #[cfg(test)]
 mod direct_tests;
+pub mod file;
 #[cfg(test)]
 mod flow_tests;
 pub mod gate;

@@ -310,14 +310,14 @@ async fn ask_step(
 
 /// A declared refusal in a result is a settled answer about every attempt with this key: it
 /// clears the sticky flag, so the exchange may be dead.
-fn refused(problem: Option<Failure>, reference: &str) -> Decided {
+pub(super) fn refused(problem: Option<Failure>, reference: &str) -> Decided {
     let problem = problem.unwrap_or_else(|| failure(&codes::REFUSED, Class::Never, ""));
     let decided = Decided { clear: true, ..Decided::of(Next::Dead(problem)) };
     with_reference(decided, reference)
 }
 
 /// The counterpart certainly does not have it: tried again from the start.
-fn not_applied(
+pub(super) fn not_applied(
     claimed: &Claimed,
     route: &Route,
     operation: &Operation,
@@ -330,11 +330,11 @@ fn not_applied(
     Decided { clear: true, ..Decided::of(next) }
 }
 
-fn person(failure: Failure) -> Decided {
+pub(super) fn person(failure: Failure) -> Decided {
     Decided::of(Next::Unknown { due: None, failure })
 }
 
-fn with_reference(decided: Decided, reference: &str) -> Decided {
+pub(super) fn with_reference(decided: Decided, reference: &str) -> Decided {
     let reference = (!reference.is_empty()).then(|| reference.to_owned());
     Decided { reference, ..decided }
 }

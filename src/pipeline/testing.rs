@@ -383,7 +383,8 @@ impl Drop for Harness {
 pub struct SetClock(std::sync::Mutex<Timestamp>, std::sync::Mutex<Duration>);
 
 impl SetClock {
-    fn new(now: &str) -> SetClock {
+    /// It is this time in Japan.
+    pub fn new(now: &str) -> SetClock {
         SetClock(std::sync::Mutex::new(japan_time(now).unwrap()), std::sync::Mutex::default())
     }
 
@@ -458,6 +459,7 @@ fn context_of(
         accepting: Accepting::default(),
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
+        files: Default::default(),
     })
 }
 

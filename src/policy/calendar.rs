@@ -123,6 +123,11 @@ impl Calendar {
         }
     }
 
+    /// Whether it is open at some time of that day.
+    pub fn opens_on(&self, day: Date) -> bool {
+        !self.intervals(day).is_empty()
+    }
+
     /// Whether a request that may take so long can be made at this instant.
     pub fn admits(&self, at: Timestamp, longest: Duration) -> bool {
         match self.status(at) {

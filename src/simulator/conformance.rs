@@ -112,7 +112,14 @@ pub async fn run(
         let bundle = Arc::new(whole.only(&route.name));
         let inputs = inputs(simulator, &operation.name, route, files);
         let towns = towns(inputs.iter().map(|input| (route.as_ref(), &input.document)));
-        let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
+        let run = Run {
+            simulator,
+            operation: &operation.name,
+            bundle: &bundle,
+            municipalities: &towns,
+            folder,
+            seed,
+        };
         let (run, inputs) = (&run, &inputs);
         let each = behaviours.iter().map(async |behaviour| {
             let stage = Stage::set(run, *behaviour)?;
@@ -131,7 +138,14 @@ pub async fn run(
         let taking = bundle.routes_for(pulled).iter();
         let towns =
             towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), *one))));
-        let run = Run { simulator, bundle: &bundle, municipalities: &towns, folder, seed };
+        let run = Run {
+            simulator,
+            operation: &operation.name,
+            bundle: &bundle,
+            municipalities: &towns,
+            folder,
+            seed,
+        };
         let run = &run;
         let each = behaviours.iter().map(async |behaviour| {
             let stage = Stage::set(run, *behaviour)?;
@@ -218,6 +232,7 @@ fn towns<'d>(documents: impl Iterator<Item = (&'d Route, &'d Value)>) -> Vec<Str
 /// What the stages of one route have in common.
 struct Run<'r> {
     simulator: &'r Arc<Simulator>,
+    operation: &'r str,
     bundle: &'r Arc<Bundle>,
     municipalities: &'r [String],
     folder: &'r Path,
@@ -234,8 +249,8 @@ struct Stage {
 
 impl Stage {
     fn set(run: &Run<'_>, behaviour: Behaviour) -> Result<Stage, StoreError> {
-        let Run { simulator, bundle, municipalities, folder, seed } = run;
-        let world = Arc::new(World::new(Arc::clone(simulator), behaviour));
+        let Run { simulator, operation, bundle, municipalities, folder, seed } = run;
+        let world = Arc::new(World::new(Arc::clone(simulator), operation, behaviour));
         let keys = Arc::new(Keys::from_masters("k1", vec![("k1".to_owned(), (*seed).clone())])?);
         let file = folder.join(format!("{}.db", behaviour.name()));
         let store = SqliteStore::open(&file, Arc::clone(&keys), Options::default())?;
@@ -256,6 +271,7 @@ impl Stage {
             outbox: tokio::sync::Notify::new(),
             accepting: Accepting::default(),
             sealing: Arc::default(),
+            files: Default::default(),
             steady: crate::pipeline::steady::Steady::default(),
         });
         Ok(Stage { cx, world, behaviour, file })
@@ -292,7 +308,7 @@ impl Stage {
             accept(&arrival(route, input), &self.cx).await?;
         }
         row.messages = inputs.len();
-        self.rest(&mut row, work, |exchanges| exchanges.iter().all(is_at_rest)).await?;
+        self.rest(&mut row, work, at_rest).await?;
         let not_sent = row.not_sent;
         self.judge_route(&mut row, unknown, not_sent);
         Ok(row)
@@ -315,7 +331,7 @@ impl Stage {
         self.rest(&mut row, work, |exchanges| {
             let ids: std::collections::BTreeSet<&str> =
                 exchanges.iter().map(|one| one.message_id.as_str()).collect();
-            (refuses || ids.len() >= waiting) && exchanges.iter().all(is_at_rest)
+            (refuses || ids.len() >= waiting) && at_rest(exchanges)
         })
         .await?;
         let arrived = row.arrived;
@@ -386,6 +402,8 @@ impl Stage {
     fn judge_route(&self, row: &mut Row, unknown: UnknownRule, not_sent: usize) {
         let ended = |state: &str| row.ended.get(state).copied().unwrap_or_default();
         let (delivered, dead, open) = (ended("delivered"), ended("dead"), ended("unknown"));
+        // Given up for a newer one; and held behind one that a person must resolve.
+        let (given_up, held) = (ended("discarded"), ended("held"));
         let (done, doubled) = (self.world.done(), self.world.doubled());
         let mut findings = self.world.violations();
         let mut wrong = |text: String| findings.push(text);
@@ -395,13 +413,13 @@ impl Stage {
         if not_sent == row.messages {
             wrong("nothing was sent: `watashi try` shows why".to_owned());
         }
-        if delivered + dead + open < row.messages {
+        if delivered + dead + open + given_up + held < row.messages || (held > 0 && open == 0) {
             wrong("some exchanges neither ended nor wait for a person".to_owned());
         }
         let to_person = unknown == UnknownRule::Person
             && matches!(self.behaviour, Behaviour::Late | Behaviour::Silent | Behaviour::Lying);
         match to_person {
-            true if open != row.messages - not_sent => {
+            true if open + held + given_up != row.messages - not_sent => {
                 wrong(format!("{open} wait for a person, all should"));
             }
             true => {}
@@ -431,6 +449,12 @@ struct Working {
 fn is_at_rest(exchange: &ExchangeView) -> bool {
     matches!(exchange.state.as_str(), "delivered" | "dead" | "discarded")
         || (exchange.state == "unknown" && exchange.due.is_none())
+}
+
+/// Nothing more will happen by itself: what is held waits behind one that a person must resolve.
+fn at_rest(exchanges: &[ExchangeView]) -> bool {
+    let waits = exchanges.iter().any(|one| one.state == "unknown" && is_at_rest(one));
+    exchanges.iter().all(|one| is_at_rest(one) || (waits && one.state == "held"))
 }
 
 fn arrival(route: &Route, input: &Input) -> Arrival {

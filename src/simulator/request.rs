@@ -36,9 +36,15 @@ pub(super) struct Read<'s> {
 }
 
 /// Finds the step a request is for: by method, path and a body that fits.
-pub(super) fn read<'s>(simulator: &'s Simulator, request: &Request) -> Result<Read<'s>, String> {
+pub(super) fn read<'s>(
+    simulator: &'s Simulator,
+    operation: &str,
+    request: &Request,
+) -> Result<Read<'s>, String> {
     let mut candidates: Vec<(Option<&Played>, Kind, &Answers, &Step)> = Vec::new();
-    for played in simulator.operations.values() {
+    let first = simulator.operations.get(operation);
+    let others = simulator.operations.values().filter(|one| one.operation.name != operation);
+    for played in first.into_iter().chain(others) {
         let operation = &played.operation;
         let main = match operation.interaction {
             Interaction::Pull => (Kind::Get, &played.get),
@@ -92,6 +98,14 @@ impl Kind {
 }
 
 impl Read<'_> {
+    /// What tells it from others of its kind: what a question is about, not when it was asked.
+    pub fn name(&self) -> String {
+        match self.kind {
+            Kind::Submit => format!("{}{}", self.key, self.digest),
+            _ => format!("{} {}", self.place(), self.wanted().join(" ")),
+        }
+    }
+
     pub fn place(&self) -> String {
         let name = self.played.map_or("availability", |played| played.operation.name.as_str());
         format!("{name} {}", self.kind.name())

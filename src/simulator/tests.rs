@@ -182,7 +182,7 @@ fn what_does_not_fit_the_adapter_is_told_at_once() {
     let told: Vec<String> =
         problems.iter().map(|one| format!("{} {}", one.code.code, one.message)).collect();
     let expected = [
-        "A501 operation `place` of `post` has no use for `poll`",
+        "A601 operation `place` of `post` has no use for `poll`",
         "A102 `status` is 100 to 599",
         "A402 adapter `post` has no operation `plaze`",
     ];

@@ -112,14 +112,17 @@ struct State {
 #[derive(Debug)]
 pub struct World {
     simulator: Arc<Simulator>,
+    /// The operation that is played; others may have steps that look the same.
+    operation: String,
     behaviour: Behaviour,
     state: Mutex<State>,
 }
 
 impl World {
     /// A world in which nothing happened yet.
-    pub fn new(simulator: Arc<Simulator>, behaviour: Behaviour) -> World {
-        World { simulator, behaviour, state: Mutex::default() }
+    pub fn new(simulator: Arc<Simulator>, operation: &str, behaviour: Behaviour) -> World {
+        let operation = operation.to_owned();
+        World { simulator, operation, behaviour, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -167,7 +170,7 @@ impl World {
         let mut state = self.state();
         state.requests += 1;
         self.settle(&mut state, false);
-        let read = match request::read(&self.simulator, request) {
+        let read = match request::read(&self.simulator, &self.operation, request) {
             Ok(read) => read,
             Err(problem) => {
                 state.violations.insert(problem);
@@ -178,7 +181,7 @@ impl World {
             return self.closed(&read, state.requests);
         }
         self.leave_to_person(&read, &mut state);
-        let first = state.spoilt.insert((read.kind, format!("{}{}", read.key, read.digest)));
+        let first = state.spoilt.insert((read.kind, read.name()));
         let spoils = first && read.kind != Kind::Availability;
         match self.behaviour {
             Behaviour::Silent if spoils => Err(lost()),

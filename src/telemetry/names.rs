@@ -62,6 +62,14 @@ metrics_register! {
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
         "Items pulled: result is new, duplicate or failed";
+    SETS = "watashi_file_sets_total", "counter", ["counterpart", "operation", "result"],
+        "Sets of files: result is written, waits (a try that failed), conflict or taken-back";
+    FILES_READ = "watashi_files_read_total", "counter", ["counterpart", "operation", "result"],
+        "Files that were read: result is done or aside";
+    FILE_RECORDS = "watashi_file_records_total", "counter", ["counterpart", "operation", "result"],
+        "Records of files that were read: result is new, duplicate, dead, settled or unmatched";
+    FILE_LATE = "watashi_file_late", "gauge", ["counterpart", "operation"],
+        "1 while a file that is expected has not come";
     PURGED = "watashi_purged_total", "counter", ["what"],
         "Rows purged: what is bodies, answers or messages";
     OLDEST_BODY = "watashi_oldest_body_seconds", "gauge", [],

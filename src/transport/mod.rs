@@ -5,6 +5,7 @@ pub mod amqp;
 #[doc(hidden)]
 pub mod fake;
 pub mod https;
+pub mod place;
 
 pub use crate::model::Method;
 use crate::model::{Code, Secret};
@@ -62,6 +63,20 @@ pub trait Target: Send + Sync {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, SendError>>;
     /// Drops cached credentials after the counterpart refused them.
     fn forget_credentials(&self);
+}
+
+/// The target of a counterpart that only files lead to: nothing is ever sent.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTarget;
+
+impl Target for NoTarget {
+    fn send(&self, _: Request) -> BoxFuture<'_, Result<Response, SendError>> {
+        let code = &crate::model::codes::transport::COUNTERPART_SETTINGS;
+        let detail = "no `base-url`: only files lead there".to_owned();
+        Box::pin(async move { Err(SendError { before_first_byte: true, code, detail }) })
+    }
+
+    fn forget_credentials(&self) {}
 }
 
 /// A message for upstream, from the outbox.

@@ -3,6 +3,7 @@
 use super::Then;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
+pub mod file;
 pub mod hours;
 
 /// `adapters/<name>/adapter.yaml`.
@@ -183,8 +184,8 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("title", TITLE, "For people."),
         Key::new(
             "interaction",
-            Form::Words(&["request-reply", "submit-poll", "pull"]),
-            "The answer decides; a receipt first and the result later; we list and fetch.",
+            Form::Words(&["request-reply", "submit-poll", "pull", "file-out", "file-in"]),
+            "The answer decides; a receipt first and the result later; we list and fetch; files.",
         )
         .required(),
         Key::new(
@@ -193,9 +194,15 @@ pub(super) static OPERATION: Keys = Keys::new(
             "What to do when the answer was lost.",
         )
         .default("person"),
-        Key::new("every", Form::Duration, "Of a pull: how often.").default("60s"),
+        Key::new("every", Form::Duration, "Of a pull or file-in: how often.").default("60s"),
         Key::new("list", Form::Map(&LIST), "Of a pull: what there is to fetch."),
-        Key::new("request", Form::Map(&REQUEST), REQUEST_DOC).required(),
+        Key::new("request", Form::Map(&REQUEST), REQUEST_DOC),
+        Key::new("place", Form::Text, "Of files: a place of `watashi.toml`."),
+        Key::new("files", file::FILES, "Of files: their names and what they hold."),
+        Key::new("gather", Form::Map(&file::GATHER), "Of file-out: when a set is written."),
+        Key::new("results", Form::Text, "Of file-out: the file-in that reads its results."),
+        Key::new("settles", Form::Map(&file::SETTLES), "Of file-in: its records are results."),
+        Key::new("expect", Form::Map(&file::EXPECT), "Of file-in: when one should be there."),
         Key::new(
             "idempotency",
             Form::Map(&IDEMPOTENCY),
@@ -205,13 +212,18 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("items", Form::Map(&ITEMS), "Of a batch: per-item results in its own answer."),
         Key::new("item-outcomes", OUTCOMES, ITEM_OUTCOMES),
         Key::new("response", Form::Map(&RESPONSE), RESPONSE_DOC),
-        Key::new("outcomes", OUTCOMES, OUTCOMES_DOC).required(),
+        Key::new("outcomes", OUTCOMES, OUTCOMES_DOC),
         Key::new("poll", Form::Map(&POLL), "Of submit-poll: asking for the result."),
         Key::new("fetch", Form::Map(&FETCH), "Gets the result document after `ready`."),
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
-        Key::new("type", Form::Text, "Of a pull: the message type that a document becomes."),
+        Key::new("type", Form::Text, "Of a pull or file-in: the message type of what comes."),
     ],
 );
+
+/// Whether an operation may have this key, in whichever interaction.
+pub(super) fn is_of_operation(key: &str) -> bool {
+    OPERATION.keys.iter().any(|known| known.name == key)
+}
 
 pub(super) static IDEMPOTENCY: Keys = Keys::new(
     "idempotency",

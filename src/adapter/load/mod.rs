@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod characters;
 mod field;
+mod file;
 pub mod hours;
 #[cfg(test)]
 mod hours_tests;
@@ -107,6 +108,7 @@ impl Loader<'_, '_> {
                 }
             }
         }
+        self.check_file_peers(root, &operations);
         limits.timeout = self.overrides.timeout.unwrap_or(limits.timeout);
         limits.concurrency = self.overrides.concurrency.unwrap_or(limits.concurrency);
         retry.first = self.overrides.retry_first.unwrap_or(retry.first);

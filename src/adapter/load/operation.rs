@@ -15,6 +15,9 @@ impl Loader<'_, '_> {
     pub(super) fn operation(&mut self, name: &str, node: &Node) -> Option<Operation> {
         self.reader.keys(node, &keys::OPERATION)?;
         let interaction = self.interaction(node)?;
+        if matches!(interaction, Interaction::FileOut | Interaction::FileIn) {
+            return self.file_operation(name, node, interaction);
+        }
         let unknown = self.unknown_rule(node);
         let (title_ja, _) = self.title(node.get("title"), name);
         let step = self.step(node, "an operation");
@@ -46,6 +49,8 @@ impl Loader<'_, '_> {
             fetch,
             ask,
             pull,
+            file_out: None,
+            file_in: None,
         })
     }
 
@@ -55,8 +60,11 @@ impl Loader<'_, '_> {
             "request-reply" => Some(Interaction::RequestReply),
             "submit-poll" => Some(Interaction::SubmitPoll),
             "pull" => Some(Interaction::Pull),
+            "file-out" => Some(Interaction::FileOut),
+            "file-in" => Some(Interaction::FileIn),
             other => {
-                self.not_allowed(found, other, "request-reply, submit-poll, pull");
+                let allowed = "request-reply, submit-poll, pull, file-out, file-in";
+                self.not_allowed(found, other, allowed);
                 None
             }
         }
@@ -80,6 +88,7 @@ impl Loader<'_, '_> {
             Interaction::RequestReply => &[],
             Interaction::SubmitPoll => &["poll"],
             Interaction::Pull => &["every", "list", "type"],
+            Interaction::FileOut | Interaction::FileIn => &["place", "files"],
         };
         let unused: &[&str] = match interaction {
             Interaction::RequestReply => &["poll", "fetch", "every", "list", "type"],
@@ -87,7 +96,9 @@ impl Loader<'_, '_> {
             Interaction::Pull => {
                 &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency"]
             }
+            Interaction::FileOut | Interaction::FileIn => &[],
         };
+        let unused = unused.iter().chain(super::file::KEYS);
         for key in needs.iter().filter(|key| node.get(key).is_none()) {
             self.error(&codes::BLOCK_MISSING, node, format!("`{key}:` is missing"));
         }

@@ -144,6 +144,11 @@ impl Loader<'_, '_> {
         to: &Arc<Schema>,
     ) -> Option<Arc<Schema>> {
         let Destination::Operation(operation) = destination else { return None };
+        let silent = operation.file_out.as_ref().is_some_and(|file| file.results.is_none());
+        if let (Some(reply), true) = (node.get("reply"), silent) {
+            let message = "a file has no answer; `reply:` needs `results:` of the operation";
+            self.error(&codes::BLOCK_UNUSED, reply, message);
+        }
         match &operation.step.request.body {
             Some(plan) if plan.schema.id() != to.id() => {
                 let message = format!(

@@ -55,6 +55,10 @@ pub(super) enum Sink {
     Id,
     /// 団体コード.
     Municipality,
+    /// The set that a result belongs to.
+    Set,
+    /// The record that a result belongs to.
+    Item,
 }
 
 impl Sink {
@@ -65,6 +69,8 @@ impl Sink {
             Sink::Detail => "detail",
             Sink::Id => "id",
             Sink::Municipality => "municipality",
+            Sink::Set => "set",
+            Sink::Item => "item",
         }
     }
 
@@ -76,6 +82,7 @@ impl Sink {
             Sink::Detail => "goes into error texts, the store and the log in the clear",
             Sink::Id => "goes into URLs, the message id and the log in the clear",
             Sink::Municipality => "goes into the envelope, the store and the record in the clear",
+            Sink::Set | Sink::Item => "is compared with what is kept and logged in the clear",
         }
     }
 }

@@ -68,7 +68,7 @@ impl Loader<'_, '_> {
     /// The same with another kind of outcome table.
     pub(super) fn step_with(&mut self, node: &Node, what: &str, table: Table) -> Option<Step> {
         let request = self.reader.required(node, what, "request");
-        let response = node.get("response").and_then(|node| self.body(node));
+        let response = node.get("response").and_then(|node| self.body(node)).map(Arc::new);
         let shape = response.as_ref().map(|plan| Arc::clone(&plan.schema));
         let outcomes = self.reader.required(node, what, "outcomes");
         let request = request.and_then(|node| self.request(node));
@@ -166,7 +166,7 @@ impl Loader<'_, '_> {
         self.plan(format, schema)
     }
 
-    fn plan(&mut self, format: Format, schema: Arc<Schema>) -> Option<BodyPlan> {
+    pub(super) fn plan(&mut self, format: Format, schema: Arc<Schema>) -> Option<BodyPlan> {
         let codec = Codec::compile(format, &schema, self.reader.diagnostics)?;
         Some(BodyPlan { format, schema, codec })
     }

@@ -113,7 +113,8 @@ fn with_config(mut page: Value, route: &Route, config: Option<&Config>) -> Value
         Enabled::All => true,
         Enabled::These(names) => names.iter().any(|(name, _)| *name == route.name),
     };
-    let base = config.counterparts.get(&route.adapter.name).map(|known| &known.base_url);
+    let base =
+        config.counterparts.get(&route.adapter.name).and_then(|known| known.base_url.as_ref());
     if let Some(members) = page.as_object_mut() {
         members.insert("enabled".into(), json!(enabled));
         if let Some(base) = base {
@@ -217,6 +218,7 @@ fn context(bundle: Bundle, config: Option<&Config>, arrival: &Arrival) -> Result
         accepting: crate::pipeline::context::Accepting::default(),
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
+        files: Default::default(),
     })
 }
 

@@ -76,6 +76,11 @@ impl Table {
         self.charset
     }
 
+    /// Most records of one file.
+    pub fn split(&self) -> Option<usize> {
+        self.split
+    }
+
     /// The `Content-Type` of the file.
     pub fn content_type(&self) -> &'static str {
         self.charset.content_type(matches!(self.kind, Kind::Csv(_)))

@@ -256,6 +256,17 @@ impl<R: Read> Records<'_, R> {
         self.row
     }
 
+    /// The bytes of the record that came last, its end included; UTF-16 CSV as UTF-8.
+    pub fn raw(&self) -> &[u8] {
+        self.window.rest().get(..self.passed).unwrap_or_default()
+    }
+
+    /// Whether nothing more can come: after the last record, and after an error that leaves
+    /// nothing sound to go on with.
+    pub fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
     /// Appends the next record to `out` as one JSON object without line end, the members in the
     /// order of the columns; `None` after the last one. Faster than the iterator, because nothing
     /// is allocated for a record. After an error `out` is as before.

@@ -1,6 +1,6 @@
 //! Codes `A…`: adapter.yaml and its routes.
 //!
-//! 100 the file, 200 operations, 300 outcome tables, 400 routes.
+//! 100 the file, 200 operations, 300 outcome tables, 400 routes, 500 files.
 
 codes! {
     NAME_NOT_FOLDER = "A101", Configuration, "adapter name is not its folder's",
@@ -31,7 +31,7 @@ codes! {
         "No schema of that id is loaded. The id follows from the path: `schemas/town/person/1.schema.json` is `town/person@1`.",
         "Check the spelling; add the schema file.";
     BLOCK_MISSING = "A202", Configuration, "block missing for this interaction",
-        "submit-poll needs `poll:`, pull needs `list:`, `every:` and `type:`, `unknown: ask` needs `ask:`.",
+        "submit-poll needs `poll:`, pull needs `list:`, `every:` and `type:`, file-out and file-in need `place:` and `files:`, `unknown: ask` needs `ask:`.",
         "Add the block.";
     BLOCK_UNUSED = "A203", Configuration, "block not used by this interaction",
         "The block has no meaning for the interaction of this operation.",
@@ -117,7 +117,22 @@ codes! {
     SUPERSEDE_NEEDS_KEY = "A415", Configuration, "supersede without an ordering key",
         "`when-stuck: supersede` gives older states of the same person or thing up for a newer one: the ordering key says which those are.",
         "Declare `ordering-key:`, or leave `when-stuck` at `block`.";
-    SIMULATOR_STEP = "A501", Configuration, "simulator does not fit the adapter",
+    BAD_FILE_NAME = "A501", Configuration, "file name not allowed",
+        "A file's name has A-Z a-z 0-9 . _ - and the placeholders {date}, {time}, {set:N}, {part:N}; a file that is written has {set} in it, and {part} where a set has several parts. Between two placeholders stands a character that is no digit.",
+        "Correct the name.";
+    SET_NOT_MARKED = "A502", Configuration, "several files and nothing says when all are there",
+        "A set of several files is seen by its reader one by one. Only a last file, a marker or a manifest, tells that the set is whole.",
+        "Declare `marker:` or `manifest:`, or make it one file.";
+    RECORD_NOT_OF_FILE = "A503", Configuration, "record does not fit the file",
+        "`record:` is the schema of one record of the file: its members are those of the elements of `schema:` in the same order, and `records:` leads to that array where the file is a document.",
+        "Let the file's schema refer to the record's by `$ref`, or correct `records:`.";
+    BAD_FOLDER = "A504", Configuration, "folder not allowed",
+        "A folder is a path below its place: names of A-Z a-z 0-9 . _ - joined by `/`, none beginning with a dot.",
+        "Correct the folder; where the place itself is stands in `watashi.toml`.";
+    FILE_PEER = "A505", Configuration, "no such file operation",
+        "`results:` of a file-out names a file-in of the same adapter with `settles:`, and `settles.operation` names that file-out: each points to the other.",
+        "Check the spelling; declare both.";
+    SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",
         "Add what the message names, or remove what has no use.";

@@ -30,6 +30,12 @@ codes! {
     COUNTERPART_MISSING = "C109", Configuration, "counterpart not configured",
         "An enabled route leads to a counterpart that has no `[counterpart.NAME]` section.",
         "Add the section, or disable the route.";
+    PLACE_MISSING = "C110", Configuration, "place not configured",
+        "An operation of files names a place that `watashi.toml` does not have.",
+        "Add `[counterpart.NAME.place.PLACE]`.";
+    BAD_PLACE = "C111", Configuration, "place not usable",
+        "The settings of a place cannot be used: a folder that is not there, half a credential, an address that is not allowed, a key or a list of host keys that cannot be read.",
+        "Correct what the message names.";
     REFERENCE_NOT_READABLE = "C201", Configuration, "secret not readable",
         "A `file:` or `env:` reference could not be resolved.",
         "Check that the file or variable exists and can be read by the user Watashi runs as.";

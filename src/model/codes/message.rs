@@ -123,6 +123,36 @@ codes! {
     REPLAY_BODY_GONE = "G603", Gateway, "nothing is left to be sent again",
         "The original of the message was erased, or the definitions it was accepted under are no longer kept.",
         "Let upstream send it anew.";
+    FILE_CONFLICT = "G701", Counterpart, "another file has that name",
+        "At the place stands a file with the name of one of ours and other content. It was not touched; what its set holds was not written under another name either.",
+        "Find out who wrote it. Say of each exchange whether it was applied: not applied, it goes into the next set.";
+    SET_WAITS = "G702", Counterpart, "set not written yet",
+        "The place could not be written. The set keeps its number and its names and is written as soon as the place can be.",
+        "See to the place; nothing else is needed.";
+    SET_NOT_MADE = "G703", Configuration, "set cannot be made",
+        "The files of a set cannot be made of its records: a mapping for header, trailer, head or companion fails, or the layout cannot carry them together. Nothing was written.",
+        "Correct the definitions; the records wait.";
+    SET_TAKEN_BACK = "G704", Gateway, "set taken back",
+        "A set that was not whole could not be made again as it was planned, because one of its exchanges was ended or its definitions are gone. What was there of it is removed; the other exchanges go into the next set.",
+        "Nothing, unless it happens often.";
+    FILE_DIFFERS = "G705", Counterpart, "file does not agree with its manifest",
+        "The manifest or the file's own trailer tells other counts or digests than the file has, or names a file that is not there. It was put aside and nothing of it was taken.",
+        "Ask the sender for the file again.";
+    FILE_REFUSED = "G706", Counterpart, "file put aside",
+        "A file cannot be read as declared, is too large, or holds a bad record where that refuses the whole file. It was put aside and nothing of it was taken.",
+        "Look at the place in the file that the message names; ask the sender for a correct file.";
+    BAD_RECORD = "G707", Counterpart, "record of a file not readable",
+        "One record of a file is not what its layout or schema says; the others went on. The message names file, line and column.",
+        "Ask the sender to correct the record and send it in another file.";
+    FILE_LATE = "G708", Counterpart, "file overdue",
+        "No file came by the time at which one was expected: what is known here may be old.",
+        "Ask the sender; look whether the file stands there without its marker.";
+    FILE_SHORT = "G709", Counterpart, "file much shorter than the one before",
+        "A file was read that has far fewer records than the one before it. It may be cut, or made of part of the data.",
+        "Ask the sender whether the file is right.";
+    RESULT_UNMATCHED = "G710", Counterpart, "result of an unknown record",
+        "A file of results names a record of a set that waits for no result: another set, or one that has its result already.",
+        "Compare the file with the sets that were written.";
     INTERNAL = "G901", Gateway, "internal error",
         "A defect of the gateway; the exchange was put aside so that the others go on.",
         "Report it with the log lines of this exchange.";

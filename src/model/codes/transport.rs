@@ -145,4 +145,32 @@ codes! {
         "listener stopped",
         "The operating system refuses new connections on the listening socket.",
         "Check limits on open files and the system's log.";
+    PLACE_UNREACHABLE = "N401", Counterpart,
+        "place not reachable",
+        "The folder, storage or server where files are kept could not be reached, or did not do what was asked.",
+        "See that it is there and reachable; the same is tried again by itself.";
+    PLACE_REFUSED = "N402", Configuration,
+        "place refuses",
+        "The place is there and does not let us: permissions, credentials, a bucket or folder that does not exist.",
+        "Correct the permissions there, or the credentials and names in `watashi.toml`.";
+    PLACE_TIMEOUT = "N403", Counterpart,
+        "place too slow",
+        "The place did not answer within its time.",
+        "See what slows it down; the same is tried again by itself.";
+    PLACE_UNREADABLE = "N404", Counterpart,
+        "place not understood",
+        "The answer of the place is not what its protocol says.",
+        "Look at what stands between: a proxy, another kind of server.";
+    FILE_TOO_LARGE = "N405", Counterpart,
+        "file too large",
+        "A file is larger than `max-bytes`; it was not read.",
+        "See what it is; raise `max-bytes` if it is right.";
+    HOST_KEY = "N406", Configuration,
+        "server not known",
+        "The server's host key is not the one in the list of known hosts; nothing was sent to it.",
+        "Find out by another way whether the key was changed; then renew `known-hosts`.";
+    TOO_MANY_FILES = "N407", Counterpart,
+        "too many files",
+        "A folder holds more files than are listed at once.",
+        "Move away what is done with.";
 }

@@ -16,6 +16,7 @@ pub mod oracle;
 pub mod pki;
 pub mod random;
 pub mod scanner;
+pub mod storage;
 pub mod torture;
 
 /// Why something of this package could not be done; shown as it is to the one who runs it.

@@ -11,7 +11,7 @@ use watashi_simulators::demo::gateway::eprint_line;
 use watashi_simulators::demo::{self, Options};
 use watashi_simulators::municipality::Municipality;
 use watashi_simulators::pki::{self, Identity};
-use watashi_simulators::torture;
+use watashi_simulators::{storage, torture};
 
 /// Simulated counterparts, a synthetic municipality and an oracle for Watashi.
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Command {
     /// Exits like the demo. Needs a development build of `watashi`: only that can end itself at
     /// named points.
     Torture(torture::Options),
+    /// An S3-compatible object storage in memory, until it is ended; prints its address
+    Storage(storage::Options),
     /// Only posts the messages, to a gateway or broker that runs elsewhere
     Produce(Produce),
 }
@@ -86,6 +88,7 @@ async fn run(command: Command) -> Result<bool, Trouble> {
             }
             Ok(true)
         }
+        Command::Storage(options) => storage::run(options).await,
         Command::Produce(produce) => {
             let summary = demo::produce(produce.options.plan(), carrier(&produce)?).await?;
             println!("{summary}");

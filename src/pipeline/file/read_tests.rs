@@ -1,0 +1,166 @@
+//! Reading: every record becomes a message exactly once, bad ones are told by line and column, bad
+//! files are put aside whole.
+
+use super::manifest::{Listed, Manifest};
+use super::testing::World;
+use crate::model::codes::message as codes;
+use crate::pipeline::hex_digest;
+use crate::transport::place::memory::Fate;
+use std::time::Duration;
+
+const FILE: &str = "ROWS_20261201_0001_01.csv";
+
+/// Puts a file there with its manifest.
+fn send(world: &World, text: &str, records: u64) {
+    let manifest = Manifest {
+        form: super::manifest::FORM.to_owned(),
+        set: 1,
+        at: "2026-12-01T18:00:00+09:00".to_owned(),
+        records,
+        files: vec![Listed {
+            name: FILE.to_owned(),
+            bytes: text.len() as u64,
+            records: Some(records),
+            sha256: hex_digest(text.as_bytes()),
+        }],
+    };
+    world.place.put(&format!("in/{FILE}"), text);
+    let manifest = String::from_utf8(manifest.to_bytes().unwrap()).unwrap();
+    world.place.put("in/ROWS_0001.manifest", &manifest);
+}
+
+fn rows(count: usize) -> String {
+    let rows = (1..=count).map(|n| format!("p{n},{n}\r\n"));
+    std::iter::once("who,sum\r\n".to_owned()).chain(rows).collect()
+}
+
+#[tokio::test]
+async fn records_become_messages_and_the_file_goes_away() {
+    let world = World::new(&[]);
+    send(&world, &rows(3), 3);
+    world.clerk("take").pass().await;
+    let exchanges = world.exchanges().await;
+    assert_eq!(exchanges.len(), 3);
+    assert!(exchanges.iter().all(|one| one.route == "in" && one.source == "desk"));
+    let files: Vec<String> = world.place.files().into_keys().collect();
+    assert_eq!(files, [format!("done/{FILE}")]);
+    // The same file once more, under the same name: nothing new.
+    world.place.take(&format!("done/{FILE}"));
+    send(&world, &rows(3), 3);
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_bad_record_is_told_by_line_and_column_without_its_value() {
+    let world = World::new(&[]);
+    send(&world, "who,sum\r\np1,1\r\np2,secret\r\np3,5000\r\np4,4\r\n", 4);
+    world.clerk("take").pass().await;
+    let exchanges = world.exchanges().await;
+    assert_eq!(exchanges.len(), 4);
+    let dead: Vec<String> = exchanges.into_iter().filter_map(|one| one.detail).collect();
+    assert_eq!(dead.len(), 2, "{dead:?}");
+    assert!(dead[0].starts_with(&format!("{FILE}:3:2 ")), "{dead:?}");
+    assert!(dead[1].starts_with(&format!("{FILE}:4:2 ")), "{dead:?}");
+    assert!(!dead.join(" ").contains("secret") && !dead.join(" ").contains("5000"));
+    assert!(world.place.files().contains_key(&format!("done/{FILE}")));
+}
+
+#[tokio::test]
+async fn a_bad_record_refuses_the_whole_file_where_that_is_declared() {
+    let world =
+        World::new(&[("whole: {manifest", "on-bad-record: refuse-file\n      whole: {manifest")]);
+    send(&world, "who,sum\r\np1,1\r\np2,secret\r\n", 2);
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 0);
+    assert!(world.place.files().contains_key(&format!("aside/{FILE}")));
+    assert_eq!(world.notes(), [codes::FILE_REFUSED.code]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_what_its_manifest_says_is_put_aside() {
+    for (text, records, change) in
+        [(rows(3), 4, ""), (rows(3), 3, "p9,9\r\n"), ("who,su\r\np1,1\r\n".to_owned(), 1, "")]
+    {
+        let world = World::new(&[]);
+        send(&world, &text, records);
+        world.place.put(&format!("in/{FILE}"), &(text + change));
+        world.clerk("take").pass().await;
+        assert_eq!(world.exchanges().await.len(), 0);
+        let files: Vec<String> = world.place.files().into_keys().collect();
+        assert_eq!(files, [format!("aside/{FILE}")]);
+        assert_eq!(world.notes().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_at_whichever_step_every_record_is_one_message() {
+    for fate in [Fate::Fails, Fate::AnswerLost, Fate::EndsBefore, Fate::EndsAfter] {
+        for step in 1..=3 {
+            let mut world = World::new(&[]);
+            send(&world, &rows(5), 5);
+            world.place.at(step, fate);
+            let mut clerk = world.clerk("take");
+            let pass = tokio::spawn(async move { clerk.pass().await });
+            while !pass.is_finished() && !world.place.is_stuck() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            pass.abort();
+            let _ended = pass.await;
+            world.restart().await;
+            let mut clerk = world.clerk("take");
+            for _ in 0..3 {
+                clerk.pass().await;
+            }
+            let about = format!("{fate:?} at {step}: {:?}", world.place.files());
+            assert_eq!(world.exchanges().await.len(), 5, "{about}");
+            let files: Vec<String> = world.place.files().into_keys().collect();
+            assert_eq!(files, [format!("done/{FILE}")], "{about}");
+            assert_eq!(world.notes(), [] as [&str; 0], "{about}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_still_grows_is_left_alone() {
+    let world = World::new(&[(
+        "{manifest: \"ROWS_{set:4}.manifest\"}\n    expect",
+        "{still: 2m}\n    expect",
+    )]);
+    let mut clerk = world.clerk("take");
+    let path = format!("in/{FILE}");
+    for count in 1..=3 {
+        world.place.put(&path, &rows(count));
+        clerk.pass().await;
+        world.clock.pass(Duration::from_secs(60));
+    }
+    assert_eq!(world.exchanges().await.len(), 0);
+    clerk.pass().await;
+    world.clock.pass(Duration::from_secs(60));
+    clerk.pass().await;
+    assert_eq!(world.exchanges().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_late_and_a_short_file_are_told() {
+    let world = World::new(&[]);
+    let mut clerk = world.clerk("take");
+    clerk.pass().await;
+    assert_eq!(world.notes(), [] as [&str; 0], "nothing was expected before we looked");
+    world.clock.set("2026-12-02T06:01");
+    clerk.pass().await;
+    assert_eq!(world.notes(), [codes::FILE_LATE.code]);
+    send(&world, &rows(10), 10);
+    clerk.pass().await;
+    clerk.pass().await;
+    assert_eq!(world.notes(), [] as [&str; 0]);
+    world.clock.set("2026-12-03T05:00");
+    world.place.take(&format!("done/{FILE}"));
+    send(&world, &rows(4), 4);
+    clerk.pass().await;
+    assert_eq!(world.notes(), [codes::FILE_SHORT.code]);
+    assert_eq!(world.exchanges().await.len(), 14, "it is taken all the same");
+    world.clock.set("2026-12-03T07:00");
+    clerk.pass().await;
+    assert_eq!(world.notes(), [codes::FILE_SHORT.code], "it came in time");
+}
