@@ -12,7 +12,7 @@ async fn town(server: &Server) -> Town {
     town.write("certificates/store.pem", server.authority());
     let path = format!("path = \"{}\"", town.path("store/watashi.db").display());
     let store =
-        "url = \"file:secrets/store\"\nca = \"file:certificates/store.pem\"\nlease = \"4s\"";
+        "url = \"file:secrets/store\"\nca = \"file:certificates/store.pem\"\nlease = \"60s\"";
     let text = town.read("watashi.toml");
     assert!(text.contains(&path), "{text}");
     town.write("watashi.toml", &text.replace(&path, store));
