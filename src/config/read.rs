@@ -330,7 +330,7 @@ impl Sections<'_> {
             self.reader.required(node, what, "base-url").and_then(|node| self.base_url(node))
         });
         let ca = is_reached.then(|| self.required_reference(node, what, "ca"));
-        let addresses = is_reached.then(|| self.addresses(node)).unwrap_or_default();
+        let addresses = if is_reached { self.addresses(node) } else { Vec::new() };
         let concurrency = node.get("concurrency").is_some();
         let overrides = Overrides {
             timeout: self.duration(node, "timeout"),

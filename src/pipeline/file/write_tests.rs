@@ -112,7 +112,7 @@ async fn ends_well(fate: Fate, step: usize, reader_is_quick: bool) -> bool {
     let mut desk = world.desk();
     let passes = tokio::spawn(async move { desk.pass().await });
     let ends = matches!(fate, Fate::EndsBefore | Fate::EndsAfter);
-    while !passes.is_finished() && !(ends && world.place.is_stuck()) {
+    while !(passes.is_finished() || ends && world.place.is_stuck()) {
         tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -19,6 +19,8 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// Largest answer to a list.
 const LARGEST_LIST: usize = 8 << 20;
+/// Largest answer that tells of an error, or of nothing.
+const LARGEST_ERROR: usize = 64 << 10;
 /// Pages of a list; each has up to 1000 names.
 const PAGES: usize = 64;
 
@@ -156,7 +158,9 @@ impl ObjectStorage {
 
     async fn read_one(&self, path: &str, most: usize) -> Result<Option<Bytes>, PlaceError> {
         let key = format!("/{}", self.key(checked(path)?));
-        let response = match self.send(Method::Get, &key, "", None, most.saturating_add(1)).await {
+        // Room for an error, too: a small file's limit must not hide that there is none.
+        let room = most.saturating_add(1).max(LARGEST_ERROR);
+        let response = match self.send(Method::Get, &key, "", None, room).await {
             Err(error) if error.code == &codes::ANSWER_TOO_LARGE => {
                 let detail = format!("{path}: more than {most} bytes");
                 return Err(PlaceError::new(&codes::FILE_TOO_LARGE, detail));
@@ -176,7 +180,8 @@ impl ObjectStorage {
 
     async fn write_one(&self, path: &str, content: Bytes) -> Result<Written, PlaceError> {
         let key = format!("/{}", self.key(checked(path)?));
-        let response = self.send(Method::Put, &key, "", Some(Put::New(content)), 64 << 10).await?;
+        let response =
+            self.send(Method::Put, &key, "", Some(Put::New(content)), LARGEST_ERROR).await?;
         match response.status {
             200 | 201 => Ok(Written::New),
             412 => Ok(Written::Exists),
@@ -188,7 +193,7 @@ impl ObjectStorage {
 
     async fn remove_one(&self, path: &str) -> Result<(), PlaceError> {
         let key = format!("/{}", self.key(checked(path)?));
-        let response = self.send(Method::Delete, &key, "", None, 64 << 10).await?;
+        let response = self.send(Method::Delete, &key, "", None, LARGEST_ERROR).await?;
         match response.status {
             200 | 204 => Ok(()),
             404 if is_missing_key(&response.body) => Ok(()),
