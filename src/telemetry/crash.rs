@@ -29,6 +29,9 @@ pub const POINTS: &[&str] = &[
     "act:after-commit",
     "other:before-commit",
     "other:after-commit",
+    // Ids become a block.
+    "ids:before-commit",
+    "ids:after-commit",
 ];
 
 /// A point of the way is reached.

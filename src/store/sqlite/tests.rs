@@ -56,7 +56,8 @@ impl Clock for Fixed {
 }
 
 fn options() -> Options {
-    Options { clock: Arc::new(Fixed), ..Options::default() }
+    // Blocks so small that every test has some.
+    Options { clock: Arc::new(Fixed), id_block: 3, ..Options::default() }
 }
 
 pub(crate) fn keys(fill: u8) -> Arc<Keys> {
@@ -66,7 +67,8 @@ pub(crate) fn keys(fill: u8) -> Arc<Keys> {
 
 /// What the writer keeps in memory is what its tables say: compared after every transaction of
 /// every test.
-pub(super) fn check_memory(connection: &Connection, lanes: &Lanes) {
+pub(super) fn check_memory(connection: &Connection, lanes: &Lanes, ids: &ids::Ids) {
+    ids::tests::check(connection, ids);
     let read = Lanes::read(connection).unwrap();
     assert_eq!(lanes.listed(), read.listed(), "open lanes");
     let counted = super::views::backlog(connection).unwrap();
@@ -475,7 +477,7 @@ async fn the_writer_syncs_every_commit() {
         ("foreign_keys", 1),
         ("secure_delete", 1),
         ("trusted_schema", 0),
-        ("user_version", 3),
+        ("user_version", 4),
     ];
     for (name, expected) in settings {
         let read = move |tx: &mut Tx<'_>| {
