@@ -32,6 +32,7 @@ mod claim;
 mod connection;
 mod exchanges;
 mod ids;
+mod inspect;
 mod integrity;
 mod lanes;
 mod purge;
@@ -39,6 +40,7 @@ mod reader;
 mod record;
 mod reroute;
 mod restored;
+mod rotation;
 mod supersede;
 mod tallies;
 mod task_calls;
@@ -204,11 +206,14 @@ impl Drop for SqliteStore {
     }
 }
 
-/// The hard limit leaves an eighth for outcomes of what was accepted before the store was full.
+/// The hard limit leaves an eighth for outcomes of what was accepted before the store was full: an
+/// eighth above what is there, where the limit was set below it.
 fn limit_pages(connection: &Connection, max_bytes: Option<u64>) -> Result<(), StoreError> {
     let Some(max) = max_bytes else { return Ok(()) };
     let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let pages = max.saturating_add(max / 8) / size.unsigned_abs().max(1) + 256;
+    let there: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let size = size.unsigned_abs().max(1);
+    let pages = (max / size).max(there.unsigned_abs()) + max / 8 / size + 256;
     connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     Ok(())
 }
