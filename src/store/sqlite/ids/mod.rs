@@ -418,8 +418,11 @@ impl Ids {
         if !self.done && self.gathered.len() < self.block {
             return Ok(false);
         }
-        self.made = Block::of(self.next, std::mem::take(&mut self.gathered));
-        self.made.iter().try_for_each(|block| block.write(connection))?;
+        // An earlier step of the same transaction may have made some.
+        let number = self.made.last().map_or(self.next, |block| block.span.number + 1);
+        let made = Block::of(number, std::mem::take(&mut self.gathered));
+        made.iter().try_for_each(|block| block.write(connection))?;
+        self.made.extend(made);
         let sql = "UPDATE meta SET value = ?1 WHERE name = 'ids-caught'";
         connection.prepare_cached(sql)?.execute([self.caught.to_string()])?;
         Ok(self.done)

@@ -253,6 +253,21 @@ async fn ids_of_a_store_of_before_are_known_all_along() {
     }
 }
 
+#[tokio::test]
+async fn steps_that_share_a_transaction_lose_none_of_their_blocks() {
+    let folder = Folder::new();
+    of_version_3(&folder, 130);
+    let store = open(&folder, 50);
+    let all = |tx: &mut super::super::writer::Tx<'_>| {
+        while !tx.ids.catch_up(tx.connection, 50)? {}
+        tx.ids.catch_up(tx.connection, 50)
+    };
+    // `check` looks at all of them after the commit.
+    assert!(store.write(super::super::writer::OTHER, all).await.unwrap());
+    assert!(blocks(&folder) >= 3);
+    assert!(matches!(accept(&store, "m129", "health", 1).await, Accepted::Duplicate));
+}
+
 #[test]
 fn the_index_of_before_is_used_for_its_rows() {
     let folder = Folder::new();
