@@ -58,6 +58,9 @@ struct Arguments {
     /// Keeps the stores, and uses those that are there.
     #[arg(long)]
     keep: bool,
+    /// Ids that grow with time, as those of UUIDv7 do; otherwise random ones.
+    #[arg(long)]
+    ordered: bool,
     /// Seed of the ids [default: the time]; with `--keep` another one each time.
     #[arg(long)]
     seed: Option<u64>,
@@ -95,7 +98,8 @@ fn main() {
     for round in 0..=arguments.rounds {
         for (index, rows) in arguments.rows.iter().enumerate() {
             let file = file(&arguments, *rows);
-            let cost = runtime.block_on(measure(&file, arguments.messages, &mut random));
+            let ids = Ids { random: &mut random, ordered: arguments.ordered };
+            let cost = runtime.block_on(measure(&file, arguments.messages, ids));
             // The first round fills the caches.
             if round > 0 {
                 costs[index].push(cost);
@@ -220,7 +224,25 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
-/// Ids of 48 random bits (splitmix64), like those of the past.
+/// Where new ids come from.
+struct Ids<'r> {
+    random: &'r mut u64,
+    ordered: bool,
+}
+
+impl Ids<'_> {
+    /// A number for the lane, and the id: behind all of the past, or between any two of it.
+    fn next(&mut self) -> (u64, String) {
+        let number = next(self.random);
+        if self.ordered {
+            let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+            return (number, format!("x{now:020}"));
+        }
+        (number, format!("{:012x}-now", number >> 16))
+    }
+}
+
+/// 48 random bits (splitmix64), like those of the past, and 16 more.
 fn next(random: &mut u64) -> u64 {
     *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *random;
@@ -229,14 +251,19 @@ fn next(random: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-async fn measure(file: &Path, messages: usize, random: &mut u64) -> Cost {
+async fn measure(file: &Path, messages: usize, mut ids: Ids<'_>) -> Cost {
+    let begun = Instant::now();
     let store = SqliteStore::open(file, keys(), Options::default()).unwrap();
+    let opened = begun.elapsed().as_secs_f64();
+    if opened > 0.2 {
+        eprintln!("{} opened in {opened:.2} s", file.display());
+    }
     let store: &dyn Store = &*store;
     let (cpu, io, begun) = (cpu_time(), io_bytes(), Instant::now());
     let mut left = messages;
     while left > 0 {
         let count = left.min(TOGETHER);
-        let ids: Vec<u64> = (0..count).map(|_| next(random)).collect();
+        let ids: Vec<_> = (0..count).map(|_| ids.next()).collect();
         join_all(ids.into_iter().map(|id| one(store, id))).await;
         left -= count;
     }
@@ -251,7 +278,7 @@ async fn measure(file: &Path, messages: usize, random: &mut u64) -> Cost {
 }
 
 /// The way of one message through the store.
-async fn one(store: &dyn Store, id: u64) {
+async fn one(store: &dyn Store, id: (u64, String)) {
     let accepted = store.accept(message(id)).await.unwrap();
     let Accepted::New { exchanges, .. } = accepted else { panic!("{accepted:?}") };
     let exchange = exchanges[0];
@@ -290,11 +317,11 @@ fn draft(phase: Phase) -> Draft {
     }
 }
 
-fn message(id: u64) -> NewMessage {
+fn message((number, id): (u64, String)) -> NewMessage {
     NewMessage {
         envelope: Envelope {
             source: "health".to_owned(),
-            message_id: MessageId::parse(&format!("{:012x}-now", id >> 16)).unwrap(),
+            message_id: MessageId::parse(&id).unwrap(),
             message_type: "subject.registered".to_owned(),
             content_type: "application/json".to_owned(),
             correlation_id: None,
@@ -310,7 +337,7 @@ fn message(id: u64) -> NewMessage {
             route: "subject-to-pmh".to_owned(),
             counterpart: "pmh".to_owned(),
             operation: "register".to_owned(),
-            lane: id.cast_signed(),
+            lane: number.cast_signed(),
             idempotency_key: "k".repeat(32),
             subject: Some("5f".repeat(16)),
             failure: None,
@@ -328,8 +355,9 @@ fn message(id: u64) -> NewMessage {
 fn cpu_time() -> f64 {
     let threads = std::fs::read_dir("/proc/self/task").unwrap();
     let spent = threads.map(|thread| {
-        let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
-        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+        // One that has ended since it was listed has no file any more.
+        let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat"));
+        text.map_or(0, |text| text.split(' ').next().unwrap().parse::<u64>().unwrap())
     });
     spent.sum::<u64>() as f64 / 1e9
 }

@@ -3,7 +3,7 @@
 
 use super::simulated::{self, Wanted};
 use super::trouble::{CONFIGURATION, Trouble, UNAVAILABLE, exit_of};
-use super::{Global, Outcome, load, print};
+use super::{Global, Outcome, load, log, print};
 use crate::adapter::{Adapter, Bundle};
 use crate::config::connect::{self, StartProblem};
 use crate::config::{Config, CounterpartConfig, Reference, agree, place};
@@ -64,11 +64,17 @@ const EXAMPLES: &str = "\
 Examples:
   watashi check                                    configuration, keys, store, broker, counterparts
   watashi check --against-simulator                every adapter against its simulator.yaml; no network
-  watashi check --against-simulator --adapter NAME --behaviour late";
+  watashi check --against-simulator --adapter NAME --behaviour late
+  watashi check --store                            the whole store, beside a running gateway too; takes minutes when large
+
+Exit codes: 0 fine, 1 works today, 3 the store or its record is damaged, 69 unavailable, 78 configuration.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
+    /// Look at the whole store instead: pages, references, lanes, ids, and the record against its checkpoints
+    #[arg(long, conflicts_with = "against_simulator")]
+    store: bool,
     /// Run adapters against the counterparts that their simulator.yaml plays
     #[arg(long)]
     against_simulator: bool,
@@ -93,6 +99,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
         return simulated::run(global, &wanted);
     }
     let config = load::config(global)?;
+    if arguments.store {
+        return report(global, &inspect(&config)?);
+    }
     let bundle = load::bundle(&config)?;
     let disagreements = agree::check(&config, &bundle);
     if !disagreements.is_empty() {
@@ -100,12 +109,34 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
         let message = "configuration and definitions do not agree";
         return Err(Trouble::new(CONFIGURATION, message));
     }
-    let items = load::wait(all(&config, &bundle))?;
+    report(global, &load::wait(all(&config, &bundle))?)
+}
+
+/// The store as a whole: what a start has no time for.
+fn inspect(config: &Config) -> Result<Vec<Item>, Trouble> {
+    let store = load::store(config)?;
+    let inspected = load::wait(store.inspect())??;
+    let mut items: Vec<Item> = inspected
+        .into_iter()
+        .map(|one| match one.found {
+            Ok(found) => Item::fine(one.what, found),
+            Err(error) => Item::failed(one.what, error.code, error.detail),
+        })
+        .collect();
+    let record = log::own_record(config, &*store)?;
+    items.push(match record {
+        Ok(found) => Item::fine("record", found),
+        Err(why) => Item::failed("record", &store_codes::RECORD_BROKEN, why),
+    });
+    Ok(items)
+}
+
+fn report(global: &Global, items: &[Item]) -> Result<Outcome, Trouble> {
     if global.json {
         let page: Vec<Value> = items.iter().map(page).collect();
         print::json(&page)?;
     } else {
-        for item in &items {
+        for item in items {
             print::data(&line(item))?;
         }
     }

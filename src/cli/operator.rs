@@ -12,6 +12,7 @@ use crate::pipeline::replay::{Replayed, replay};
 use crate::pipeline::tasks::{self, Planned, Wanted};
 use crate::pipeline::{Context, Counterparts, Definitions, Settings};
 use crate::record::{Draft, Kind, Phase};
+use crate::store::rotation::{Rewrap, Rewrapped, Rotated};
 use crate::store::sqlite::Options;
 use crate::store::tasks::{Manner, Selection, TaskChange, TaskVerb};
 use crate::store::{Act, ActVerb, ExchangeView, Filter, PostgresStore, SqliteStore, Store};
@@ -277,6 +278,42 @@ impl<'c> Acting<'c> {
                 let answer = ask(*address, token, &path, &wanted).await?;
                 let state = |page: Value| page.get("state")?.as_str().map(str::to_owned);
                 Ok(answer.map(|page| state(page).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// One step of a rotation of keys.
+    pub(super) async fn rewrap(&self, step: Rewrap) -> Result<Rewrapped, Trouble> {
+        match self {
+            Acting::Here { store, .. } => Ok(store.rewrap(step).await?),
+            Acting::There { address, token } => {
+                let wanted = serde_json::to_value(step).unwrap_or_default();
+                let answer = ask(*address, token, "/api/v1/keys/rewrap", &wanted).await?;
+                let page = answer.map_err(|why| Trouble::new(UNAVAILABLE, why))?;
+                serde_json::from_value(page).map_err(|_| {
+                    Trouble::new(UNAVAILABLE, "the gateway's answer is not understood")
+                })
+            }
+        }
+    }
+
+    /// Records the end of a rotation, and leaves nothing of before in log and free pages.
+    pub(super) async fn rotated(
+        &self,
+        rotated: &Rotated,
+        reasons: &Reasons,
+    ) -> Result<(), Trouble> {
+        let Reasons { operator, reason } = reasons;
+        match self {
+            Acting::Here { store, .. } => {
+                let draft = rotated.draft(operator, reason, SystemClock.now());
+                store.note(vec![draft]).await?;
+                store.scrub().await?;
+                Ok(())
+            }
+            Acting::There { address, token } => {
+                let end = json!({"rotated": rotated, "operator": operator, "reason": reason});
+                post_json(*address, token, "/api/v1/keys/rotated", &end).await
             }
         }
     }

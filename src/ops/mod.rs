@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 pub mod acts;
 pub mod health;
 pub mod ingest;
+pub mod keys;
 pub mod problem;
 pub mod record;
 pub mod reload;
@@ -152,6 +153,8 @@ fn api(ops: &Arc<Ops>) -> Router<Arc<Ops>> {
         .route("/api/v1/replays/{id}/{verb}", post(replays::change))
         .route("/api/v1/restore/complete", post(acts::complete_restore))
         .route("/api/v1/record/access", post(record::access))
+        .route("/api/v1/keys/rewrap", post(keys::rewrap))
+        .route("/api/v1/keys/rotated", post(keys::rotated))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))
         .route("/api/v1/exchanges/{id}/{act}", post(acts::act))
         .route_layer(from_fn_with_state(Arc::clone(ops), once_started))

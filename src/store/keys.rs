@@ -126,6 +126,11 @@ impl Keys {
         self.masters().current().map(|master| master.id.clone()).unwrap_or_default()
     }
 
+    /// Names of all that are listed, the oldest first.
+    pub fn listed(&self) -> Vec<String> {
+        self.masters().listed.iter().map(|master| master.id.clone()).collect()
+    }
+
     /// Seals bytes under a fresh key. `label` says what they are and where they belong; the same
     /// label opens them again.
     ///
@@ -223,6 +228,11 @@ impl Keys {
         blob.extend_from_slice(&parts.nonce);
         blob.extend_from_slice(parts.ciphertext);
         Ok(Some(Sealed(blob)))
+    }
+
+    /// Name of the key that something is wrapped under; `None` when it is not sealed.
+    pub fn key_of(sealed: &[u8]) -> Option<&str> {
+        Parts::read(sealed).map(|parts| parts.id)
     }
 
     fn unwrap(&self, parts: &Parts<'_>) -> Result<Zeroizing<[u8; KEY]>, StoreError> {

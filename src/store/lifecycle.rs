@@ -72,6 +72,11 @@ impl Model {
         let ended = !one.state.is_final() && state.is_final();
         (one.state, one.due, one.fence) = (state, due, one.fence + 1);
         let lane = one.lane;
+        // One that was behind the head has ended without its turn: nothing is free.
+        let goes = |one: &Exchange| !one.state.is_final() && one.state != State::Held;
+        if self.exchanges.iter().any(|one| one.lane == lane && goes(one)) {
+            return false;
+        }
         let waiting =
             self.exchanges.iter_mut().find(|one| one.lane == lane && !one.state.is_final());
         match waiting {

@@ -27,8 +27,11 @@ mod conformance_purge;
 #[cfg(test)]
 mod conformance_record;
 #[cfg(test)]
+mod conformance_rotation;
+#[cfg(test)]
 mod conformance_tasks;
 pub mod epoch;
+pub mod inspect;
 pub mod instances;
 pub mod keys;
 #[cfg(test)]
@@ -36,16 +39,19 @@ mod lifecycle;
 pub mod postgres;
 pub mod purge;
 pub mod record;
+pub mod rotation;
 pub mod sqlite;
 pub mod tasks;
 
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
+pub use inspect::Inspect;
 pub use instances::{InstanceView, Instances};
 pub use keys::Keys;
 pub use postgres::PostgresStore;
 pub use purge::Forget;
 pub use record::RecordStore;
+pub use rotation::Rotate;
 pub use sqlite::SqliteStore;
 pub use tasks::Tasks;
 
@@ -525,7 +531,9 @@ impl std::error::Error for StoreError {}
 pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
-pub trait Store: Bundles + Forget + Instances + RecordStore + Tasks + Send + Sync {
+pub trait Store:
+    Bundles + Forget + Inspect + Instances + RecordStore + Rotate + Tasks + Send + Sync
+{
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.
     fn healthy(&self) -> bool {

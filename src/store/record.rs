@@ -81,6 +81,24 @@ const PARTS_READ: usize = 128;
 /// # Errors
 /// What the store says.
 pub async fn search(store: &dyn Store, wanted: &Wanted) -> Result<Vec<RecordRow>, StoreError> {
+    let mut found = Vec::new();
+    each_of::<StoreError>(store, wanted, |row| {
+        found.push(row);
+        Ok(true)
+    })
+    .await?;
+    Ok(found)
+}
+
+/// The same, one after the other, until `each` answers false.
+///
+/// # Errors
+/// What the store or `each` say.
+pub async fn each_of<E: From<StoreError>>(
+    store: &dyn Store,
+    wanted: &Wanted,
+    mut each: impl FnMut(RecordRow) -> Result<bool, E>,
+) -> Result<(), E> {
     let mut places = Vec::new();
     let mut block = 0;
     loop {
@@ -97,21 +115,20 @@ pub async fn search(store: &dyn Store, wanted: &Wanted) -> Result<Vec<RecordRow>
         }
     }
     places.sort_unstable();
-    let mut found = Vec::new();
     let signed = |size: u64| i64::try_from(size).unwrap_or(i64::MAX);
     for place in places {
         let rows = store.record(signed(place - 1), 1).await?;
         let here = |row: &RecordRow| row.sequence == signed(place) && wanted.is_in(&row.entry);
-        found.extend(rows.into_iter().filter(here));
-    }
-    each_row::<StoreError>(store, signed(block * BLOCK), |row| {
-        if wanted.is_in(&row.entry) {
-            found.push(row);
+        for row in rows.into_iter().filter(here) {
+            if !each(row)? {
+                return Ok(());
+            }
         }
-        Ok(true)
+    }
+    each_row(store, signed(block * BLOCK), |row| {
+        if wanted.is_in(&row.entry) { each(row) } else { Ok(true) }
     })
-    .await?;
-    Ok(found)
+    .await
 }
 
 /// Rows read at once.

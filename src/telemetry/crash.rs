@@ -41,6 +41,9 @@ pub const POINTS: &[&str] = &[
     "file:moved",
     "other:before-commit",
     "other:after-commit",
+    // Ids become a block.
+    "ids:before-commit",
+    "ids:after-commit",
 ];
 
 /// A point of the way is reached.

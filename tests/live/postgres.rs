@@ -3,7 +3,7 @@
 use super::database::{Server, server};
 use super::setup;
 use super::store::conformance::{self as suite, at};
-use super::store::lifecycle;
+use super::store::{conformance_rotation, lifecycle};
 use futures_util::future::{BoxFuture, join_all};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -39,6 +39,16 @@ async fn conforms() {
     setup();
     let server = server().await;
     suite::run(|| now(async { open(server, &server.database().await).await })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_in_steps() {
+    setup();
+    let server = server().await;
+    let keys = Arc::new(conformance_rotation::keys(&[1]));
+    let address = server.address(&server.database().await);
+    let store = PostgresStore::open(address, Arc::clone(&keys), Options::default()).await.unwrap();
+    conformance_rotation::run(&*store, &keys).await;
 }
 
 struct Database(&'static Server, String);

@@ -14,6 +14,8 @@ pub mod conformance_lanes;
 pub mod conformance_purge;
 #[path = "../../src/store/conformance_record.rs"]
 pub mod conformance_record;
+#[path = "../../src/store/conformance_rotation.rs"]
+pub mod conformance_rotation;
 #[path = "../../src/store/conformance_tasks.rs"]
 pub mod conformance_tasks;
 #[path = "../../src/store/lifecycle.rs"]

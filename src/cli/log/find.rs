@@ -5,7 +5,7 @@ use crate::cli::trouble::Trouble;
 use crate::cli::{Global, Outcome, load, print};
 use crate::record::index::Wanted;
 use crate::record::{Kind, Query};
-use crate::store::record::{each_row, search};
+use crate::store::record::{each_of, each_row};
 use crate::store::{RecordRow, Store};
 use clap::Args;
 use jiff::Timestamp;
@@ -71,33 +71,39 @@ pub(super) fn run(global: &Global, find: &Find) -> Result<Outcome, Trouble> {
     Ok(Outcome::Fine)
 }
 
-/// The rows asked for, in their order; over the index where a person or message is named.
+/// The rows asked for, in their order.
 pub(in crate::cli) async fn rows(
     store: &dyn Store,
     query: &Query,
 ) -> Result<Vec<RecordRow>, Trouble> {
+    let mut found = Vec::new();
+    each(store, query, |row| {
+        found.push(row);
+        Ok(true)
+    })
+    .await?;
+    Ok(found)
+}
+
+/// The same one after the other, until `take` answers false; over the index where a person or
+/// message is named.
+pub(in crate::cli) async fn each(
+    store: &dyn Store,
+    query: &Query,
+    mut take: impl FnMut(RecordRow) -> Result<bool, Trouble>,
+) -> Result<(), Trouble> {
     let wanted = match (&query.subject, &query.message_id) {
         (Some(subject), _) => Some(Wanted::Subject(subject.clone())),
         (None, Some(message)) => Some(Wanted::Message(message.clone())),
         (None, None) => None,
     };
-    let mut found = Vec::new();
+    let matching = |row: RecordRow| {
+        if query.matches(&row.entry) { take(row) } else { Ok(true) }
+    };
     match wanted {
-        Some(wanted) => {
-            found = search(store, &wanted).await?;
-            found.retain(|row| query.matches(&row.entry));
-        }
-        None => {
-            each_row::<Trouble>(store, 0, |row| {
-                if query.matches(&row.entry) {
-                    found.push(row);
-                }
-                Ok(true)
-            })
-            .await?;
-        }
+        Some(wanted) => each_of(store, &wanted, matching).await,
+        None => each_row(store, 0, matching).await,
     }
-    Ok(found)
 }
 
 fn table(found: &[(i64, Value)]) -> String {

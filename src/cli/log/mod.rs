@@ -19,6 +19,7 @@ mod verify;
 
 pub(super) use find::rows;
 pub use verify::main as verify_main;
+pub(super) use verify::own_record;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +49,8 @@ enum LogCommand {
     Export(report::Export),
     /// Write signed segments into a folder: one per ended day, and what is newer
     ExportSegments(segments::ExportSegments),
-    /// Delete entries of whole years (年度) that need not be kept any longer; the rest still verifies
+    /// Delete entries of whole years (年度) that need not be kept any longer; the rest still verifies.
+    /// With SQLite the gateway is stopped for it
     Prune(prune::Prune),
 }
 

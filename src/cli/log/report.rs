@@ -1,6 +1,6 @@
 //! `watashi log disclose` and `watashi log export`: entries for a person or an auditor, as CSV or JSONL.
 
-use super::find::rows;
+use super::find::each;
 use super::{access, create, file_trouble, person, time};
 use crate::cli::operator::{Acting, Reasons};
 use crate::cli::trouble::Trouble;
@@ -10,8 +10,9 @@ use crate::store::{RecordRow, Store};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,27 +84,77 @@ fn report(
         Acting::Here { store, .. } => store.clone(),
         Acting::There { .. } => load::store(config)?,
     };
-    let found = load::wait(async {
-        let found = rows(&*store, query).await?;
-        access::note(&acting, act, subject, found.len(), &output.reasons).await?;
-        Ok::<_, Trouble>(found)
+    // Counted first, for that it was looked at is recorded before anything is shown; then written
+    // row by row, up to the last one that was counted.
+    load::wait(async {
+        let (mut count, mut last) = (0, 0);
+        each(&*store, query, |row| {
+            (count, last) = (count + 1, row.sequence);
+            Ok(true)
+        })
+        .await?;
+        access::note(&acting, act, subject, count, &output.reasons).await?;
+        let mut out = match &output.output {
+            None => Out::Standard(String::new()),
+            Some(path) => Out::File(path, BufWriter::new(create(path)?)),
+        };
+        if output.format == Format::Csv {
+            out.write(&head(output.ja))?;
+        }
+        each(&*store, query, |row| {
+            if row.sequence > last {
+                return Ok(false);
+            }
+            out.write(&match output.format {
+                Format::Jsonl => format!("{}\n", line(&row)),
+                Format::Csv => csv_line(&row),
+            })?;
+            Ok(true)
+        })
+        .await?;
+        out.end(count)
     })??;
-    let mut text = String::new();
-    match output.format {
-        Format::Jsonl => found.iter().for_each(|row| text.push_str(&format!("{}\n", line(row)))),
-        Format::Csv => csv(&mut text, &found, output.ja),
-    }
-    match &output.output {
-        None => print::data(&text)?,
-        Some(path) => {
-            let mut file = create(path)?;
-            let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-            written.map_err(|error| file_trouble(path, &error))?;
-            let count = print::plural(found.len(), "entry");
-            print::human(&format!("{count} written to `{}`", path.display()));
+    Ok(Outcome::Fine)
+}
+
+/// Bytes gathered before they are printed.
+const CHUNK: usize = 64 * 1024;
+
+/// Where it goes.
+enum Out<'p> {
+    Standard(String),
+    File(&'p Path, BufWriter<File>),
+}
+
+impl Out<'_> {
+    fn write(&mut self, text: &str) -> Result<(), Trouble> {
+        match self {
+            Out::Standard(gathered) => {
+                gathered.push_str(text);
+                if gathered.len() >= CHUNK {
+                    print::data(gathered)?;
+                    gathered.clear();
+                }
+                Ok(())
+            }
+            Out::File(path, file) => {
+                file.write_all(text.as_bytes()).map_err(|error| file_trouble(path, &error))
+            }
         }
     }
-    Ok(Outcome::Fine)
+
+    fn end(self, count: usize) -> Result<(), Trouble> {
+        match self {
+            Out::Standard(gathered) => print::data(&gathered),
+            Out::File(path, mut file) => {
+                let written = file.flush().and_then(|()| file.get_ref().sync_all());
+                written.map_err(|error| file_trouble(path, &error))?;
+                let count = print::plural(count, "entry");
+                print::human(&format!("{count} written to `{}`", path.display()));
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Columns: the path in the entry, the English name, the Japanese one (番号法23条 first).
@@ -134,25 +185,29 @@ const COLUMNS: [(&str, &str, &str); 24] = [
     ("reason", "reason", "理由"),
 ];
 
-fn csv(out: &mut String, rows: &[RecordRow], ja: bool) {
+/// The first line of a table.
+fn head(ja: bool) -> String {
     // Spreadsheets take UTF-8 for another charset without it.
-    out.push('\u{feff}');
-    let head = COLUMNS.iter().map(|(_, english, japanese)| if ja { japanese } else { english });
-    cell(out, if ja { "番号" } else { "sequence" });
-    for name in head {
+    let mut out = String::from('\u{feff}');
+    cell(&mut out, if ja { "番号" } else { "sequence" });
+    for (_, english, japanese) in COLUMNS {
         out.push(',');
-        cell(out, name);
+        cell(&mut out, if ja { japanese } else { english });
     }
     out.push_str("\r\n");
-    for row in rows {
-        let entry: Value = serde_json::from_str(&row.entry).unwrap_or_default();
-        cell(out, &row.sequence.to_string());
-        for (path, _, _) in COLUMNS {
-            out.push(',');
-            cell(out, &shown(entry.pointer(&format!("/{path}"))));
-        }
-        out.push_str("\r\n");
+    out
+}
+
+fn csv_line(row: &RecordRow) -> String {
+    let mut out = String::new();
+    let entry: Value = serde_json::from_str(&row.entry).unwrap_or_default();
+    cell(&mut out, &row.sequence.to_string());
+    for (path, _, _) in COLUMNS {
+        out.push(',');
+        cell(&mut out, &shown(entry.pointer(&format!("/{path}"))));
     }
+    out.push_str("\r\n");
+    out
 }
 
 fn shown(value: Option<&Value>) -> String {
@@ -210,15 +265,13 @@ mod tests {
         };
         let entry = draft.canonical();
         let row = RecordRow { sequence: 7, leaf: tree::leaf(entry.as_bytes()), entry };
-        let mut out = String::new();
-        csv(&mut out, &[row], true);
+        let out = head(true) + &csv_line(&row);
         let lines: Vec<&str> = out.split("\r\n").collect();
         assert!(lines[0].starts_with("\u{feff}\"番号\",\"日時\",\"種別\""), "{}", lines[0]);
         assert!(lines[1].starts_with("\"7\",\"1970-01-01T09:00:00.000+09:00\",\"提供\",\"noted\""));
         assert!(lines[1].contains("\"TK1 TK2\"") && lines[1].ends_with("\"'=cmd\""));
         assert_eq!(lines[0].matches("\",\"").count(), lines[1].matches("\",\"").count());
-        let mut english = String::new();
-        csv(&mut english, &[], false);
+        let english = head(false);
         assert!(english.starts_with("\u{feff}\"sequence\",\"time (Japan)\""));
     }
 }

@@ -6,6 +6,7 @@ use crate::archive::Archive;
 use crate::archive::verify::{Report, Unreadable, folder};
 use crate::cli::trouble::{CONFIGURATION, INTEGRITY, Trouble};
 use crate::cli::{Global, Outcome, load, print};
+use crate::config::Config;
 use crate::model::codes::store as codes;
 use crate::record::note::read_keys;
 use crate::record::verifier::{Finding, Why};
@@ -180,16 +181,32 @@ fn found(finding: &Finding, file: Option<&str>) -> String {
     )
 }
 
-/// The store's own record, against its own checkpoints.
-fn own(global: &Global) -> Result<Outcome, Trouble> {
-    let config = load::config(global)?;
-    let keys = crate::config::record::public(&config)?;
-    let store = load::store(&config)?;
-    let checked = load::wait(walk(&*store, |checkpoint| {
+fn checked(config: &Config, store: &dyn Store) -> Result<Walked, Trouble> {
+    let keys = crate::config::record::public(config)?;
+    load::wait(walk(store, |checkpoint| {
         // Signed by a key that is no longer listed: its root counts all the same.
         let opened = checkpoint::open(&checkpoint.note, &keys);
         !matches!(opened, Err(checkpoint::NoteError::Forged | checkpoint::NoteError::Form))
-    }))??;
+    }))?
+}
+
+/// The store's own record: what was verified, or the first that is bad.
+pub(in crate::cli) fn own_record(
+    config: &Config,
+    store: &dyn Store,
+) -> Result<Result<String, String>, Trouble> {
+    let Walked { entries, sealed, bad, .. } = checked(config, store)?;
+    Ok(match bad {
+        None => Ok(format!("{entries} entries verified, sealed up to {sealed}")),
+        Some((first, _, why)) => Err(format!("{why}; first bad sequence: {first}")),
+    })
+}
+
+/// The store's own record, against its own checkpoints.
+fn own(global: &Global) -> Result<Outcome, Trouble> {
+    let config = load::config(global)?;
+    let store = load::store(&config)?;
+    let checked = checked(&config, &*store)?;
     let (size, root) = (checked.size, hex(&checked.root));
     if let Some((first, last, why)) = checked.bad {
         if global.json {

@@ -5,7 +5,9 @@ use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
+use crate::store::inspect::{Inspect, Inspected};
 use crate::store::purge::{Forget, Purge, Purged};
+use crate::store::rotation::{Rewrap, Rewrapped, Rotate};
 use crate::store::tasks::{
     Created, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange, TaskState,
     TaskView, Tasks,
@@ -33,6 +35,18 @@ impl Forget for Nowhere {
         closed()
     }
     fn scrub(&self) -> Later<'_, bool> {
+        closed()
+    }
+}
+
+impl Inspect for Nowhere {
+    fn inspect(&self) -> Later<'_, Vec<Inspected>> {
+        closed()
+    }
+}
+
+impl Rotate for Nowhere {
+    fn rewrap(&self, _step: Rewrap) -> Later<'_, Rewrapped> {
         closed()
     }
 }

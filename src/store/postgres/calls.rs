@@ -10,6 +10,7 @@ use crate::model::codes::store as codes;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
 use crate::store::purge::{Forget, Purge, Purged};
+use crate::store::rotation::{Rewrap, Rewrapped, Rotate};
 use crate::store::tasks::{
     Created, How, ItemEnd, ItemReplay, ItemView, NewTask, NextItem, Selection, TaskChange,
     TaskState, TaskView,
@@ -61,6 +62,17 @@ impl Forget for PostgresStore {
     /// Pages and log are the server's: its vacuum reuses them.
     fn scrub(&self) -> Later<'_, bool> {
         Box::pin(async { Ok(true) })
+    }
+}
+
+impl Rotate for PostgresStore {
+    fn rewrap(&self, step: Rewrap) -> Later<'_, Rewrapped> {
+        Box::pin(async move {
+            match self.write(Work::Rewrap(step, Arc::clone(&self.keys))).await? {
+                Output::Rewrapped(found) => Ok(found),
+                output => other(output),
+            }
+        })
     }
 }
 

@@ -13,13 +13,14 @@ use super::prepared::{Ending, Entry, Intended, Message};
 use super::replays::{self, Item};
 use super::tasks::{self, Made};
 use super::tx::{self, Head, Tx};
-use super::{act, instances, purge, record, reroute, restored};
+use super::{act, instances, purge, record, reroute, restored, rotation};
 use crate::model::State;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Frontier};
 use crate::store::purge::{Purge, Purged};
+use crate::store::rotation::{Rewrap, Rewrapped};
 use crate::store::tasks::{ItemEnd, NewTask, TaskChange, TaskState};
-use crate::store::{Accepted, Act, EpochBegun, NewEpoch, Rerouted, Settled, StoreError};
+use crate::store::{Accepted, Act, EpochBegun, Keys, NewEpoch, Rerouted, Settled, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub(super) enum Work {
     Prune(Arc<Frontier>, Arc<Entry>, Timestamp),
     KeepBundle(Arc<Keeping>),
     Purge(Purge),
+    Rewrap(Rewrap, Arc<Keys>),
     NewTask(Arc<NewTask>),
     ChangeTask(Arc<TaskChange>),
     Replay(Arc<Item>),
@@ -67,6 +69,7 @@ pub(super) enum Output {
     Begun(EpochBegun),
     Made(Made),
     Purged(Purged),
+    Rewrapped(Rewrapped),
     Task(Option<TaskState>),
     Item(ItemEnd),
     Word(bool),
@@ -207,6 +210,7 @@ async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, Stor
             Output::Done
         }
         Work::Purge(step) => Output::Purged(purge::run(tx, step).await?),
+        Work::Rewrap(step, keys) => Output::Rewrapped(rotation::run(tx, keys, *step).await?),
         Work::NewTask(task) => Output::Made(tasks::create(tx, task).await?),
         Work::ChangeTask(change) => Output::Task(tasks::change(tx, change).await?),
         Work::Replay(item) => Output::Item(replays::replay(tx, item).await?),

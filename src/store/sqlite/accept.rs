@@ -1,5 +1,6 @@
 //! Accept: a message becomes durable, or is recognised.
 
+use super::ids::Key;
 use super::restored::{self, Known};
 use super::tallies::Ended;
 use super::writer::{Entry, Tx};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub(super) struct Prepared {
     pub envelope: Envelope,
     pub fingerprint: [u8; 32],
+    /// Of its id.
+    key: Key,
     pub sealed: Sealed,
     pub commitment: String,
     pub exchanges: Vec<NewExchange>,
@@ -55,6 +58,7 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
     };
     let intended = exchanges.iter_mut().map(intended).collect();
     Ok(Prepared {
+        key: Key::of(envelope.message_id.as_str()),
         envelope,
         fingerprint,
         sealed,
@@ -71,13 +75,14 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
 /// Writes it, or tells what it repeats.
 pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreError> {
     let id = message.envelope.message_id.as_str();
-    match seen(tx, message, id)? {
+    let key = message.key;
+    match seen(tx, message, (key, id))? {
         None => {}
         Some((row, true)) => return repeat(tx, row),
         Some((_, false)) => return quarantine(tx, message),
     }
     tx.check_room()?;
-    let row = insert(tx, message, id)?;
+    let row = insert(tx, message, (key, id))?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
     let mut states = Vec::with_capacity(message.exchanges.len());
     tx.append_all(&message.record)?;
@@ -105,11 +110,9 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
 pub(super) fn seen(
     tx: &Tx<'_>,
     message: &Prepared,
-    id: &str,
+    id: (Key, &str),
 ) -> Result<Option<(i64, bool)>, StoreError> {
-    let sql = "SELECT id, fingerprint = ?3 FROM messages WHERE message_id = ?1 AND source = ?2";
-    let key = params![id, message.envelope.source, message.fingerprint];
-    tx.row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))
+    tx.ids.find(tx.connection, id, &message.envelope.source, &message.fingerprint)
 }
 
 /// A repetition: answers that were published are published again.
@@ -125,11 +128,12 @@ fn repeat(tx: &Tx<'_>, row: i64) -> Result<Accepted, StoreError> {
 fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreError> {
     let fingerprint = hex(&message.fingerprint);
     let id = format!("{}~{}", message.envelope.message_id, fingerprint.get(..12).unwrap_or(""));
-    if seen(tx, message, &id)?.is_some() {
+    let key = Key::of(&id);
+    if seen(tx, message, (key, &id))?.is_some() {
         return Ok(Accepted::Duplicate);
     }
     tx.check_room()?;
-    let row = insert(tx, message, &id)?;
+    let row = insert(tx, message, (key, &id))?;
     let bundle = message.exchanges.first().map(|exchange| exchange.bundle.as_str()).unwrap_or("");
     let at = message.envelope.accepted_at;
     let code = codes::MESSAGE_ID_REUSED.code;
@@ -159,7 +163,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
     Ok(Accepted::Quarantined)
 }
 
-fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> {
+fn insert(tx: &mut Tx<'_>, message: &Prepared, (key, id): (Key, &str)) -> Result<i64, StoreError> {
     let envelope = &message.envelope;
     let sql = "INSERT INTO messages (source, message_id, message_type, content_type,
             correlation_id, reply_to, traceparent, operator, municipality, accepted_at,
@@ -184,6 +188,7 @@ fn insert(tx: &Tx<'_>, message: &Prepared, id: &str) -> Result<i64, StoreError> 
     )?;
     let sql = "INSERT INTO bodies (message, sealed) VALUES (?1, ?2)";
     tx.insert(sql, params![row, message.sealed.0])?;
+    tx.ids.add(key, row);
     Ok(row)
 }
 

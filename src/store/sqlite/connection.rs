@@ -12,8 +12,12 @@ use std::time::Duration;
 /// First SQLite without the WAL corruption of concurrent checkpoints.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// One script per version of the tables; `user_version` counts those that ran.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 /// The version in which the record became a tree.
 const TREE: usize = 3;
 /// Page cache of the writer, in KiB when negative: the pages that every commit changes and many

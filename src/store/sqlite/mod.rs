@@ -10,6 +10,7 @@ use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
+use ids::Ids;
 use jiff::Timestamp;
 use lanes::Lanes;
 use reader::Readers;
@@ -30,6 +31,8 @@ mod chain;
 mod claim;
 mod connection;
 mod exchanges;
+mod ids;
+mod inspect;
 mod integrity;
 mod lanes;
 mod purge;
@@ -37,6 +40,7 @@ mod reader;
 mod record;
 mod reroute;
 mod restored;
+mod rotation;
 mod supersede;
 mod tallies;
 mod task_calls;
@@ -63,6 +67,8 @@ pub struct Options {
     /// Bytes the database may use; `None`: all the disk has. Beyond it nothing new is accepted,
     /// while what is under way may use an eighth more to come to its end.
     pub max_bytes: Option<u64>,
+    /// Ids of messages that are kept in memory before they become a block.
+    pub id_block: usize,
     /// Calls in one transaction at most.
     pub group: usize,
     /// Tells when the restart was, for what it interrupted.
@@ -76,7 +82,14 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let clock = Arc::new(SystemClock);
-        Options { max_bytes: None, group: 512, clock, adopt: false, crash_points: None }
+        Options {
+            max_bytes: None,
+            id_block: ids::BLOCK,
+            group: 512,
+            clock,
+            adopt: false,
+            crash_points: None,
+        }
     }
 }
 
@@ -85,6 +98,8 @@ pub struct SqliteStore {
     keys: Arc<Keys>,
     shared: Arc<Shared>,
     readers: Readers,
+    /// Which rows have an id; `None` when open for reading only: then the tables tell.
+    ids: Option<ids::Shared>,
     /// None when open for reading only.
     writer: Option<Writer>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -110,6 +125,7 @@ impl SqliteStore {
             tail: record::checked(&connection)?,
             lanes: Lanes::read(&connection)?,
             restored: Restored::read(&connection)?,
+            ids: Ids::read(&connection, options.id_block)?,
             connection,
             group: options.group.max(1),
             max_bytes: options.max_bytes,
@@ -124,9 +140,14 @@ impl SqliteStore {
         shared.set_backlog(state.lanes.backlog());
         let readers = (0..READERS).map(|_| connection::open_reader(path)).collect::<Result<_, _>>();
         let readers = Readers::start(readers?, Arc::clone(&shared))?;
+        let ids = Some(state.ids.shared());
+        let behind = !state.ids.is_caught_up();
         let (writer, thread) = state.start()?;
+        if behind {
+            writer.catch_up()?;
+        }
         let thread = Mutex::new(Some(thread));
-        Ok(Arc::new(SqliteStore { keys, shared, readers, writer: Some(writer), thread }))
+        Ok(Arc::new(SqliteStore { keys, shared, readers, ids, writer: Some(writer), thread }))
     }
 
     /// Opens a store for commands that only read, also beside a running gateway.
@@ -138,7 +159,7 @@ impl SqliteStore {
         let shared = Arc::<Shared>::default();
         let readers = Readers::start(vec![connection], Arc::clone(&shared))?;
         let thread = Mutex::new(None);
-        Ok(Arc::new(SqliteStore { keys, shared, readers, writer: None, thread }))
+        Ok(Arc::new(SqliteStore { keys, shared, readers, ids: None, writer: None, thread }))
     }
 
     /// Transactions committed since it was opened: far fewer than calls, under load.
@@ -185,11 +206,14 @@ impl Drop for SqliteStore {
     }
 }
 
-/// The hard limit leaves an eighth for outcomes of what was accepted before the store was full.
+/// The hard limit leaves an eighth for outcomes of what was accepted before the store was full: an
+/// eighth above what is there, where the limit was set below it.
 fn limit_pages(connection: &Connection, max_bytes: Option<u64>) -> Result<(), StoreError> {
     let Some(max) = max_bytes else { return Ok(()) };
     let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let pages = max.saturating_add(max / 8) / size.unsigned_abs().max(1) + 256;
+    let there: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let size = size.unsigned_abs().max(1);
+    let pages = (max / size).max(there.unsigned_abs()) + max / 8 / size + 256;
     connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     Ok(())
 }
@@ -282,7 +306,8 @@ impl Store for SqliteStore {
     }
 
     fn list(&self, filter: Filter) -> Later<'_, Vec<ExchangeView>> {
-        self.read(move |connection, _| views::list(connection, &filter))
+        let ids = self.ids.clone();
+        self.read(move |connection, _| views::list(connection, ids.as_ref(), &filter))
     }
 
     fn attempts(&self, exchange: i64) -> Later<'_, Vec<AttemptView>> {

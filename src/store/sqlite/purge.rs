@@ -56,14 +56,17 @@ fn run(tx: &mut Tx<'_>, purge: &Purge) -> Result<Purged, StoreError> {
     })?;
     let before = purge.before.as_millisecond();
     let (mut purged, mut bytes) = (Purged::default(), 0);
-    let full = rows.len() == purge.limit;
+    let mut forgotten = Vec::new();
+    let mut full = rows.len() == purge.limit;
     let mut last = None;
     for (id, message, accepted_at, length) in rows {
         if accepted_at >= before {
-            return Ok(Purged { next: None, ..purged });
+            last = None;
+            break;
         }
         if bytes > BYTES {
-            return Ok(Purged { next: last, ..purged });
+            full = true;
+            break;
         }
         let gone = match purge.what {
             Purging::Bodies => {
@@ -77,9 +80,13 @@ fn run(tx: &mut Tx<'_>, purge: &Purge) -> Result<Purged, StoreError> {
             Purging::Messages => ended(tx, message, before)? && forget(tx, message)?,
         };
         bytes += if gone { length } else { 0 };
+        if gone && purge.what == Purging::Messages {
+            forgotten.push(message);
+        }
         purged.rows += u64::from(gone);
         last = Some(id);
     }
+    tx.ids.gone(tx.connection, &forgotten)?;
     purged.next = last.filter(|_| full);
     Ok(purged)
 }

@@ -3,6 +3,7 @@
 use super::accept::{Prepared, born_final, first_state, insert_exchange, seen};
 use super::act;
 use super::claim::{envelope, original};
+use super::ids::Key;
 use super::restored::{self, Known};
 use super::writer::Tx;
 use crate::model::codes::store as codes;
@@ -46,9 +47,13 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     if !unrouted || reused {
         return Ok(Rerouted::NotAllowed);
     }
-    let holder = seen(tx, message, message.envelope.message_id.as_str())?;
+    let id = message.envelope.message_id.as_str();
+    let holder = seen(tx, message, (Key::of(id), id))?;
     if holder.is_some_and(|(row, _)| row != before.message) {
         return Ok(Rerouted::IdTaken);
+    }
+    if id != before.draft.message_id {
+        tx.ids.change(tx.connection, Key::of(id), before.message)?;
     }
     replace_message(tx, before.message, message)?;
     tx.tallies.take(&before.ended(State::Dead));

@@ -1,6 +1,7 @@
 //! Restored: a new epoch begins, and what may have happened before it is never sent blindly.
 
 use super::exchanges::{leave_lane, open_exchange};
+use super::ids::{self, json};
 use super::record;
 use super::tallies::Ended;
 use super::writer::Tx;
@@ -208,11 +209,13 @@ enum Found {
 
 /// Ends an exchange of the store that the record knows to have ended.
 fn end_known(tx: &mut Tx<'_>, ghost: &Ghost, at: Timestamp) -> Result<Found, StoreError> {
+    let known = tx.ids.shared();
+    let messages = ids::rows_of(tx.connection, Some(&known), &ghost.message_id)?;
     let sql = "SELECT e.id, e.state, e.counterpart, e.lane, e.attempts, e.code,
             e.was_unknown
         FROM messages m JOIN exchanges e ON e.message = m.id
-        WHERE m.message_id = ?1 AND m.source = ?2 AND e.route = ?3";
-    let key = (&ghost.message_id, &ghost.source, &ghost.route);
+        WHERE m.id IN (SELECT value FROM json_each(?1)) AND m.source = ?2 AND e.route = ?3";
+    let key = (json(&messages), &ghost.source, &ghost.route);
     let row = tx.row(sql, key, |row| {
         let text: (String, String) = (row.get(1)?, row.get(2)?);
         let numbers: (i64, i64, i64) = (row.get(0)?, row.get(3)?, row.get(4)?);

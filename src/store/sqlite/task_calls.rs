@@ -36,7 +36,8 @@ impl Bundles for SqliteStore {
 
 impl Tasks for SqliteStore {
     fn select(&self, selection: Selection, limit: usize) -> Later<'_, Vec<i64>> {
-        self.read(move |connection, _| tasks::select(connection, &selection, limit))
+        let ids = self.ids.clone();
+        self.read(move |connection, _| tasks::select(connection, ids.as_ref(), &selection, limit))
     }
 
     fn create_task(&self, task: NewTask) -> Later<'_, Created> {

@@ -3,6 +3,7 @@
 use super::accept::Prepared;
 use super::act::{self, Seen};
 use super::claim;
+use super::ids::{self, Shared, json};
 use super::writer::Tx;
 use super::{reroute, views};
 use crate::model::State;
@@ -32,10 +33,15 @@ fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
 /// Rows that a selection matches, in order.
 pub(super) fn select(
     connection: &Connection,
+    ids: Option<&Shared>,
     selection: &Selection,
     limit: usize,
 ) -> Result<Vec<i64>, StoreError> {
-    let messages = text(&selection.messages)?;
+    let mut messages = Vec::new();
+    for id in &selection.messages {
+        messages.extend(ids::rows_of(connection, ids, id)?);
+    }
+    let messages = json(&messages);
     let exchanges = text(&selection.exchanges)?;
     let (from, to) = (
         selection.from.map(Timestamp::as_millisecond),
@@ -69,11 +75,7 @@ pub(super) fn select(
         filter("m.accepted_at < ?", to);
     }
     if !selection.messages.is_empty() {
-        filter(
-            "e.message IN (SELECT id FROM messages
-                WHERE message_id IN (SELECT value FROM json_each(?)))",
-            &messages,
-        );
+        filter("e.message IN (SELECT value FROM json_each(?))", &messages);
     }
     if !selection.exchanges.is_empty() {
         filter("e.id IN (SELECT value FROM json_each(?))", &exchanges);

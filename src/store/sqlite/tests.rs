@@ -4,7 +4,7 @@ use super::*;
 use crate::model::clock::Clock;
 use crate::record::verify;
 use crate::store::conformance::{self as suite, at};
-use crate::store::{ActVerb, Next, lifecycle};
+use crate::store::{ActVerb, Forget as _, Next, conformance_rotation, lifecycle};
 use base64::Engine as _;
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
@@ -56,7 +56,8 @@ impl Clock for Fixed {
 }
 
 fn options() -> Options {
-    Options { clock: Arc::new(Fixed), ..Options::default() }
+    // Blocks so small that every test has some.
+    Options { clock: Arc::new(Fixed), id_block: 3, ..Options::default() }
 }
 
 pub(crate) fn keys(fill: u8) -> Arc<Keys> {
@@ -66,7 +67,8 @@ pub(crate) fn keys(fill: u8) -> Arc<Keys> {
 
 /// What the writer keeps in memory is what its tables say: compared after every transaction of
 /// every test.
-pub(super) fn check_memory(connection: &Connection, lanes: &Lanes) {
+pub(super) fn check_memory(connection: &Connection, lanes: &Lanes, ids: &ids::Ids) {
+    ids::tests::check(connection, ids);
     let read = Lanes::read(connection).unwrap();
     assert_eq!(lanes.listed(), read.listed(), "open lanes");
     let counted = super::views::backlog(connection).unwrap();
@@ -101,6 +103,14 @@ async fn conforms() {
         store
     })
     .await;
+}
+
+#[tokio::test]
+async fn keys_are_rotated_in_steps() {
+    let folder = Folder::new();
+    let keys = Arc::new(conformance_rotation::keys(&[1]));
+    let store = SqliteStore::open(&folder.file(), Arc::clone(&keys), options()).unwrap();
+    conformance_rotation::run(&*store, &keys).await;
 }
 
 impl lifecycle::Home for Folder {
@@ -275,6 +285,43 @@ async fn a_full_store_refuses_the_new_and_finishes_the_old() {
     let store = folder.open();
     store.check_room().await.unwrap();
     assert!(store.accept(suite::message("later", 1, vec![])).await.is_ok(), "after making room");
+}
+
+#[tokio::test]
+async fn a_limit_below_what_is_there_refuses_the_new_and_finishes_the_old() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let mut accepted = Vec::new();
+    for number in 0..60 {
+        let exchanges = vec![suite::exchange(number)];
+        let mut message = suite::message(&format!("m{number}"), 1, exchanges);
+        message.body = Secret::new(vec![0; 10_000]);
+        match store.accept(message).await.unwrap() {
+            Accepted::New { exchanges, .. } => accepted.push(exchanges[0]),
+            other => panic!("{other:?}"),
+        }
+    }
+    drop(store);
+    let limited = || Options { max_bytes: Some(200_000), ..options() };
+    let store = folder.open_with(limited());
+    let new = || suite::message("new", 1, vec![suite::exchange(99)]);
+    assert_eq!(store.accept(new()).await.unwrap_err().code, &codes::STORE_FULL);
+    assert_eq!(store.check_room().await.unwrap_err().code, &codes::STORE_FULL);
+    let repeated = store.accept(suite::message("m1", 1, vec![])).await.unwrap();
+    assert!(matches!(repeated, Accepted::Duplicate), "what it has it knows");
+    for id in accepted {
+        assert!(suite::intend(&*store, id, 0).await);
+        suite::settle(&*store, id, 1, Next::Delivered).await;
+    }
+    drop(store);
+    let store = folder.open_with(limited());
+    let before = at(10_000);
+    for what in crate::store::purge::Purging::ALL {
+        let purge = crate::store::purge::Purge { what, before, after: 0, limit: 200 };
+        store.purge(purge).await.unwrap();
+    }
+    store.check_room().await.unwrap();
+    assert!(matches!(store.accept(new()).await.unwrap(), Accepted::New { .. }), "there is room");
 }
 
 #[tokio::test]
@@ -475,7 +522,7 @@ async fn the_writer_syncs_every_commit() {
         ("foreign_keys", 1),
         ("secure_delete", 1),
         ("trusted_schema", 0),
-        ("user_version", 3),
+        ("user_version", 4),
     ];
     for (name, expected) in settings {
         let read = move |tx: &mut Tx<'_>| {

@@ -2,6 +2,7 @@
 
 use super::claim::instant;
 use super::exchanges::open_exchange;
+use super::ids::{self, Shared, json};
 use crate::store::{AttemptView, Count, ExchangeView, Filter, StoreError};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -17,6 +18,7 @@ pub(super) fn text(milliseconds: i64) -> Result<String, StoreError> {
 /// Lists exchanges by their row, a page at a time. A limit of 0 means the cap.
 pub(super) fn list(
     connection: &Connection,
+    ids: Option<&Shared>,
     filter: &Filter,
 ) -> Result<Vec<ExchangeView>, StoreError> {
     let limit = match filter.limit {
@@ -30,16 +32,21 @@ pub(super) fn list(
          FROM exchanges e JOIN messages m ON m.id = e.message WHERE e.id > ?1",
     );
     let mut values: Vec<&dyn ToSql> = vec![&filter.after];
-    let wanted = [
-        ("e.route", &filter.route),
-        ("e.code", &filter.code),
-        ("m.message_id", &filter.message_id),
-    ];
+    let wanted = [("e.route", &filter.route), ("e.code", &filter.code)];
     for (column, value) in wanted {
         if let Some(value) = value {
             values.push(value);
             sql.push_str(&format!(" AND {column} = ?{}", values.len()));
         }
+    }
+    let rows = match &filter.message_id {
+        Some(id) => Some(json(&ids::rows_of(connection, ids, id)?)),
+        None => None,
+    };
+    if let Some(rows) = &rows {
+        values.push(rows);
+        let place = values.len();
+        sql.push_str(&format!(" AND e.message IN (SELECT value FROM json_each(?{place}))"));
     }
     // State names stand in the text, not as parameters: only so do the partial indexes apply.
     let names: Vec<_> = filter.states.iter().map(|state| format!("'{state}'")).collect();

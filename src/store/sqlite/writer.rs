@@ -3,6 +3,7 @@
 use super::CrashPoints;
 use super::connection::{BUSY, is_fatal};
 use super::exchanges;
+use super::ids::Ids;
 use super::lanes::Lanes;
 use super::record;
 use super::restored::Restored;
@@ -15,8 +16,11 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, Tra
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+
+/// Rows of the index of before that one step goes through: some two milliseconds.
+const CATCH_UP: usize = 1_024;
 
 /// What kind of call a job is: names its crash points.
 #[derive(Clone, Copy)]
@@ -152,6 +156,31 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Where a store of before has ids in an index: a thread of its own asks for one step after the
+    /// other, and rests ten times as long as a step took. It ends with the store.
+    pub fn catch_up(&self) -> Result<(), StoreError> {
+        let orders = self.orders.downgrade();
+        let step = move || {
+            let begun = Instant::now();
+            let (reply, answer) = oneshot::channel();
+            let run = |tx: &mut Tx<'_>| tx.ids.catch_up(tx.connection, CATCH_UP);
+            let task = Task { call: OTHER, run, output: None, reply };
+            orders.upgrade()?.send(Order::Work(Box::new(task))).ok()?;
+            let (done, _run) = answer.blocking_recv().ok()?;
+            let done = done.ok()?;
+            (!done).then(|| begun.elapsed() * 10)
+        };
+        let steps = move || {
+            while let Some(pause) = step() {
+                std::thread::sleep(pause);
+            }
+        };
+        let thread = std::thread::Builder::new().name("watashi-store-ids".to_owned()).spawn(steps);
+        let failed =
+            |error: std::io::Error| StoreError::new(&codes::STORE_NOT_OPENED, error.to_string());
+        thread.map(drop).map_err(failed)
+    }
+
     pub fn is_alive(&self) -> bool {
         !self.orders.is_closed()
     }
@@ -179,6 +208,7 @@ pub(super) struct Loop {
     /// The tree over the record.
     pub tail: Frontier,
     pub lanes: Lanes,
+    pub ids: Ids,
     pub restored: Restored,
     pub group: usize,
     pub max_bytes: Option<u64>,
@@ -207,6 +237,7 @@ impl Loop {
             connection: &self.connection,
             tail: self.tail.clone(),
             lanes: &mut self.lanes,
+            ids: &mut self.ids,
             tallies: Tallies::default(),
             max_bytes: None,
             restored: self.restored,
@@ -215,6 +246,7 @@ impl Loop {
         exchanges::recover(&mut tx, now)?;
         let tail = tx.tail;
         transaction.commit()?;
+        self.ids.keep();
         self.tail = tail;
         self.shared.set_tree(&self.tail);
         Ok(())
@@ -275,6 +307,29 @@ impl Loop {
             };
             work.answer(outcome);
         }
+        self.seal_ids();
+    }
+
+    /// When enough ids are in memory they become a block. It fails as a write does; what is not
+    /// committed stays in memory, and is tried again later.
+    fn seal_ids(&mut self) {
+        if !self.ids.is_full() || self.shared.failed.get().is_some() {
+            return;
+        }
+        let points = self.crash_points.clone();
+        let reached = |point| points.iter().for_each(|reached| reached(point));
+        if let Err(error) = self.ids.seal(&self.connection, reached) {
+            tracing::warn!(code = error.code.code, detail = %error.detail, "ids stay in memory");
+            self.fail_if_fatal(&error);
+        }
+    }
+
+    fn fail_if_fatal(&self, error: &StoreError) {
+        if is_fatal(error) {
+            tracing::error!(code = error.code.code, detail = %error.detail, "store failed");
+            // Only this thread and readers set it; the first error is the one that counts.
+            let _ = self.shared.failed.set(error.clone());
+        }
     }
 
     fn transaction(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
@@ -288,18 +343,18 @@ impl Loop {
         match outcome {
             Ok(()) => {
                 self.lanes.keep();
+                self.ids.keep();
                 self.shared.set_backlog(self.lanes.backlog());
             }
-            Err(_) => self.lanes.undo(),
+            Err(_) => {
+                self.lanes.undo();
+                self.ids.undo(&self.connection);
+            }
         }
         #[cfg(test)]
-        super::tests::check_memory(&self.connection, &self.lanes);
-        if let Err(error) = &outcome
-            && is_fatal(error)
-        {
-            tracing::error!(code = error.code.code, detail = %error.detail, "store failed");
-            // Only this thread and readers set it; the first error is the one that counts.
-            let _ = self.shared.failed.set(error.clone());
+        super::tests::check_memory(&self.connection, &self.lanes, &self.ids);
+        if let Err(error) = &outcome {
+            self.fail_if_fatal(error);
         }
         outcome
     }
@@ -311,6 +366,7 @@ impl Loop {
             connection: &self.connection,
             tail: self.tail.clone(),
             lanes: &mut self.lanes,
+            ids: &mut self.ids,
             tallies: Tallies::default(),
             max_bytes: self.max_bytes,
             restored: self.restored,
@@ -341,10 +397,12 @@ impl Loop {
 
 /// One transaction under way: what the calls write through.
 pub(super) struct Tx<'c> {
-    connection: &'c Connection,
+    pub connection: &'c Connection,
     tail: Frontier,
     /// What is open in each lane.
     pub lanes: &'c mut Lanes,
+    /// Which rows have an id.
+    pub ids: &'c mut Ids,
     /// What a restore left in doubt.
     pub restored: Restored,
     /// What ended, or began again.
