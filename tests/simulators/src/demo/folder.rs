@@ -42,6 +42,8 @@ pub struct Plan<'a> {
     pub credentials: &'a Credentials,
     /// The broker, when there is one.
     pub amqp: Option<&'a str>,
+    /// Names of the enabled routes, as a list of TOML.
+    pub routes: &'a str,
     /// Lines of every counterpart's section: its times.
     pub times: &'a str,
     /// More lines at the end of the file: sections of their own.
@@ -49,7 +51,7 @@ pub struct Plan<'a> {
 }
 
 /// The routes whose counterparts the demo plays.
-const ROUTES: &str = "\"vaccination-record-to-copy\", \"vaccination-record-to-pmh\", \
+pub const ROUTES: &str = "\"vaccination-record-to-copy\", \"vaccination-record-to-pmh\", \
      \"subject-to-pmh\", \"notice-to-pmh\", \"notice-to-osr\", \"inquiry-to-intermediate-server\", \
      \"application-to-health\", \"application-status-to-management\"";
 /// The times of the demo: the gateway gives up before its counterparts do, and asks after them.
@@ -108,12 +110,12 @@ fn toml(
     ops: SocketAddr,
 ) -> Result<String, Trouble> {
     let definitions = plan.definitions.canonicalize()?;
-    let (folder, definitions) = (folder.display(), definitions.display());
+    let (folder, definitions, routes) = (folder.display(), definitions.display(), plan.routes);
     let mut text = format!(
         "# Written by the demo; of this run only.\n\
          [gateway]\nname = \"demo\"\nmunicipalities = [\"{MUNICIPALITY}\"]\n\n\
          [definitions]\nfolder = \"{definitions}\"\n\n\
-         [routes]\nenabled = [{ROUTES}]\n\n\
+         [routes]\nenabled = [{routes}]\n\n\
          [store]\npath = \"{folder}/store/watashi.db\"\n\n\
          [keys]\ncurrent = \"k1\"\nk1 = \"file:{folder}/keys/k1\"\n\n\
          [ingest]\nlisten = \"{ingest}\"\ncertificate = \"file:{folder}/certificates/server.pem\"\n\

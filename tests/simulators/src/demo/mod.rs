@@ -178,6 +178,7 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
         addresses: &running.addresses,
         credentials: &credentials,
         amqp: options.amqp.as_deref(),
+        routes: folder::ROUTES,
         times: folder::TIMES,
         more: "",
     };
@@ -233,6 +234,7 @@ pub async fn counterparts_only(options: Options) -> Result<(), Trouble> {
         addresses: &running.addresses,
         credentials: &credentials,
         amqp: options.amqp.as_deref(),
+        routes: folder::ROUTES,
         times: folder::TIMES,
         more: "",
     };

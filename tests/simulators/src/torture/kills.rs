@@ -114,6 +114,7 @@ async fn set_up(town: &Town, folder: &Path, seed: u64) -> Result<Scene, Trouble>
             addresses: &BTreeMap::from([(POST, running.address)]),
             credentials: &Credentials::seeded(seed),
             amqp: None,
+            routes: "\"*\"",
             times: post::SETTINGS,
             more: "",
         },
