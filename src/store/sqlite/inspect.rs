@@ -9,13 +9,11 @@ use rusqlite::Connection;
 impl Inspect for SqliteStore {
     fn inspect(&self) -> Later<'_, Vec<Inspected>> {
         self.read(|connection, _| {
-            let looks: [(&'static str, fn(&Connection) -> Result<String, StoreError>); 3] =
-                [("pages and references", pages), ("lanes", lanes), ("message ids", ids::inspect)];
-            let look = |(what, look): (_, fn(&Connection) -> _)| Inspected {
-                what,
-                found: look(connection),
-            };
-            Ok(looks.map(look).into())
+            Ok(vec![
+                Inspected { what: "pages and references", found: pages(connection) },
+                Inspected { what: "lanes", found: lanes(connection) },
+                Inspected { what: "message ids", found: ids::inspect(connection) },
+            ])
         })
     }
 }
