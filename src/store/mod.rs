@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+mod announcement;
 pub mod backup;
 pub mod bundles;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub mod rotation;
 pub mod sqlite;
 pub mod tasks;
 
+pub use announcement::Announcement;
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use inspect::Inspect;
@@ -70,27 +72,6 @@ pub struct NewMessage {
     pub record: Vec<Draft>,
     /// Told to upstream when the id turns out to have been used for other content.
     pub if_reused: Option<Announcement>,
-}
-
-/// A message for upstream that is made only if it is needed, which is nearly never.
-pub struct Announcement(Box<dyn Fn(&Envelope) -> NewOutgoing + Send + Sync>);
-
-impl Announcement {
-    /// What makes it, out of the envelope.
-    pub fn new(make: impl Fn(&Envelope) -> NewOutgoing + Send + Sync + 'static) -> Announcement {
-        Announcement(Box::new(make))
-    }
-
-    /// Makes it.
-    pub fn make(&self, envelope: &Envelope) -> NewOutgoing {
-        (self.0)(envelope)
-    }
-}
-
-impl std::fmt::Debug for Announcement {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Announcement")
-    }
 }
 
 /// One route's share of a new message.
