@@ -233,7 +233,7 @@ impl Wire {
                     *answering = true;
                     return self.read(connection, answer, most).await;
                 }
-                Err(Lost::Unused(unused)) => asking = *unused,
+                Err(Lost::Unused(unused, _)) => asking = *unused,
                 Err(Lost::Error(error)) => return Err(while_sending(&error)),
             }
         }
@@ -243,8 +243,8 @@ impl Wire {
                 *answering = true;
                 self.read(connection, answer, most).await
             }
-            Err(Lost::Unused(_)) => Err(after(&codes::CONNECTION_LOST, "closed")),
-            Err(Lost::Error(error)) => Err(while_sending(&error)),
+            // Also one that ended before the request was on its way: what it ended with says why.
+            Err(Lost::Unused(_, error) | Lost::Error(error)) => Err(while_sending(&error)),
         }
     }
 

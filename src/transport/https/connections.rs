@@ -61,8 +61,9 @@ pub(super) struct Connection {
 
 /// Why there is no head of an answer.
 pub(super) enum Lost {
-    /// Nothing of the request was written, it comes back: the connection had ended before.
-    Unused(Box<Request<Full<Bytes>>>),
+    /// Nothing of the request was written, it comes back: the connection had ended before, and
+    /// with this.
+    Unused(Box<Request<Full<Bytes>>>, hyper::Error),
     /// The request may have been taken.
     Error(hyper::Error),
 }
@@ -213,7 +214,7 @@ impl Connection {
             answer.as_mut().poll(cx)
         });
         sent.await.map_err(|mut lost| match lost.take_message() {
-            Some(request) => Lost::Unused(Box::new(request)),
+            Some(request) => Lost::Unused(Box::new(request), lost.into_error()),
             None => Lost::Error(lost.into_error()),
         })
     }
