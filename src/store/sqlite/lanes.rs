@@ -98,7 +98,7 @@ impl Hashes {
     }
 
     fn spare(length: usize) -> usize {
-        length / 8 + 4
+        length / 16 + 4
     }
 
     fn iter(&self) -> impl Iterator<Item = i64> {
