@@ -79,7 +79,7 @@ async fn a_refused_token_makes_messages_wait_until_the_secret_is_right() {
 #[tokio::test]
 async fn a_full_store_refuses_the_new_loses_nothing_and_goes_on_with_more_room() {
     let town = Town::new().await;
-    town.configure("store", "max-bytes = 500000");
+    town.configure("store", "max-bytes = 2000000");
     let gateway = town.start().await;
     let health = town.health();
     let mut notice = town.messages("notice.requested", Some("osr")).await.remove(0);
@@ -109,7 +109,7 @@ async fn a_full_store_refuses_the_new_loses_nothing_and_goes_on_with_more_room()
     assert_eq!(gateway.stop().await, Some(0));
 
     let config = town.read("watashi.toml");
-    town.write("watashi.toml", &config.replace("max-bytes = 500000", "max-bytes = 50000000"));
+    town.write("watashi.toml", &config.replace("max-bytes = 2000000", "max-bytes = 50000000"));
     let gateway = town.start().await;
     let last = health.post("notice.requested", &format!("f{accepted}"), &notice).await;
     assert_eq!(last.status, 202, "{}", last.text);
