@@ -18,6 +18,7 @@ mod postgres;
 mod reload;
 mod seals;
 mod services;
+mod shared;
 mod starting;
 mod stopping;
 mod store;
