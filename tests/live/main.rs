@@ -10,6 +10,7 @@ mod copy;
 mod crossing;
 mod database;
 mod environment;
+mod failover;
 mod files;
 mod gateway;
 mod instances;
