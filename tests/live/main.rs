@@ -9,6 +9,7 @@ mod amqp;
 mod copy;
 mod crossing;
 mod database;
+mod disk;
 mod environment;
 mod failover;
 mod files;
