@@ -6,7 +6,6 @@ use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
 use crate::config::{AmqpConfig, Config, agree, definitions, renewal};
 use crate::diagnostic::{SourceFile, render};
-use crate::model::clock::SystemClock;
 use crate::model::codes::config as codes;
 use crate::model::codes::store as store_codes;
 use crate::model::{Clock, Code};
@@ -85,13 +84,12 @@ impl From<StartProblem> for StartError {
 pub async fn run(config: Config) -> Result<(), StartError> {
     logging::start(&config.log);
     let metrics = metrics_register::start();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (bundle, files) = load_bundle(&config)?;
     let keys = Arc::new(connect::keys(&config)?);
     // A signal counts from here on, also one that comes before the last line of the start.
     let mut signals = StopSignals::new();
     let hangup = signal(SignalKind::hangup()).ok();
-    let store = store::open(&config, Arc::clone(&keys), &bundle).await?;
+    let (store, clock) = store::open(&config, Arc::clone(&keys), &bundle).await?;
     let cx = context(&config, bundle, store.clone(), keys, &clock)?;
     let sealer = Arc::new(sealer(&config, &cx)?);
     let (stop_sealing, sealing_stop) = watch::channel(false);

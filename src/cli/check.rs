@@ -204,17 +204,24 @@ async fn store(config: &Config) -> Item {
         let opened = async {
             let address = connect::postgres(postgres)?;
             let shown = format!("PostgreSQL on {}", address.hosts());
-            match PostgresStore::open_read_only(address, keys).await {
-                Ok(_) => Ok(shown),
+            let store = match PostgresStore::open_read_only(address, keys).await {
+                Ok(store) => store,
                 Err(error) if *error.code == store_codes::STORE_NOT_OPENED => {
-                    Ok(format!("{shown}: tables will be made by `watashi run`"))
+                    let detail = format!("{shown}: tables will be made by `watashi run`");
+                    return Ok(Finding::Fine(detail));
                 }
-                Err(error) => Err(StartProblem::from(error)),
-            }
+                Err(error) => return Err(StartProblem::from(error)),
+            };
+            let code = &store_codes::FAILOVER_FORGETS;
+            Ok(match store.failover_gap().await? {
+                None => Finding::Fine(shown),
+                Some(gap) => Finding::Soon(format!("{shown}: {code} {}: {gap}", code.title)),
+            })
         };
+        let what = "keys and store";
         return match opened.await {
-            Ok(shown) => Item::fine("keys and store", shown),
-            Err(problem) => Item::problem("keys and store", problem),
+            Ok(finding) => Item { what: what.to_owned(), finding },
+            Err(problem) => Item::problem(what, problem),
         };
     }
     let path = &config.store.path;

@@ -40,6 +40,8 @@ pub(super) enum Acting<'c> {
     Here {
         /// The store.
         store: Arc<dyn Store>,
+        /// The clock that its due times follow.
+        clock: Arc<dyn Clock>,
         /// What the gateway would run with.
         config: &'c Config,
         /// What recognises a message; made when the first one needs it.
@@ -77,7 +79,8 @@ impl<'c> Acting<'c> {
             let options = connect::postgres_options(config, postgres);
             let address = connect::postgres(postgres)?;
             let store = PostgresStore::open(address, load::keys(config)?, options).await?;
-            return Ok(Acting::Here { store, config, context: OnceCell::new() });
+            let clock = store.clock();
+            return Ok(Acting::Here { store, clock, config, context: OnceCell::new() });
         }
         let path = &config.store.path;
         if !path.exists() {
@@ -85,7 +88,10 @@ impl<'c> Acting<'c> {
         }
         let options = Options { max_bytes: config.store.max_bytes, ..Options::default() };
         match SqliteStore::open(path, load::keys(config)?, options) {
-            Ok(store) => Ok(Acting::Here { store, config, context: OnceCell::new() }),
+            Ok(store) => {
+                let clock = Arc::new(SystemClock);
+                Ok(Acting::Here { store, clock, config, context: OnceCell::new() })
+            }
             Err(error) if *error.code == codes::STORE_IN_USE => {
                 let Gateway { address, token } = gateway(config)?;
                 Ok(Acting::There { address, token })
@@ -102,20 +108,20 @@ impl<'c> Acting<'c> {
         reasons: &Reasons,
     ) -> Result<Acted, Trouble> {
         match self {
-            Acting::Here { store, config, context } => {
+            Acting::Here { store, clock, config, context } => {
                 let act = Act {
                     exchange: id,
                     verb,
                     operator: reasons.operator.clone(),
                     reason: reasons.reason.clone(),
-                    at: SystemClock.now(),
+                    at: clock.now(),
                     bundle: None,
                 };
                 let state = if verb == ActVerb::Replay {
                     let cx = match context.get() {
                         Some(cx) => cx,
                         None => {
-                            let made = Box::new(recogniser(store, config)?);
+                            let made = Box::new(recogniser(store, clock, config)?);
                             context.get_or_init(|| made)
                         }
                     };
@@ -164,7 +170,7 @@ impl<'c> Acting<'c> {
         reasons: &Reasons,
     ) -> Result<Secret<Vec<u8>>, Trouble> {
         match self {
-            Acting::Here { store, .. } => {
+            Acting::Here { store, clock, .. } => {
                 let draft = Draft {
                     source: view.source.clone(),
                     message_id: view.message_id.clone(),
@@ -176,7 +182,7 @@ impl<'c> Acting<'c> {
                     operator: Some(reasons.operator.clone()),
                     reason: Some(reasons.reason.clone()),
                     bundle: view.bundle.as_str().into(),
-                    ..Draft::new(Kind::Operate, Phase::Noted, SystemClock.now())
+                    ..Draft::new(Kind::Operate, Phase::Noted, clock.now())
                 };
                 store.note(vec![draft]).await?;
                 let gone = || Trouble::new(1, "the original is no longer kept");
@@ -197,9 +203,9 @@ impl<'c> Acting<'c> {
     /// Ends the window of a restore; `false` when none is open.
     pub(super) async fn complete_restore(&self, reasons: &Reasons) -> Result<bool, Trouble> {
         match self {
-            Acting::Here { store, .. } => {
+            Acting::Here { store, clock, .. } => {
                 let Reasons { operator, reason } = reasons;
-                let at = SystemClock.now();
+                let at = clock.now();
                 Ok(store.complete_restore(operator.clone(), reason.clone(), at).await?)
             }
             Acting::There { address, token } => {
@@ -226,7 +232,7 @@ impl<'c> Acting<'c> {
         reasons: &Reasons,
     ) -> Result<Result<Planned, String>, Trouble> {
         match self {
-            Acting::Here { store, config, .. } => {
+            Acting::Here { store, clock, config, .. } => {
                 let wanted = Wanted {
                     request: request.to_owned(),
                     selection: selection.clone(),
@@ -234,7 +240,7 @@ impl<'c> Acting<'c> {
                     operator: reasons.operator.clone(),
                     reason: reasons.reason.clone(),
                 };
-                let planned = tasks::create(wanted, &recogniser(store, config)?).await?;
+                let planned = tasks::create(wanted, &recogniser(store, clock, config)?).await?;
                 Ok(planned.map_err(|failure| failure.to_string()))
             }
             Acting::There { address, token } => {
@@ -263,10 +269,10 @@ impl<'c> Acting<'c> {
         reasons: &Reasons,
     ) -> Result<Result<String, String>, Trouble> {
         match self {
-            Acting::Here { store, .. } => {
+            Acting::Here { store, clock, .. } => {
                 let Reasons { operator, reason } = reasons;
                 let (operator, reason) = (operator.clone(), reason.clone());
-                let at = SystemClock.now();
+                let at = clock.now();
                 let changed =
                     store.change_task(TaskChange { task, verb, operator, reason, at }).await?;
                 let why = "there is no such task, or its state does not allow this";
@@ -305,8 +311,8 @@ impl<'c> Acting<'c> {
     ) -> Result<(), Trouble> {
         let Reasons { operator, reason } = reasons;
         match self {
-            Acting::Here { store, .. } => {
-                let draft = rotated.draft(operator, reason, SystemClock.now());
+            Acting::Here { store, clock, .. } => {
+                let draft = rotated.draft(operator, reason, clock.now());
                 store.note(vec![draft]).await?;
                 store.scrub().await?;
                 Ok(())
@@ -328,12 +334,16 @@ impl<'c> Acting<'c> {
 }
 
 /// What recognising a message needs, as the gateway would have it; nothing is sent from here.
-fn recogniser(store: &Arc<dyn Store>, config: &Config) -> Result<Context, Trouble> {
+fn recogniser(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    config: &Config,
+) -> Result<Context, Trouble> {
     Ok(Context {
         definitions: Definitions::new(Arc::new(load::bundle(config)?)),
         store: store.clone(),
         keys: load::keys(config)?,
-        clock: Arc::new(SystemClock),
+        clock: Arc::clone(clock),
         counterparts: Counterparts::default(),
         settings: Settings {
             municipalities: config.municipalities.clone(),

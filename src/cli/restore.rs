@@ -89,11 +89,12 @@ async fn adopt_database(config: &Config, arguments: &Arguments) -> Result<EpochB
     if arguments.backup.is_some() {
         load::only_sqlite(config, "put it back with PostgreSQL's own tools, then `--adopt`")?;
     }
-    let Acting::Here { store, .. } = Acting::begin(config).await? else {
+    let Acting::Here { store, clock, .. } = Acting::begin(config).await? else {
         return Err(Trouble::usage("the store is a PostgreSQL database"));
     };
     let size = store.tree().await?.size();
-    let begun = store.begin_epoch(new_epoch(config, arguments, size)?).await?;
+    let epoch = NewEpoch { at: clock.now(), ..new_epoch(config, arguments, size)? };
+    let begun = store.begin_epoch(epoch).await?;
     store.close().await?;
     Ok(begun)
 }

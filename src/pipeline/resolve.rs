@@ -224,10 +224,15 @@ pub async fn ask(
     }
     let rest = cx.steady.rest(&*cx.clock, ask.settle_after);
     if !rest.is_zero() {
-        // The clock was set: that it says so does not mean that the settle time has passed.
+        // The clock was set, or may have been while nobody ran: that it says so does not mean that
+        // the settle time has passed.
         let wait = Next::Unknown {
             due: Some(settle::later(cx.clock.now(), rest)),
-            failure: failure(&codes::INTERRUPTED, Class::Unknown, "the clock was set"),
+            failure: failure(
+                &codes::INTERRUPTED,
+                Class::Unknown,
+                "asked after the settle time: the clock was set, or the gateway started",
+            ),
         };
         return settle::write(vec![(claimed, route, 0, Decided::of(wait))], cx).await;
     }

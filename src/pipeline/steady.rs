@@ -76,12 +76,14 @@ pub(super) async fn follow(cx: &Context) {
     }
 }
 
-/// At a start: where the newest entry of the record lies ahead of the clock, that was set back while
+/// At a start: whether the clock was set forward meanwhile nobody can tell, so questions wait as if it
+/// had been, until their settle time has passed since now. Where the newest entry of the record lies ahead of the clock, that was set back while
 /// nobody looked, by at least as much.
 ///
 /// # Errors
 /// When the store cannot be read or written.
 pub async fn at_start(cx: &Context) -> Result<(), StoreError> {
+    cx.steady.lock().begin(cx.clock.monotonic());
     let newest = i64::try_from(cx.store.tree().await?.size()).unwrap_or(i64::MAX);
     let rows = cx.store.record(newest.saturating_sub(1), 1).await?;
     let now = cx.clock.now();

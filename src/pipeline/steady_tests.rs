@@ -7,6 +7,8 @@ use std::time::Duration;
 
 const BODY: &str = r#"{"person":"p1","amount":1}"#;
 const NOON: &str = "2026-06-01T12:00:00";
+/// What is said of a question that waits although its time seems to have come.
+const WAITS: &str = "asked after the settle time: the clock was set, or the gateway started";
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn lost() -> crate::transport::SendError {
@@ -52,7 +54,23 @@ async fn set_forward_a_question_still_waits_for_the_settle_time() {
     harness.post("order.slow", "m1", BODY).await;
     harness.run_until(|all| all[0].state == "unknown").await;
     clock.jump(SignedDuration::from_hours(3));
-    harness.run_until(|all| all[0].detail.as_deref() == Some("the clock was set")).await;
+    harness.run_until(|all| all[0].detail.as_deref() == Some(WAITS)).await;
+    assert_eq!(harness.target.requests().len(), 1, "nothing was asked");
+    clock.pass(HOUR);
+    harness.settle().await;
+    assert_eq!(harness.exchange("m1").await.state, "delivered");
+    assert_eq!(harness.target.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn set_forward_while_the_process_was_away_a_question_still_waits_for_the_settle_time() {
+    let (harness, clock) = Harness::changed(&[], NOON);
+    harness.target.then_error(lost()).always_json(200, r#"{"result":"known"}"#);
+    harness.post("order.slow", "m1", BODY).await;
+    harness.run_until(|all| all[0].state == "unknown").await;
+    clock.jump(SignedDuration::from_hours(3));
+    steady::at_start(&harness.cx).await.unwrap();
+    harness.run_until(|all| all[0].detail.as_deref() == Some(WAITS)).await;
     assert_eq!(harness.target.requests().len(), 1, "nothing was asked");
     clock.pass(HOUR);
     harness.settle().await;

@@ -41,6 +41,11 @@ impl Steadiness {
         over.saturating_sub(monotonic)
     }
 
+    /// From here on nothing is known of how time passed before: the process has just begun.
+    pub fn begin(&mut self, monotonic: Duration) {
+        self.set_at = Some(monotonic);
+    }
+
     /// How far it was set back since this was last asked.
     pub fn take_set_back(&mut self) -> Duration {
         std::mem::take(&mut self.set_back)

@@ -150,6 +150,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     super::conformance_record::run(&fresh).await;
     super::conformance_epochs::run(&fresh).await;
     super::conformance_purge::run(&fresh).await;
+    super::conformance_clock::set_back(&*fresh()).await;
 }
 
 async fn accepting(store: &dyn Store) {

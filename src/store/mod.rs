@@ -18,6 +18,8 @@ pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
+mod conformance_clock;
+#[cfg(test)]
 mod conformance_direct;
 #[cfg(test)]
 mod conformance_epochs;

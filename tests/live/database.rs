@@ -48,6 +48,7 @@ password_encryption = 'scram-sha-256'
 
 /// Over the network only with TLS; the tests themselves come through the socket.
 const ACCESS: &str = "local all all trust
+local replication owner trust
 hostssl all machine 127.0.0.1/32 cert
 hostssl all all 127.0.0.1/32 scram-sha-256
 hostnossl all all 127.0.0.1/32 reject
@@ -63,7 +64,7 @@ pub async fn server() -> &'static Server {
 pub struct Server {
     folder: PathBuf,
     port: u16,
-    authority: Authority,
+    authority: Arc<Authority>,
     keeper: Option<Child>,
 }
 
@@ -103,6 +104,24 @@ fn user() -> Option<&'static str> {
     }
     let exists = |name: &&str| Command::new("id").arg(name).output().unwrap().status.success();
     ["postgres", "nobody"].into_iter().find(exists)
+}
+
+/// Gives a file or folder to that user.
+fn own(path: &Path) {
+    if let Some(user) = user() {
+        run(&["chown".to_owned(), user.to_owned()], &[path.to_str().unwrap()]);
+    }
+}
+
+/// A new folder of that user.
+fn own_folder() -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::SeqCst);
+    let name = format!("watashi-live-{}-postgres-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir_all(&folder).unwrap();
+    own(&folder);
+    folder
 }
 
 fn program(name: &str) -> Vec<String> {
@@ -146,21 +165,11 @@ fn run(words: &[String], more: &[&str]) {
 impl Server {
     /// Starts a server with an empty cluster and waits until it takes connections.
     pub async fn start() -> Server {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let folder = std::env::temp_dir()
-            .join(format!("watashi-live-{}-postgres-{number}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = own_folder();
         let data = folder.join("data");
-        let own = |path: &Path| {
-            if let Some(user) = user() {
-                run(&["chown".to_owned(), user.to_owned()], &[path.to_str().unwrap()]);
-            }
-        };
-        own(&folder);
         let options = ["--username=owner", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"];
         run(&program("initdb"), &[&options[..], &[data.to_str().unwrap()]].concat());
-        let authority = Authority::new();
+        let authority = Arc::new(Authority::new());
         let (certificate, key) = authority.issue("server", ExtendedKeyUsagePurpose::ServerAuth);
         let socket = format!("unix_socket_directories = '{}'\n", folder.display());
         for (name, text) in [
@@ -181,6 +190,60 @@ impl Server {
         let users = "CREATE ROLE watashi LOGIN PASSWORD 'watashi'; CREATE ROLE machine LOGIN";
         owner.batch_execute(users).await.unwrap();
         server
+    }
+
+    /// Starts a standby of this server, called `standby`; returns once it streams.
+    pub async fn standby(&self) -> Server {
+        let folder = own_folder();
+        let data = folder.join("data");
+        let from = format!(
+            "host={} port={} user=owner application_name=standby",
+            self.folder.display(),
+            self.port
+        );
+        let copy = ["--no-sync", "--checkpoint=fast", "-R", "-d", &from, "-D"];
+        run(&program("pg_basebackup"), &[&copy[..], &[data.to_str().unwrap()]].concat());
+        // The last word counts.
+        let settings = data.join("postgresql.auto.conf");
+        let mut text = fs::read_to_string(&settings).unwrap();
+        text.push_str(&format!("\nunix_socket_directories = '{}'\n", folder.display()));
+        fs::write(&settings, text).unwrap();
+        let authority = Arc::clone(&self.authority);
+        let mut standby = Server { folder, port: free_port(), authority, keeper: None };
+        standby.resume().await;
+        self.until("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'").await;
+        standby
+    }
+
+    /// Confirms nothing from now on before the standby has it.
+    pub async fn demand_standby(&self) {
+        self.set("synchronous_standby_names", "standby").await;
+        self.until("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'").await;
+    }
+
+    /// Changes a setting of the running server.
+    pub async fn set(&self, name: &str, value: &str) {
+        let owner = self.owner("postgres").await;
+        owner.batch_execute(&format!("ALTER SYSTEM SET {name} = '{value}'")).await.unwrap();
+        owner.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    }
+
+    /// Waits until a question of the owner has an answer.
+    pub async fn until(&self, sql: &str) {
+        let owner = self.owner("postgres").await;
+        let answered = tokio::time::timeout(PATIENCE, async {
+            while owner.query(sql, &[]).await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        answered.await.unwrap_or_else(|_| panic!("hangs: {sql}"));
+    }
+
+    /// Makes a standby the primary.
+    pub async fn promote(&self) {
+        let owner = self.owner("postgres").await;
+        let promoted = owner.query_one("SELECT pg_promote()", &[]).await.unwrap();
+        assert!(promoted.get::<_, bool>(0));
     }
 
     /// A session of the owner, through the socket.
@@ -213,6 +276,12 @@ impl Server {
         format!("postgresql://watashi:watashi@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// The same where this server has a standby: both are named, this one first.
+    pub fn url_with(&self, standby: &Server, database: &str) -> String {
+        let [here, there] = [self.port, standby.port].map(|port| format!("127.0.0.1:{port}"));
+        format!("postgresql://watashi:watashi@{here},{there}/{database}")
+    }
+
     /// PEM of the authority that signed the server's certificate.
     pub fn authority(&self) -> &str {
         &self.authority.certificate
@@ -220,8 +289,13 @@ impl Server {
 
     /// The address of a database, over TLS.
     pub fn address(&self, database: &str) -> Address {
+        self.address_at(self.url(database))
+    }
+
+    /// The same for any URL whose servers this one's authority has signed.
+    pub fn address_at(&self, url: String) -> Address {
         let tls = tls::client_config(self.authority().as_bytes(), None).unwrap();
-        Address::new(&Secret::new(self.url(database)), Some(Arc::new(tls))).unwrap()
+        Address::new(&Secret::new(url), Some(Arc::new(tls))).unwrap()
     }
 
     /// The same for a role that proves itself by a certificate.
@@ -234,6 +308,18 @@ impl Server {
         let tls = tls::client_config(self.authority().as_bytes(), Some(&identity)).unwrap();
         let url = format!("postgresql://machine@127.0.0.1:{}/{database}", self.port);
         Address::new(&Secret::new(url), Some(Arc::new(tls))).unwrap()
+    }
+
+    /// Runs one of the server's own tools through the socket, as the owner.
+    pub fn tool(&self, name: &str, arguments: &[&str]) {
+        let (folder, port) = (self.folder.display().to_string(), self.port.to_string());
+        let place = ["--host", &folder, "--port", &port, "--username", "owner"];
+        run(&program(name), &[&place, arguments].concat());
+    }
+
+    /// A path that its tools can write to.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
     }
 
     /// Kills the server with SIGKILL.

@@ -259,6 +259,12 @@ async fn nothing_is_said_to_a_server_that_is_not_known_nor_as_a_stranger() {
 /// A town whose subjects go into files of a folder at once, and whose daily file is read.
 async fn town_of_files(kind: &str) -> Town {
     let town = Town::new().await;
+    use_files(&town, kind);
+    town
+}
+
+/// Has subjects go into files of a folder at once, and the daily file read.
+pub fn use_files(town: &Town, kind: &str) {
     for name in ["adapters", "schemas", "mappings"] {
         crate::copy::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name), &town.path(name));
     }
@@ -284,13 +290,12 @@ async fn town_of_files(kind: &str) -> Town {
         config.push_str(&format!("\n[counterpart.{adapter}.place.{place}]\n{lines}\n"));
     }
     town.write("watashi.toml", &config);
-    town
 }
 
-const FOLDER: &str = "kind = \"folder\"\npath = \"PLACE\"";
+pub const FOLDER: &str = "kind = \"folder\"\npath = \"PLACE\"";
 
 /// The numbers of all subjects in sets that have their marker, and what is in none.
-fn sets(folder: &Path) -> (Vec<String>, Vec<String>) {
+pub fn sets(folder: &Path) -> (Vec<String>, Vec<String>) {
     let Ok(entries) = fs::read_dir(folder) else { return (Vec::new(), Vec::new()) };
     let names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -309,7 +314,7 @@ fn sets(folder: &Path) -> (Vec<String>, Vec<String>) {
 }
 
 /// Three persons, as they come from the health system.
-async fn subjects(town: &Town) -> Vec<Value> {
+pub async fn subjects(town: &Town) -> Vec<Value> {
     let one = town.messages("subject.registered", None).await.remove(0);
     let person = |number: usize| {
         let mut one = one.clone();
@@ -380,6 +385,16 @@ async fn killed_at_every_step_of_a_set_each_message_is_in_one_whole_set() {
     assert_eq!(town.run(&["log", "verify"]).await.code, 0);
 }
 
+/// Writes the daily file of a day, with twenty persons; gives its name.
+pub fn daily(folder: &Path, day: usize) -> String {
+    let rows: String = (1..=20).map(|n| format!("{:015},1,20260401,\r\n", day * 100 + n)).collect();
+    let name = format!("SEIHO_KUBUN_202612{day:02}");
+    let text = format!("atenaNumber,status,from,to\r\n{rows}");
+    fs::write(folder.join(format!("{name}.csv")), text).unwrap();
+    fs::write(folder.join(format!("{name}.end")), "").unwrap();
+    name
+}
+
 #[tokio::test]
 async fn killed_at_every_step_of_a_file_each_record_is_one_message() {
     let town = town_of_files(FOLDER).await;
@@ -394,15 +409,7 @@ async fn killed_at_every_step_of_a_file_each_record_is_one_message() {
     let folder = town.path("daily/statuses");
     fs::create_dir(&folder).unwrap();
     for (point, day) in points.iter().zip(1..) {
-        let rows: String =
-            (1..=20).map(|n| format!("{:015},1,20260401,\r\n", day * 100 + n)).collect();
-        let name = format!("SEIHO_KUBUN_202612{day:02}");
-        fs::write(
-            folder.join(format!("{name}.csv")),
-            format!("atenaNumber,status,from,to\r\n{rows}"),
-        )
-        .unwrap();
-        fs::write(folder.join(format!("{name}.end")), "").unwrap();
+        let name = daily(&folder, day);
         let mut gateway = town.start_with(&[("WATASHI_CRASH_AT", &format!("{point}@1"))]).await;
         gateway.ended().await;
         let gateway = town.start().await;

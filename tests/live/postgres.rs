@@ -282,6 +282,97 @@ async fn an_instance_without_lease_begins_nothing_and_its_sends_are_unknown() {
     assert_eq!(verify(rows).first_bad, None);
 }
 
+/// A machine whose clock is years behind.
+struct Behind;
+
+impl watashi::model::Clock for Behind {
+    fn now(&self) -> jiff::Timestamp {
+        at(0)
+    }
+
+    fn monotonic(&self) -> Duration {
+        watashi::model::clock::SystemClock.monotonic()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_instances_have_the_databases_clock_and_it_is_set_back_once() {
+    setup();
+    let server = server().await;
+    let database = server.database().await;
+    let wrong = Options { clock: Arc::new(Behind), ..Options::default() };
+    let one = open_with(server, &database, wrong).await;
+    let two = open(server, &database).await;
+    let owner = server.owner(&database).await;
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let asked: i64 = owner.query_one(sql, &[]).await.unwrap().get(0);
+    let now = [one.clock().now(), two.clock().now()].map(jiff::Timestamp::as_millisecond);
+    let answered: i64 = owner.query_one(sql, &[]).await.unwrap().get(0);
+    for now in now {
+        assert!((asked - 1_000..answered + 1_000).contains(&now), "{asked} {now} {answered}");
+    }
+
+    // Both see that the database's clock was set back by an hour.
+    let exchange = suite::accept(&*one, "m1", 1).await;
+    assert!(suite::intend(&*one, exchange, 0).await);
+    let due = at(5_000);
+    assert_eq!(
+        suite::settle(&*one, exchange, 1, suite::unknown(Some(due))).await,
+        Settled::Done { woke: false }
+    );
+    let hour = Duration::from_secs(3_600);
+    assert_eq!(one.set_back(hour, at(-3_000)).await.unwrap(), 1);
+    assert_eq!(two.set_back(hour, at(-2_990)).await.unwrap(), 0, "the other one has done it");
+    let view = one.list(Filter::default()).await.unwrap().remove(0);
+    assert_eq!(view.due, Some(format!("{:.3}", at(1_400))));
+    // Set back once more, by another day's mistake.
+    assert_eq!(two.set_back(hour, at(-1_000)).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_attempt_that_nobody_was_told_of_is_taken_back() {
+    setup();
+    let mut server = Server::start().await;
+    let database = server.database().await;
+    let store = open(&server, &database).await;
+    // The server goes away while first attempts begin; some callers learn nothing of their commit.
+    let posting: Vec<_> = (0..400)
+        .map(|number| {
+            let (store, id) = (Arc::clone(&store), format!("m{number}"));
+            let first = Some(watashi::store::FirstAttempt {
+                request_digest: "d1".to_owned(),
+                at: at(0),
+                record: None,
+            });
+            let exchange = watashi::store::NewExchange { first, ..suite::exchange(number) };
+            let message = suite::message(&id, 1, vec![exchange]);
+            tokio::spawn(async move { (id, store.accept(message).await) })
+        })
+        .collect();
+    until("some are confirmed", async || (store.commits() > 0).then_some(())).await;
+    server.crash();
+    let mut begun = std::collections::HashSet::new();
+    for answer in posting {
+        if let (id, Ok(Accepted::New { states, .. })) = answer.await.unwrap() {
+            assert_eq!(states, [State::Sending]);
+            begun.insert(id);
+        }
+    }
+    server.resume().await;
+    until("it goes on", async || store.check_room().await.ok()).await;
+    let mut after = 0;
+    loop {
+        let page = store.list(Filter { after, ..Filter::default() }).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for view in page {
+            let told = begun.contains(&view.message_id);
+            assert_eq!(view.state == "sending", told, "{} is {}", view.message_id, view.state);
+        }
+    }
+    assert!(!begun.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_keeps_what_it_confirmed_and_the_store_goes_on_by_itself() {
     setup();

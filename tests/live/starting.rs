@@ -5,24 +5,6 @@ use crate::setup;
 use crate::town::{Town, until};
 use serde_json::Value;
 
-/// A town whose store is in a database of its own server.
-async fn town(server: &Server) -> Town {
-    let town = Town::new().await;
-    town.write("secrets/store", &server.url(&server.database().await));
-    town.write("certificates/store.pem", server.authority());
-    let path = format!("path = \"{}\"", town.path("store/watashi.db").display());
-    let store =
-        "url = \"file:secrets/store\"\nca = \"file:certificates/store.pem\"\nlease = \"60s\"";
-    let text = town.read("watashi.toml");
-    assert!(text.contains(&path), "{text}");
-    town.write("watashi.toml", &text.replace(&path, store));
-    let key = town.path("keys/record").display().to_string();
-    let made = town.run(&["keys", "new-signing", "record.example/town", "--output", &key]).await;
-    assert_eq!(made.code, 0, "{}", made.err);
-    town.configure("record", &format!("signing-key = \"file:{key}\""));
-    town
-}
-
 /// Why it is not ready, as a list of codes and details.
 fn causes(ready: &Value) -> String {
     let told = |cause: &Value| format!("{} {} {}", cause["what"], cause["code"], cause["detail"]);
@@ -33,7 +15,7 @@ fn causes(ready: &Value) -> String {
 async fn started_while_the_database_is_down_it_waits_and_goes_on_unaided() {
     setup();
     let mut server = Server::start().await;
-    let town = town(&server).await;
+    let town = Town::on_postgres(&server, "60s").await;
     server.crash();
 
     let gateway = town.launch().await;
@@ -58,7 +40,7 @@ async fn started_while_the_database_is_down_it_waits_and_goes_on_unaided() {
 async fn while_it_waits_for_the_database_a_signal_ends_it() {
     setup();
     let mut server = Server::start().await;
-    let town = town(&server).await;
+    let town = Town::on_postgres(&server, "60s").await;
     server.crash();
     let gateway = town.launch().await;
     until("the cause", || async { causes(&gateway.ready().await).contains("T211").then_some(()) })

@@ -1,6 +1,7 @@
 //! A small synthetic town for live tests: the simulated counterparts and the gateway as child
 //! processes in a folder of their own, which all go away with the test.
 
+use super::database::Server;
 use super::setup;
 use serde_json::Value;
 use std::fs;
@@ -72,7 +73,10 @@ impl Ran {
 /// Counterparts that misbehave in nothing, and a configuration that leads to them.
 pub struct Town {
     folder: PathBuf,
-    counterparts: Child,
+    /// Name of the configuration in the folder.
+    config: String,
+    /// None for another instance of the same town.
+    counterparts: Option<Child>,
 }
 
 impl Town {
@@ -104,19 +108,63 @@ impl Town {
             panic!("the counterparts did not start");
         })
         .await;
-        let town = Town { folder, counterparts };
-        for section in ["ingest", "ops"] {
-            let address = town.listen(section);
-            let text = town.read("watashi.toml");
-            town.write("watashi.toml", &text.replace(&address, &free_address()));
-        }
+        let config = "watashi.toml".to_owned();
+        let town = Town { folder, config, counterparts: Some(counterparts) };
+        town.listen_elsewhere();
         town
+    }
+
+    /// A town whose store is a database of that server, and whose record has a key for all instances.
+    pub async fn on_postgres(server: &Server, lease: &str) -> Town {
+        let town = Town::new().await;
+        let url = server.url(&server.database().await);
+        town.store_at(&url, server.authority(), lease);
+        let key = town.path("keys/record").display().to_string();
+        let made =
+            town.run(&["keys", "new-signing", "record.example/town", "--output", &key]).await;
+        assert_eq!(made.code, 0, "{}", made.err);
+        town.configure("record", &format!("signing-key = \"file:{key}\""));
+        town
+    }
+
+    /// Has the store at a PostgreSQL server instead of in a file.
+    fn store_at(&self, url: &str, authority: &str, lease: &str) {
+        self.write("secrets/store", url);
+        self.write("certificates/store.pem", authority);
+        let path = format!("path = \"{}\"", self.path("store/watashi.db").display());
+        let store = format!(
+            "url = \"file:secrets/store\"\nca = \"file:certificates/store.pem\"\nlease = \"{lease}\""
+        );
+        let text = self.read("watashi.toml");
+        assert!(text.contains(&path), "{text}");
+        self.write("watashi.toml", &text.replace(&path, &store));
+    }
+
+    /// Another instance of the same town: a configuration that differs in its name and in where
+    /// it listens.
+    pub fn instance(&self, name: &str) -> Town {
+        let config = format!("{name}.toml");
+        let text = self.read(&self.config);
+        let own = text.replace("name = \"demo\"", &format!("name = \"{name}\""));
+        assert_ne!(text, own, "{text}");
+        self.write(&config, &own);
+        let other = Town { folder: self.folder.clone(), config, counterparts: None };
+        other.listen_elsewhere();
+        other
+    }
+
+    fn listen_elsewhere(&self) {
+        for section in ["ingest", "ops"] {
+            let address = self.listen(section);
+            let text = self.read(&self.config);
+            self.write(&self.config, &text.replace(&address, &free_address()));
+        }
     }
 
     /// Sends a signal to the counterparts' process: stopped, they accept connections and answer
     /// nothing.
     pub async fn counterparts(&self, signal: &str) {
-        let id = self.counterparts.id().unwrap().to_string();
+        let id = self.counterparts.as_ref().unwrap().id().unwrap().to_string();
         Command::new("kill").args([&format!("-{signal}"), &id]).status().await.unwrap();
     }
 
@@ -159,25 +207,25 @@ impl Town {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Puts lines into a section of `watashi.toml`, which is made when it is not there.
+    /// Puts lines into a section of the configuration, which is made when it is not there.
     pub fn configure(&self, section: &str, lines: &str) {
-        let mut text = self.read("watashi.toml");
+        let mut text = self.read(&self.config);
         let head = format!("[{section}]\n");
         if !text.contains(&head) {
             text.push_str(&format!("\n{head}"));
         }
-        self.write("watashi.toml", &text.replacen(&head, &format!("{head}{lines}\n"), 1));
+        self.write(&self.config, &text.replacen(&head, &format!("{head}{lines}\n"), 1));
     }
 
     /// Where a listener of the configuration listens.
     pub fn listen(&self, section: &str) -> String {
-        let config: toml::Table = self.read("watashi.toml").parse().unwrap();
+        let config: toml::Table = self.read(&self.config).parse().unwrap();
         config[section]["listen"].as_str().unwrap().to_owned()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_watashi"));
-        command.args(arguments).arg("--config").arg(self.path("watashi.toml"));
+        command.args(arguments).arg("--config").arg(self.path(&self.config));
         command.current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -275,7 +323,9 @@ fn free_address() -> String {
 
 impl Drop for Town {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+        if self.counterparts.is_some() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use crate::cli::operator::{Acting, Reasons, post_json};
 use crate::cli::trouble::Trouble;
-use crate::model::Clock;
-use crate::model::clock::SystemClock;
 use crate::ops::record::Access;
 
 /// Writes the entry, into the store itself or through the gateway that has it.
@@ -22,7 +20,9 @@ pub(super) async fn note(
         reason: reasons.reason.clone(),
     };
     match acting {
-        Acting::Here { store, .. } => Ok(store.note(vec![access.draft(SystemClock.now())]).await?),
+        Acting::Here { store, clock, .. } => {
+            Ok(store.note(vec![access.draft(clock.now())]).await?)
+        }
         Acting::There { address, token } => {
             post_json(*address, token, "/api/v1/record/access", &access).await
         }

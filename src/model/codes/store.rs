@@ -46,6 +46,12 @@ codes! {
         "It is older than 15, its database is not UTF-8, or a setting lets it confirm what a power \
          cut takes back: `synchronous_commit`, `fsync` and `full_page_writes` must be on.",
         "Change the setting that the detail names; the gateway checks it whenever it connects.";
+    FAILOVER_FORGETS = "T114", Configuration,
+        "a failover would lose what was confirmed",
+        "`[store] url` names several servers, and the primary confirms without waiting for a standby: \
+         what it confirmed last is not on the one that takes its place.",
+        "Set `synchronous_standby_names`, and `synchronous_commit` to `on`, on every server that may \
+         become the primary: docs/ops/topology.md.";
     STORE_FULL = "T201", Gateway,
         "the store is full",
         "The disk, or the limit `[store] max-bytes`, is used up. Nothing new is accepted; \
@@ -64,6 +70,13 @@ codes! {
         "the store refused a statement",
         "SQLite answered a statement with an error that should not happen.",
         "Report it with the code and the detail; nothing of the call was written.";
+    STORE_FORGOT = "T206", Gateway,
+        "the store lacks what it confirmed",
+        "The server that answers now has not got a transaction that was confirmed to this gateway: a \
+         standby that was not waited for has become the primary, or the database was put back. Going \
+         on would send again what may have been sent, so nothing is written any more.",
+        "Bring back the server that has it. If that cannot be, stop all gateways, run `watashi restore \
+         --adopt`, start them, and have upstream post again what it posted last.";
     STORE_UNREACHABLE = "T211", Gateway,
         "the store does not answer",
         "The PostgreSQL server is down, a standby, refuses the login or cannot be reached. Nothing \

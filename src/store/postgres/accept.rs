@@ -1,7 +1,7 @@
 //! Accept: a message becomes durable, or is recognised.
 
 use super::connection::{Params, Session, column, kept};
-use super::exchanges::lane_is_open;
+use super::exchanges::{BEGIN_ATTEMPTS, lane_is_open};
 use super::group::Work;
 use super::lanes::Lanes;
 use super::prepared::{Arriving, Entry, Message, Outgoing};
@@ -37,11 +37,11 @@ const BODIES: &str =
     "INSERT INTO bodies (message, sealed) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
 const EXCHANGES: &str = "INSERT INTO exchanges (id, message, route, counterpart, operation, lane,
         idempotency_key, subject, bundle, state, due, since, code, stage, detail, supersedes,
-        maybe_applied, was_unknown)
+        maybe_applied, was_unknown, fence, attempts, owner)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[],
         $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[],
         $12::bigint[], $13::text[], $14::text[], $15::text[], $16::bool[],
-        $17::bool[], $17::bool[])";
+        $17::bool[], $17::bool[], $18::bigint[], $18::bigint[], $19::bigint[])";
 
 /// Statements of this file, for the session that writes.
 pub(super) const STATEMENTS: &[&str] = &[SEEN, OPEN, MESSAGES, BODIES, EXCHANGES];
@@ -98,6 +98,8 @@ struct New<'w> {
     state: State,
     /// It may have been sent before a restore.
     doubt: bool,
+    /// Who makes its first attempt, where that begins with it.
+    owner: Option<i64>,
     at: i64,
 }
 
@@ -106,6 +108,8 @@ pub(super) struct Arrivals<'w> {
     seen: HashSet<(String, String)>,
     messages: Vec<(i64, Cow<'w, str>, &'w Message)>,
     exchanges: Vec<New<'w>>,
+    /// First attempts: exchange, when, digest of the request.
+    begun: (Vec<i64>, Vec<i64>, Vec<&'w str>),
     /// One had to be put off: those behind it come behind it still.
     put_off: bool,
 }
@@ -117,17 +121,20 @@ impl<'w> Arrivals<'w> {
             seen: seen.iter().map(key).collect::<Result<_, StoreError>>()?,
             messages: Vec::new(),
             exchanges: Vec::new(),
+            begun: Default::default(),
             put_off: false,
         })
     }
 
     /// Takes a message in, unless it has to be looked at alone: its id is known, it ends older ones
-    /// of its lane, or a restore has left doubts.
+    /// of its lane, or a restore has left doubts. First attempts that come with it begin where
+    /// `owner`, an instance with a lease, makes them.
     pub fn take(
         &mut self,
         tx: &mut Tx<'_>,
         lanes: &mut Lanes,
         message: &'w Message,
+        owner: Option<i64>,
     ) -> Option<Accepted> {
         let envelope = &message.envelope;
         let id = envelope.message_id.as_str();
@@ -144,9 +151,13 @@ impl<'w> Arrivals<'w> {
         let at = envelope.accepted_at.as_millisecond();
         let mut ids = Vec::with_capacity(message.exchanges.len());
         let mut states = Vec::with_capacity(message.exchanges.len());
-        for Arriving { exchange, announce } in &message.exchanges {
+        tx.append_all(&message.record);
+        for Arriving { exchange, announce, intended } in &message.exchanges {
             let open = || lanes.is_open(&exchange.counterpart, exchange.lane);
             let state = first_state(exchange, Known::New, open);
+            let first = exchange.first.as_ref().filter(|_| state == State::Received);
+            let begins = first.zip(owner);
+            let state = if begins.is_some() { State::Sending } else { state };
             tx.head.exchange += 1;
             let id = tx.head.exchange;
             enter(tx, exchange, state);
@@ -154,12 +165,17 @@ impl<'w> Arrivals<'w> {
             if let Some(outgoing) = announce {
                 tx.post(id, row, Arc::clone(outgoing));
             }
-            let exchange = Cow::Borrowed(exchange);
-            self.exchanges.push(New { id, message: row, exchange, state, doubt: false, at });
+            if let Some((first, _)) = begins {
+                self.begun.0.push(id);
+                self.begun.1.push(first.at.as_millisecond());
+                self.begun.2.push(&first.request_digest);
+                tx.append_all(intended.as_slice());
+            }
+            let (exchange, owner) = (Cow::Borrowed(exchange), begins.map(|(_, owner)| owner));
+            self.exchanges.push(New { id, message: row, exchange, state, doubt: false, owner, at });
             ids.push(id);
             states.push(state);
         }
-        tx.append_all(&message.record);
         self.messages.push((row, Cow::Borrowed(id), message));
         let commitment = message.commitment.clone();
         Some(Accepted::New { message: row, exchanges: ids, states, commitment })
@@ -181,6 +197,12 @@ impl<'w> Arrivals<'w> {
         }
         if !exchanges.ids.is_empty() {
             all.push((EXCHANGES, &to_exchanges));
+        }
+        let (begun, started, digests) = &self.begun;
+        let numbers = vec![1_i64; begun.len()];
+        let to_begin: Params<'_> = &[begun, &numbers, started, digests];
+        if !begun.is_empty() {
+            all.push((BEGIN_ATTEMPTS, to_begin));
         }
         tx.execute_all(&all).await
     }
@@ -233,7 +255,8 @@ pub(super) async fn insert_exchange(
     enter(tx, exchange, state);
     let (id, at) = (tx.head.exchange, at.as_millisecond());
     let doubt = known == Known::Doubt;
-    let new = New { id, message, exchange: Cow::Borrowed(exchange), state, doubt, at };
+    let exchange_row = Cow::Borrowed(exchange);
+    let new = New { id, message, exchange: exchange_row, state, doubt, owner: None, at };
     let columns = Exchanges::new(std::slice::from_ref(&new));
     tx.execute(EXCHANGES, &columns.params()).await?;
     if known != Known::New {
@@ -261,7 +284,7 @@ pub(super) async fn alone(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted
     let row = insert_message(tx, message, id).await?;
     let mut exchanges = Vec::with_capacity(message.exchanges.len());
     let mut states = Vec::with_capacity(message.exchanges.len());
-    for Arriving { exchange, announce } in &message.exchanges {
+    for Arriving { exchange, announce, .. } in &message.exchanges {
         if let Some(rule) = &exchange.supersedes {
             supersede::run(tx, message, exchange, rule).await?;
         }
@@ -426,6 +449,9 @@ struct Exchanges<'p> {
     details: Maybe<'p>,
     superseding: Vec<bool>,
     doubts: Vec<bool>,
+    /// Fence and attempts: as if it had been claimed and taken once, or not.
+    begun: Vec<i64>,
+    owners: Vec<Option<i64>>,
 }
 
 impl<'p> Exchanges<'p> {
@@ -452,10 +478,12 @@ impl<'p> Exchanges<'p> {
             details: failures().map(|failure| failure.map(|one| kept(&one.detail))).collect(),
             superseding: all().map(|exchange| exchange.supersedes.is_some()).collect(),
             doubts: rows.iter().map(|row| row.doubt).collect(),
+            begun: rows.iter().map(|row| i64::from(row.owner.is_some())).collect(),
+            owners: rows.iter().map(|row| row.owner).collect(),
         }
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 17] {
+    fn params(&self) -> [&(dyn ToSql + Sync); 19] {
         [
             &self.ids,
             &self.messages,
@@ -474,6 +502,8 @@ impl<'p> Exchanges<'p> {
             &self.details,
             &self.superseding,
             &self.doubts,
+            &self.begun,
+            &self.owners,
         ]
     }
 }

@@ -1,22 +1,18 @@
-//! Connecting: TLS, the settings of a session, and what PostgreSQL's errors mean to us.
+//! A session: its settings, its statements, and what PostgreSQL's errors mean to us.
 
+use crate::model::Code;
 use crate::model::codes::store as codes;
-use crate::model::{Code, Secret};
 use crate::store::StoreError;
 use futures_util::future::try_join_all;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Row, Statement};
 
 /// The oldest server whose behaviour is relied on.
 const OLDEST_SERVER: i32 = 150_000;
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 /// Longest wait for one answer of the server, beyond its own limit on a statement.
 pub(super) const ANSWER: Duration = Duration::from_secs(20);
 
@@ -28,117 +24,6 @@ const SESSION: &str =
     SET client_min_messages = 'error'; SET jit = off; SET plan_cache_mode = 'force_generic_plan'";
 const BY_INDEX: &str =
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
-
-/// Where PostgreSQL is.
-#[derive(Clone)]
-pub struct Address {
-    config: Config,
-    tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-impl std::fmt::Debug for Address {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Address").field("hosts", &self.hosts()).finish_non_exhaustive()
-    }
-}
-
-impl Address {
-    /// Reads `postgresql://user:password@host[:port][,host…]/database`. Without `tls` only this
-    /// machine is spoken to: a loopback address or a socket in the file system.
-    ///
-    /// # Errors
-    /// `T111` for a URL that cannot be used, `T112` for another machine without TLS.
-    pub fn new(
-        url: &Secret<String>,
-        tls: Option<Arc<rustls::ClientConfig>>,
-    ) -> Result<Address, StoreError> {
-        let unusable = |detail: &str| StoreError::new(&codes::STORE_ADDRESS, detail);
-        let mut config: Config = url
-            .expose()
-            .parse()
-            .map_err(|_| unusable("not postgresql://user:password@host/database"))?;
-        if config.get_hosts().is_empty() {
-            return Err(unusable("it names no host"));
-        }
-        let near = config.get_hosts().iter().all(is_here)
-            && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
-        if tls.is_none() && !near {
-            return Err(StoreError::new(&codes::STORE_TLS_NEEDED, ""));
-        }
-        config
-            .application_name("watashi")
-            .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable })
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .connect_timeout(CONNECT)
-            .keepalives_idle(Duration::from_secs(10))
-            .keepalives_interval(Duration::from_secs(5))
-            .keepalives_retries(2)
-            .tcp_user_timeout(ANSWER);
-        Ok(Address { config, tls })
-    }
-
-    /// The hosts, for people.
-    pub fn hosts(&self) -> String {
-        let name = |host: &Host| match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        };
-        self.config.get_hosts().iter().map(name).collect::<Vec<_>>().join(", ")
-    }
-
-    /// A new session. `statements` are prepared at once: what is sent in one go later keeps its
-    /// order only when nothing of it has to be prepared in between.
-    pub(super) async fn connect(
-        &self,
-        purpose: Purpose,
-        statements: &[&'static str],
-    ) -> Result<Session, StoreError> {
-        let opened = tokio::time::timeout(CONNECT + CONNECT, self.open(purpose, statements));
-        opened.await.unwrap_or_else(|_| Err(unreachable("no connection in time")))
-    }
-
-    async fn open(
-        &self,
-        purpose: Purpose,
-        statements: &[&'static str],
-    ) -> Result<Session, StoreError> {
-        let client = match &self.tls {
-            Some(tls) => {
-                let connector = MakeRustlsConnect::new(tls.as_ref().clone());
-                let (client, connection) = self.config.connect(connector).await?;
-                // Its error is what every later call on the client answers.
-                tokio::spawn(async move { connection.await.map_or((), |()| ()) });
-                client
-            }
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(async move { connection.await.map_or((), |()| ()) });
-                client
-            }
-        };
-        client.batch_execute(SESSION).await?;
-        if purpose != Purpose::Look {
-            client.batch_execute(BY_INDEX).await?;
-        }
-        if purpose == Purpose::Claim {
-            // A reservation that a crash of the server forgets has kept nobody from anything.
-            client.batch_execute("SET synchronous_commit = off").await?;
-        }
-        let session = Session { client, statements: Mutex::default() };
-        session.prepare(statements).await?;
-        Ok(session)
-    }
-}
-
-fn is_here(host: &Host) -> bool {
-    match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            name == "localhost"
-                || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-    }
-}
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +46,25 @@ pub(super) struct Session {
 pub(super) type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
 
 impl Session {
+    /// What a session begins with.
+    pub async fn open(
+        client: Client,
+        purpose: Purpose,
+        statements: &[&'static str],
+    ) -> Result<Session, StoreError> {
+        client.batch_execute(SESSION).await?;
+        if purpose != Purpose::Look {
+            client.batch_execute(BY_INDEX).await?;
+        }
+        if purpose == Purpose::Claim {
+            // A reservation that a crash of the server forgets has kept nobody from anything.
+            client.batch_execute("SET synchronous_commit = off").await?;
+        }
+        let session = Session { client, statements: Mutex::default() };
+        session.prepare(statements).await?;
+        Ok(session)
+    }
+
     /// Has statements ready, so that none has to be prepared while others are sent.
     pub async fn prepare(&self, statements: &[&'static str]) -> Result<(), StoreError> {
         try_join_all(statements.iter().map(|sql| self.statement(sql))).await.map(drop)
@@ -246,6 +150,22 @@ impl Session {
         }
         Ok(())
     }
+
+    /// What would be lost when a standby took this server's place: `None` where every commit waits
+    /// for one.
+    pub async fn failover_gap(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT current_setting('synchronous_commit'),
+            current_setting('synchronous_standby_names')";
+        let row = self.row(sql, &[]).await?.ok_or_else(odd)?;
+        let [commit, names]: [String; 2] = [column(&row, 0)?, column(&row, 1)?];
+        Ok(if names.trim().is_empty() {
+            Some("synchronous_standby_names is empty".to_owned())
+        } else if commit == "local" {
+            Some("synchronous_commit is local".to_owned())
+        } else {
+            None
+        })
+    }
 }
 
 /// Waits for an answer no longer than a dead connection could go unnoticed.
@@ -294,6 +214,10 @@ fn plain_cause(error: &tokio_postgres::Error) -> String {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(one) = cause {
         if let Some(io) = one.downcast_ref::<std::io::Error>() {
+            // The driver's own word for a server that takes no writes.
+            if io.get_ref().is_some() && io.kind() == std::io::ErrorKind::PermissionDenied {
+                return "the server is a standby".to_owned();
+            }
             return match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
                 Some(rustls::Error::InvalidCertificate(why)) => format!("certificate: {why:?}"),
                 Some(_) => "the TLS handshake failed".to_owned(),
@@ -377,26 +301,6 @@ mod tests {
         {
             assert!(!kept(text).contains('\u{0}'));
             assert_eq!(plain(kept(text).into_owned()), text);
-        }
-    }
-
-    #[test]
-    fn another_machine_is_spoken_to_over_tls_only() {
-        let address = |url: &str| Address::new(&Secret::new(url.to_owned()), None);
-        for near in [
-            "postgresql://w:p@127.0.0.1:5432/w",
-            "postgresql://w@[::1]/w",
-            "postgresql://w@localhost/w",
-            "postgresql://w@%2Fvar%2Frun%2Fpostgresql/w",
-        ] {
-            assert!(address(near).is_ok(), "{near}");
-        }
-        for far in ["postgresql://w:p@10.0.0.5/w", "postgresql://w:p@localhost,db.example/w"] {
-            assert_eq!(address(far).unwrap_err().code, &codes::STORE_TLS_NEEDED, "{far}");
-        }
-        for bad in ["mysql://w@localhost/w", "postgresql:///w"] {
-            let error = address(bad).unwrap_err();
-            assert_eq!(error.code, &codes::STORE_ADDRESS, "{bad}");
         }
     }
 }

@@ -55,7 +55,8 @@ const WAKE: &str = "UPDATE exchanges e SET due = n.at, since = n.at,
         state = CASE WHEN maybe_applied THEN 'unknown' ELSE 'received' END,
         was_unknown = was_unknown OR maybe_applied
     FROM unnest($1::bigint[], $2::bigint[]) AS n (id, at) WHERE e.id = n.id";
-const BEGIN_ATTEMPTS: &str = "INSERT INTO attempts (exchange, number, started_at, request_digest)
+pub(super) const BEGIN_ATTEMPTS: &str =
+    "INSERT INTO attempts (exchange, number, started_at, request_digest)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])";
 const END_ATTEMPTS: &str = "UPDATE attempts a SET finished_at = n.at, outcome = n.outcome,
         http_status = n.status, response_digest = n.digest

@@ -13,7 +13,7 @@ use super::prepared::{Ending, Entry, Intended, Message};
 use super::replays::{self, Item};
 use super::tasks::{self, Made};
 use super::tx::{self, Head, Tx};
-use super::{act, instances, purge, record, reroute, restored, rotation};
+use super::{act, instances, purge, record, reroute, restored, rotation, set_back};
 use crate::model::State;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Frontier};
@@ -23,6 +23,7 @@ use crate::store::tasks::{ItemEnd, NewTask, TaskChange, TaskState};
 use crate::store::{Accepted, Act, EpochBegun, Keys, NewEpoch, Rerouted, Settled, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A call on its way to the writer. It may run twice: in the group, then alone.
 #[derive(Clone)]
@@ -54,6 +55,12 @@ pub(super) enum Work {
         at: Timestamp,
         own: bool,
     },
+    /// The database's clock was set back; `lease` in milliseconds.
+    SetBack {
+        by: Duration,
+        at: Timestamp,
+        lease: i64,
+    },
     /// Intents whose commit was not known when their callers were told that nothing is sent.
     TakeBack(Vec<(i64, i64)>, Timestamp),
 }
@@ -72,6 +79,7 @@ pub(super) enum Output {
     Rewrapped(Rewrapped),
     Task(Option<TaskState>),
     Item(ItemEnd),
+    Moved(usize),
     Word(bool),
     Done,
 }
@@ -146,19 +154,21 @@ pub(super) async fn run(
             *output = Some(Output::Settled(rows.settle(&mut tx, &mut lanes, endings)));
         }
     }
+    // Without a lease others may have what was ours: nothing is begun.
+    let owner = (!lease.is_empty()).then_some(instance);
     for (work, output) in group.iter().zip(&mut outputs) {
         if let Work::Intend(intents) = work {
-            // Without a lease others may have what was ours: nothing is begun.
-            *output = Some(Output::Taken(match lease.is_empty() {
-                true => vec![false; intents.len()],
-                false => rows.intend(&mut tx, instance, intents),
+            *output = Some(Output::Taken(match owner {
+                None => vec![false; intents.len()],
+                Some(instance) => rows.intend(&mut tx, instance, intents),
             }));
         }
     }
     let mut arrivals = accept::Arrivals::new(&seen)?;
     for (work, output) in group.iter().zip(&mut outputs) {
         if let Work::Accept(message) = work {
-            *output = arrivals.take(&mut tx, &mut lanes, message).map(Output::Accepted);
+            let taken = arrivals.take(&mut tx, &mut lanes, message, owner);
+            *output = taken.map(Output::Accepted);
         }
     }
     rows.write(&tx).await?;
@@ -221,6 +231,9 @@ async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, Stor
         Work::Sweep { at, own } => {
             instances::sweep(tx, instance, *own, *at).await?;
             Output::Done
+        }
+        Work::SetBack { by, at, lease } => {
+            Output::Moved(set_back::run(tx, *by, *at, *lease).await?)
         }
         Work::TakeBack(intents, at) => {
             exchanges::take_back(tx, instance, intents, *at).await?;

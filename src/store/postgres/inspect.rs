@@ -12,15 +12,20 @@ const LANES: &str = "SELECT count(*), coalesce(sum((going <> 1)::int), 0)::bigin
             SELECT 1 FROM bodies b WHERE b.message = e.message))::int) AS bodiless
         FROM exchanges e WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded')
         GROUP BY counterpart, lane) AS lanes";
+/// Rows whose own ids are in a range and which lack the row they belong to. A step ends within the
+/// time that one statement may take, however large the store is.
 const REFERENCES: &str = "SELECT
-    (SELECT count(*) FROM exchanges e
-        WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = e.message))
-    + (SELECT count(*) FROM bodies b
-        WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = b.message))
-    + (SELECT count(*) FROM outbox o
-        WHERE NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.id = o.exchange))
-    + (SELECT count(*) FROM attempts a
-        WHERE NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.id = a.exchange))";
+    (SELECT count(*) FROM exchanges e WHERE e.id > $1 AND e.id <= $2
+        AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = e.message))
+    + (SELECT count(*) FROM bodies b WHERE b.message > $1 AND b.message <= $2
+        AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = b.message))
+    + (SELECT count(*) FROM outbox o WHERE o.id > $1 AND o.id <= $2
+        AND NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.id = o.exchange))
+    + (SELECT count(*) FROM attempts a WHERE a.exchange > $1 AND a.exchange <= $2
+        AND NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.id = a.exchange))";
+const LAST: &str = "SELECT greatest(message, exchange, outgoing) FROM head";
+/// Ids in one step.
+const STEP: i64 = 50_000;
 
 impl Inspect for PostgresStore {
     fn inspect(&self) -> Later<'_, Vec<Inspected>> {
@@ -34,10 +39,16 @@ impl Inspect for PostgresStore {
 }
 
 async fn references(session: &Session) -> Result<String, StoreError> {
-    let row = session.row(REFERENCES, &[]).await?.ok_or_else(odd)?;
-    match column(&row, 0)? {
-        0_i64 => Ok("every row has those it belongs to".to_owned()),
-        lost => {
+    let row = session.row(LAST, &[]).await?.ok_or_else(odd)?;
+    let (last, mut after, mut lost): (i64, i64, i64) = (column(&row, 0)?, 0, 0);
+    while after < last {
+        let row = session.row(REFERENCES, &[&after, &(after + STEP)]).await?.ok_or_else(odd)?;
+        lost += column::<i64>(&row, 0)?;
+        after += STEP;
+    }
+    match lost {
+        0 => Ok("every row has those it belongs to".to_owned()),
+        _ => {
             let detail = format!("{lost} rows lack the row they belong to");
             Err(StoreError::new(&codes::STORE_CORRUPT, detail))
         }

@@ -4,16 +4,18 @@
 //! process also measures it on its own clock, from before it asked: by that it knows without
 //! asking whether a request would end within it.
 
+use super::clock::DatabaseClock;
 use super::connection::{Session, column, odd};
 use super::prepared::Entry;
 use super::tx::Tx;
-use crate::model::Stage;
+use super::views::instant;
 use crate::model::codes::store as codes;
+use crate::model::{Clock, Stage};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{InstanceView, StoreError};
 use jiff::Timestamp;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The database's clock in milliseconds: the same for all instances.
@@ -27,13 +29,16 @@ pub(super) use now;
 const JOIN: &str = concat!(
     "INSERT INTO instances (name, started_at, lease_until) VALUES ($1, $2, ",
     now!(),
-    " + $3) RETURNING id"
+    " + $3) RETURNING id, ",
+    now!()
 );
 const RENEW: &str = concat!(
     "UPDATE instances i SET lease_until = ",
     now!(),
     " + $2 FROM (SELECT id, lease_until FROM instances WHERE id = $1 FOR UPDATE) old
     WHERE i.id = old.id RETURNING old.lease_until > ",
+    now!(),
+    ", ",
     now!()
 );
 const ANY_ENDED: &str =
@@ -71,19 +76,37 @@ struct Standing {
 }
 
 /// This process among the others.
-#[derive(Debug)]
 pub(super) struct Membership {
     name: String,
     lease: Duration,
+    clock: Arc<DatabaseClock>,
+    /// It gives everything up, and does not come back.
+    retired: AtomicBool,
     /// Row in `instances`; 0 while it has none.
     id: AtomicI64,
     standing: Mutex<Standing>,
 }
 
 impl Membership {
-    pub fn new(name: &str, lease: Duration) -> Membership {
-        let standing = Mutex::default();
-        Membership { name: name.to_owned(), lease, id: AtomicI64::new(0), standing }
+    pub fn new(name: &str, lease: Duration, clock: Arc<DatabaseClock>) -> Membership {
+        Membership {
+            name: name.to_owned(),
+            lease,
+            clock,
+            retired: AtomicBool::new(false),
+            id: AtomicI64::new(0),
+            standing: Mutex::default(),
+        }
+    }
+
+    /// Keeps its lease no longer: the others take over once that has ended.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// Whether it keeps no lease any more.
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
     }
 
     pub fn id(&self) -> i64 {
@@ -111,15 +134,16 @@ impl Membership {
     /// Whether what begins now and takes this long ends within the lease.
     pub fn covers(&self, time: Duration) -> bool {
         let until = self.standing().until;
-        until.is_some_and(|until| Instant::now() + time < until)
+        !self.is_retired() && until.is_some_and(|until| Instant::now() + time < until)
     }
 
     /// Takes a place of its own; what another place of this process had is not its any more.
-    pub async fn join(&self, session: &Session, at: Timestamp) -> Result<(), StoreError> {
-        let asked = Instant::now();
-        let params: super::connection::Params<'_> =
-            &[&self.name, &at.as_millisecond(), &self.lease_ms()];
+    pub async fn join(&self, session: &Session) -> Result<(), StoreError> {
+        let (asked, wall) = (Instant::now(), self.clock.monotonic());
+        let at = self.clock.now().as_millisecond();
+        let params: super::connection::Params<'_> = &[&self.name, &at, &self.lease_ms()];
         let row = session.row(JOIN, params).await?.ok_or_else(odd)?;
+        self.clock.heard(instant(column(&row, 1)?)?, wall);
         *self.standing() = Standing { until: Some(asked + self.lease), steady: Some(asked) };
         self.id.store(column(&row, 0)?, Ordering::Release);
         Ok(())
@@ -139,8 +163,8 @@ impl Membership {
     /// Renews the lease; tells whether some other's has ended for longer than this one has been
     /// renewed without a gap. After an outage of the database all leases have ended: none is taken
     /// for dead before it had a whole lease's time to come back.
-    pub async fn renew(&self, session: &Session, at: Timestamp) -> Result<bool, StoreError> {
-        let asked = Instant::now();
+    pub async fn renew(&self, session: &Session) -> Result<bool, StoreError> {
+        let (asked, wall) = (Instant::now(), self.clock.monotonic());
         let row = session.row(RENEW, &[&self.id(), &self.lease_ms()]).await?;
         let Some(row) = row else {
             tracing::warn!(
@@ -148,9 +172,10 @@ impl Membership {
                 action = "what it had under way is resolved as an interrupted send",
                 "others have taken this instance for ended: it begins anew"
             );
-            self.join(session, at).await?;
+            self.join(session).await?;
             return Ok(false);
         };
+        self.clock.heard(instant(column(&row, 1)?)?, wall);
         let in_time: bool = column(&row, 0)?;
         if asked.duration_since(self.renewed(asked, in_time)) < self.lease {
             return Ok(false);
@@ -170,6 +195,9 @@ impl Membership {
 
     /// Whether this instance has the role, or takes it over from one whose lease has ended.
     pub async fn lead(&self, session: &Session, role: &str) -> Result<bool, StoreError> {
+        if self.is_retired() {
+            return Ok(false);
+        }
         // Asked often, changed seldom: looking writes nothing.
         if let Some(row) = session.row(LEADER, &[&role, &self.id()]).await? {
             return column(&row, 0);

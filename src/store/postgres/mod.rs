@@ -12,6 +12,7 @@ use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
 use crate::record::{Draft, Frontier};
+use clock::DatabaseClock;
 use connection::Purpose;
 use group::{Output, Work};
 use instances::Membership;
@@ -25,9 +26,11 @@ use writer::{Loop, Writer, closed};
 
 mod accept;
 mod act;
+mod address;
 mod bundles;
 mod calls;
 mod claim;
+mod clock;
 mod connection;
 mod exchanges;
 mod group;
@@ -43,13 +46,14 @@ mod replays;
 mod reroute;
 mod restored;
 mod rotation;
+mod set_back;
 mod supersede;
 mod tasks;
 mod tx;
 mod views;
 mod writer;
 
-pub use connection::Address;
+pub use address::Address;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -62,7 +66,7 @@ pub struct Options {
     pub connections: usize,
     /// Calls in one transaction at most.
     pub group: usize,
-    /// Wall time.
+    /// This machine's clock: its monotonic time carries on what the database tells.
     pub clock: Arc<dyn Clock>,
     /// For tests.
     pub crash_points: Option<CrashPoints>,
@@ -84,6 +88,8 @@ impl Default for Options {
 /// The store in a PostgreSQL database.
 pub struct PostgresStore {
     keys: Arc<Keys>,
+    servers: usize,
+    clock: Arc<DatabaseClock>,
     membership: Arc<Membership>,
     claims: Pool,
     looks: Pool,
@@ -105,10 +111,12 @@ impl PostgresStore {
         keys: Arc<Keys>,
         options: Options,
     ) -> Result<Arc<PostgresStore>, StoreError> {
-        let membership = Arc::new(Membership::new(&options.name, options.lease));
-        let (group, clock) = (options.group, Arc::clone(&options.clock));
+        let clock = Arc::new(DatabaseClock::new(options.clock));
+        let membership =
+            Arc::new(Membership::new(&options.name, options.lease, Arc::clone(&clock)));
         let (all, ours) = (Arc::clone(&keys), Arc::clone(&membership));
-        let mut writer = Loop::new(address.clone(), all, ours, clock, group);
+        let mut writer =
+            Loop::new(address.clone(), all, ours, Arc::clone(&clock) as _, options.group);
         writer.crash_points.clone_from(&options.crash_points);
         match writer.connect().await {
             Ok(()) => {}
@@ -128,10 +136,12 @@ impl PostgresStore {
             Arc::clone(&pulse),
             Arc::clone(&membership),
             writer.clone(),
-            options.clock,
+            Arc::clone(&clock),
         ));
         Ok(Arc::new(PostgresStore {
             keys,
+            servers: address.servers(),
+            clock,
             membership,
             claims: Pool::new(address.clone(), Purpose::Claim, options.connections.div_ceil(2)),
             looks: Pool::new(address, Purpose::Look, options.connections.div_ceil(2)),
@@ -153,9 +163,12 @@ impl PostgresStore {
         let looks = Pool::new(address.clone(), Purpose::Look, 2);
         let known = Arc::clone(&keys);
         looks.with(async move |session| migrate::check(session, &known).await).await?;
+        let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock)));
         Ok(Arc::new(PostgresStore {
             keys,
-            membership: Arc::new(Membership::new("", Duration::ZERO)),
+            servers: address.servers(),
+            clock: Arc::clone(&clock),
+            membership: Arc::new(Membership::new("", Duration::ZERO, clock)),
             claims: Pool::new(address.clone(), Purpose::Claim, 1),
             pulse: Arc::new(Pool::new(address, Purpose::Write, 1)),
             looks,
@@ -167,6 +180,23 @@ impl PostgresStore {
     /// Transactions this instance has committed: far fewer than calls, under load.
     pub fn commits(&self) -> u64 {
         self.writer.as_ref().map_or(0, Writer::commits)
+    }
+
+    /// The clock of all instances: the database's.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
+    }
+
+    /// What a failover to another of the named servers would lose; `None` when nothing, or when
+    /// only one is named.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn failover_gap(&self) -> Result<Option<String>, StoreError> {
+        match self.servers {
+            0 | 1 => Ok(None),
+            _ => self.looks.with(async |session| session.failover_gap().await).await,
+        }
     }
 
     /// Stops keeping the lease, as a process that stands still does; for tests of what the others
@@ -203,7 +233,7 @@ async fn beat(
     pulse: Arc<Pool>,
     membership: Arc<Membership>,
     writer: Writer,
-    clock: Arc<dyn Clock>,
+    clock: Arc<DatabaseClock>,
 ) {
     let mut failures = 0;
     while writer.is_alive() {
@@ -212,16 +242,19 @@ async fn beat(
             failures => writer::pause(failures).min(membership.beat()),
         };
         tokio::time::sleep(wait).await;
+        if membership.is_retired() {
+            return;
+        }
         if !membership.is_member() {
             // The writer takes the place with its first connection; this makes it look for one.
             let _still_away = writer.submit(Work::Room).await;
             continue;
         }
-        let at = clock.now();
-        let renewed = pulse.with(async |session| membership.renew(session, at).await).await;
+        let renewed = pulse.with(async |session| membership.renew(session).await).await;
         match renewed {
             Ok(ended) => {
                 failures = 0;
+                let at = clock.now();
                 if ended && let Err(error) = writer.submit(Work::Sweep { at, own: false }).await {
                     tracing::warn!(
                         code = error.code.code,
@@ -347,9 +380,14 @@ impl Store for PostgresStore {
         })
     }
 
-    fn set_back(&self, _: Duration, _: Timestamp) -> Later<'_, usize> {
-        // Due times of all instances are here, and each has a clock of its own: nothing is moved.
-        Box::pin(async { Ok(0) })
+    fn set_back(&self, by: Duration, at: Timestamp) -> Later<'_, usize> {
+        let lease = self.membership.lease_ms();
+        Box::pin(async move {
+            match self.write(Work::SetBack { by, at, lease }).await? {
+                Output::Moved(moved) => Ok(moved),
+                output => other(output),
+            }
+        })
     }
 
     fn check_room(&self) -> Later<'_, ()> {

@@ -1,6 +1,7 @@
 //! A few sessions that serve one purpose: taken, used, put back; made when there is none.
 
-use super::connection::{Address, Purpose, Session};
+use super::address::Address;
+use super::connection::{Purpose, Session};
 use super::writer::closed;
 use crate::model::codes::store as codes;
 use crate::store::StoreError;

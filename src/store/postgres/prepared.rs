@@ -45,6 +45,8 @@ impl Outgoing {
 pub(super) struct Arriving {
     pub exchange: NewExchange,
     pub announce: Option<Arc<Outgoing>>,
+    /// The entry of its first attempt, where one comes with it.
+    pub intended: Option<Entry>,
 }
 
 /// A message on its way in.
@@ -74,14 +76,20 @@ impl Message {
             let announce = exchange.announce.take();
             let announce =
                 announce.map(|message| Outgoing::new(keys, &message).map(Arc::new)).transpose()?;
-            Ok(Arriving { exchange, announce })
+            let draft = exchange.first.as_mut().and_then(|first| first.record.as_mut());
+            let intended = draft.map(|draft| {
+                draft.commitment.get_or_insert_with(|| commitment.clone());
+                Entry::new(draft)
+            });
+            Ok(Arriving { exchange, announce, intended })
         };
+        let exchanges = exchanges.into_iter().map(arriving).collect::<Result<_, StoreError>>()?;
         Ok(Message {
             envelope,
             fingerprint,
             sealed,
             commitment,
-            exchanges: exchanges.into_iter().map(arriving).collect::<Result<_, StoreError>>()?,
+            exchanges,
             record: Entry::all(&record),
             if_reused,
             keys: Arc::clone(keys),

@@ -5,14 +5,15 @@
 //! they told that it is not known; an intent among them is taken back as soon as the server
 //! answers again, for its caller was told that nothing is sent.
 
-use super::connection::{Address, Purpose, Session, is_of_the_call};
+use super::address::Address;
+use super::connection::{Purpose, Session, is_of_the_call};
 use super::group::{self, Output, Work};
 use super::instances::Membership;
 use super::{migrate, record};
-use crate::model::Clock;
 use crate::model::codes::store as codes;
+use crate::model::{Clock, State};
 use crate::store::sqlite::CrashPoints;
-use crate::store::{Keys, StoreError};
+use crate::store::{Accepted, Keys, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -99,6 +100,10 @@ pub(super) struct Loop {
     /// Number of the last group.
     number: i64,
     doubt: Option<Doubt>,
+    /// Instance and number of the last group that is known to be committed.
+    confirmed: Option<(i64, i64)>,
+    /// It was told that a failover would lose what was confirmed.
+    told: bool,
     failures: u32,
     /// Since when groups have failed for want of the server.
     failing_since: Option<Instant>,
@@ -125,6 +130,8 @@ impl Loop {
             session: None,
             number: 0,
             doubt: None,
+            confirmed: None,
+            told: false,
             failures: 0,
             failing_since: None,
             retry_at: None,
@@ -148,13 +155,35 @@ impl Loop {
         let statements = group::statements();
         let session = self.address.connect(Purpose::Write, &[]).await?;
         session.check_server().await?;
+        self.tell_gap(&session).await?;
+        if let Some((instance, number)) = self.confirmed
+            && !group::was_committed(&session, instance, number).await?
+        {
+            // Others that have lost nothing take over what only one may do.
+            self.membership.retire();
+            let detail = format!("group {number} of instance {instance}");
+            return Err(StoreError::new(&codes::STORE_FORGOT, detail));
+        }
         migrate::forward(&session, &self.keys).await?;
         session.prepare(&statements).await?;
         if !self.membership.is_member() {
             record::check_end(&session).await?;
-            self.membership.join(&session, self.clock.now()).await?;
+            self.membership.join(&session).await?;
         }
         self.session = Some(session);
+        Ok(())
+    }
+
+    /// Warns, once, when several servers are named and none is waited for.
+    async fn tell_gap(&mut self, session: &Session) -> Result<(), StoreError> {
+        if self.told || self.address.servers() < 2 {
+            return Ok(());
+        }
+        self.told = true;
+        if let Some(gap) = session.failover_gap().await? {
+            let code = &codes::FAILOVER_FORGETS;
+            tracing::warn!(code = code.code, detail = gap, action = code.remedy, "{}", code.title);
+        }
         Ok(())
     }
 
@@ -268,13 +297,14 @@ impl Loop {
         self.reach(works, |work| work.points().0);
         match session.batch("COMMIT").await {
             Ok(()) => {
+                self.confirmed = Some((instance, number));
                 self.reach(works, |work| work.points().1);
                 self.commits.fetch_add(1, Ordering::Relaxed);
                 Ok(outputs)
             }
             Err(error) if error.code == &codes::STORE_UNREACHABLE => {
                 self.session = None;
-                let intents = intents(works);
+                let intents = intents(works, &outputs);
                 self.doubt = Some(Doubt { instance, number, intents });
                 match self.resolve().await {
                     Some(true) => Ok(outputs),
@@ -304,6 +334,9 @@ impl Loop {
             {
                 match group::was_committed(session, doubt.instance, doubt.number).await {
                     Ok(committed) => {
+                        if committed {
+                            self.confirmed = Some((doubt.instance, doubt.number));
+                        }
                         self.doubt = None;
                         return Some(committed);
                     }
@@ -331,6 +364,9 @@ impl Loop {
         let committed = group::was_committed(session, doubt.instance, doubt.number).await;
         let committed = committed.inspect_err(|_| self.session = None)?;
         let Some(doubt) = self.doubt.take() else { return Ok(()) };
+        if committed {
+            self.confirmed = Some((doubt.instance, doubt.number));
+        }
         if committed && !doubt.intents.is_empty() {
             let back = Work::TakeBack(doubt.intents.clone(), self.clock.now());
             if let Err(error) = self.try_transaction(&[back]).await {
@@ -368,12 +404,23 @@ impl Loop {
     }
 }
 
-fn intents(works: &[Work]) -> Vec<(i64, i64)> {
-    let all = works.iter().filter_map(|work| match work {
-        Work::Intend(intents) => Some(intents.iter()),
-        _ => None,
-    });
-    all.flatten().map(|one| (one.intent.exchange, one.intent.fence)).collect()
+/// What a group has begun: exchanges, and the fences that they had.
+fn intents(works: &[Work], outputs: &[Output]) -> Vec<(i64, i64)> {
+    let mut all = Vec::new();
+    for (work, output) in works.iter().zip(outputs) {
+        match (work, output) {
+            (Work::Intend(intents), _) => {
+                all.extend(intents.iter().map(|one| (one.intent.exchange, one.intent.fence)));
+            }
+            (_, Output::Accepted(Accepted::New { exchanges, states, .. })) => {
+                let begun = exchanges.iter().zip(states);
+                let begun = begun.filter(|(_, state)| **state == State::Sending);
+                all.extend(begun.map(|(id, _)| (*id, 0)));
+            }
+            _ => {}
+        }
+    }
+    all
 }
 
 /// Doubles up to a limit; half of it is chance, so that instances do not come back all at once.
