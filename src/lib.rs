@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod mapping;
 pub mod model;
 pub mod policy;
+pub mod reconcile;
 pub mod record;
 pub mod schema;
 

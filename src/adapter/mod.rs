@@ -23,6 +23,7 @@ pub mod keys;
 pub mod load;
 pub mod outcome;
 pub mod permit;
+pub mod reconcile;
 
 pub use bundle::Bundle;
 pub use characters::CharacterPolicy;
@@ -54,6 +55,8 @@ pub struct Adapter {
     pub availability: Option<Availability>,
     /// What it offers.
     pub operations: BTreeMap<String, Arc<Operation>>,
+    /// What it holds, compared with what we hold.
+    pub reconciliations: BTreeMap<String, Arc<reconcile::Reconciliation>>,
 }
 
 impl Adapter {

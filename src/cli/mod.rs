@@ -25,6 +25,7 @@ mod log;
 mod new;
 mod operator;
 mod print;
+mod reconcile;
 mod reference;
 mod reload;
 mod replay;
@@ -102,6 +103,8 @@ enum Command {
     Dlq(dlq::Arguments),
     /// Send many exchanges again, as a task
     Replay(replay::Arguments),
+    /// Compare what a counterpart holds with the originals, by key; this itself becomes an entry
+    Reconcile(reconcile::Arguments),
     /// Search, verify, export, disclose and prune the record
     Log(log::Arguments),
     /// Copy the store beside a running gateway, or look at such a copy
@@ -174,6 +177,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Trace(arguments) => trace::run(global, arguments),
         Command::Dlq(arguments) => dlq::run(global, arguments),
         Command::Replay(arguments) => replay::run(global, arguments),
+        Command::Reconcile(arguments) => reconcile::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),
         Command::Backup(arguments) => backup::run(global, arguments),
         Command::Restore(arguments) => restore::run(global, arguments),

@@ -15,13 +15,16 @@ use std::sync::Arc;
 #[derive(Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// `record-disclosed` or `record-exported`.
+    /// `record-disclosed`, `record-exported` or `reconciled`.
     pub act: String,
     /// Pseudonym, when it is one person's entries.
     #[serde(default)]
     pub subject: Option<String>,
-    /// How many entries are shown.
+    /// How many entries are shown; of a comparison: how many findings there are.
     pub count: u64,
+    /// Of a comparison: which one, as `ADAPTER/NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// Who.
     pub operator: String,
     /// Why.
@@ -30,14 +33,17 @@ pub struct Access {
 
 impl Access {
     /// The words an act may have.
-    pub const ACTS: [&str; 2] = ["record-disclosed", "record-exported"];
+    pub const ACTS: [&str; 3] = ["record-disclosed", "record-exported", "reconciled"];
 
     /// Its entry.
     pub fn draft(self, at: Timestamp) -> Draft {
         Draft {
             outcome: Some(self.act),
             subject: self.subject,
-            reference: Some(format!("entries: {}", self.count)),
+            reference: Some(match &self.about {
+                Some(about) => format!("{about}: {}", self.count),
+                None => format!("entries: {}", self.count),
+            }),
             operator: Some(self.operator),
             reason: Some(self.reason),
             ..Draft::new(Kind::Operate, Phase::Noted, at)
@@ -55,7 +61,15 @@ pub async fn access(
     let refused = |title| Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title);
     check_words(&access.operator, &access.reason).map_err(refused)?;
     let hex = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if !Access::ACTS.contains(&access.act.as_str()) || !access.subject.iter().all(hex) {
+    let name = |text: &String| {
+        let plain =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/');
+        text.len() <= 200 && text.bytes().all(plain)
+    };
+    if !access.about.iter().all(name)
+        || !Access::ACTS.contains(&access.act.as_str())
+        || !access.subject.iter().all(hex)
+    {
         return Err(refused("not an act on the record"));
     }
     let at = ops.cx.clock.now();

@@ -104,6 +104,10 @@ pub async fn run(
     let mut rows = Vec::new();
     for route in whole.routes().filter(|route| route.adapter.name == name) {
         let Destination::Operation(operation) = &route.destination else { continue };
+        if operation.place().is_some() {
+            // A simulator answers requests; files have a place and no counterpart that speaks.
+            continue;
+        }
         if !simulator.plays(&operation.name) {
             let findings = vec![format!("simulator.yaml does not play `{}`", operation.name)];
             rows.push(Row { findings, ..Row::empty(&route.name, Behaviour::Right) });

@@ -70,6 +70,8 @@ metrics_register! {
         "Records of files that were read: result is new, duplicate, dead, settled or unmatched";
     FILE_LATE = "watashi_file_late", "gauge", ["counterpart", "operation"],
         "1 while a file that is expected has not come";
+    FILE_SHORT = "watashi_file_short", "gauge", ["counterpart", "operation"],
+        "1 while the last file has far fewer records than usual";
     PURGED = "watashi_purged_total", "counter", ["what"],
         "Rows purged: what is bodies, answers or messages";
     OLDEST_BODY = "watashi_oldest_body_seconds", "gauge", [],

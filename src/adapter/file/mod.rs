@@ -123,6 +123,8 @@ pub struct FileIn {
     pub whole: Whole,
     /// Each record is a message, or the file.
     pub each_record: bool,
+    /// Member that tells a record, whatever file it stands in; `None`: file and number do.
+    pub id: Option<Path>,
     /// What a bad record does.
     pub on_bad: OnBad,
     /// Where files go that were read.

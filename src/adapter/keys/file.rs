@@ -107,6 +107,7 @@ pub(in crate::adapter) static FILES_IN: Keys = Keys::new(
             "It alone is put aside, or the whole file, before anything of it is taken.",
         )
         .default("dead-letter"),
+        Key::new("id", FIELD, "What tells a record: the same in another file is the same fact."),
         Key::new("done", Form::Text, "Folder for files that were read; `remove`: they go.")
             .default("done"),
         Key::new("aside", Form::Text, "Folder for files that cannot be used.").default("aside"),

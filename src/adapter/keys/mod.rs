@@ -5,6 +5,7 @@ use crate::diagnostic::keys::{File, Form, Key, Keys};
 
 pub mod file;
 pub mod hours;
+pub mod reconcile;
 
 /// `adapters/<name>/adapter.yaml`.
 pub static ADAPTER_FILE: File = File {
@@ -51,6 +52,11 @@ pub(super) static ADAPTER: Keys = Keys::new(
             "routes",
             Form::Names(&Form::Map(&ROUTE)),
             "Which messages go or come from there.",
+        ),
+        Key::new(
+            "reconcile",
+            Form::Names(&Form::Map(&reconcile::RECONCILE)),
+            "What it holds, compared with what we hold.",
         ),
     ],
 );

@@ -255,7 +255,7 @@ impl Loader<'_, '_> {
         }
     }
 
-    fn content(&mut self, files: &Node) -> Option<Content> {
+    pub(super) fn content(&mut self, files: &Node) -> Option<Content> {
         let format = self.file_format(files, "files");
         let record = files.get("record").and_then(|node| self.schema(node));
         let record = record.and_then(|schema| self.plan(Format::Json, schema));
@@ -392,6 +392,7 @@ impl Loader<'_, '_> {
         let content = content?;
         let shape = content.record.schema.shape();
         let settles = node.get("settles").and_then(|node| self.settles(node, shape));
+        let id = self.sink(files, Sink::Id, Start::whole(Some(shape)));
         if message_type.is_none() && node.get("settles").is_none() {
             self.error(&codes::BLOCK_MISSING, node, "`type:` or `settles:` is missing");
         }
@@ -409,6 +410,7 @@ impl Loader<'_, '_> {
             name: name?,
             whole: whole?,
             each_record,
+            id,
             on_bad,
             done,
             aside,

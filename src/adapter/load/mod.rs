@@ -21,6 +21,7 @@ pub mod hours;
 #[cfg(test)]
 mod hours_tests;
 mod operation;
+mod reconcile;
 mod route;
 mod sink;
 #[cfg(test)]
@@ -126,6 +127,7 @@ impl Loader<'_, '_> {
             retry,
             breaker: self.breaker(root.get("breaker")),
             operations,
+            reconciliations: self.reconciliations(root.get("reconcile")),
             name,
         });
         let mut routes = Vec::new();

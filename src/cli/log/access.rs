@@ -16,6 +16,7 @@ pub(super) async fn note(
         act: act.to_owned(),
         subject,
         count: count as u64,
+        about: None,
         operator: reasons.operator.clone(),
         reason: reasons.reason.clone(),
     };

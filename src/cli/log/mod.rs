@@ -66,7 +66,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
 }
 
 /// A day in Japan, or an instant with its offset.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     crate::config::record::instant(text)
         .ok_or_else(|| "not a time such as 2026-04-01 or 2026-04-01T09:00:00+09:00".to_owned())
 }
@@ -120,6 +120,6 @@ fn create(path: &Path) -> Result<File, Trouble> {
     })
 }
 
-fn file_trouble(path: &Path, error: &std::io::Error) -> Trouble {
+pub(super) fn file_trouble(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::new(UNAVAILABLE, format!("`{}`: {}", path.display(), error.kind()))
 }

@@ -132,6 +132,9 @@ codes! {
     FILE_PEER = "A505", Configuration, "no such file operation",
         "`results:` of a file-out names a file-in of the same adapter with `settles:`, and `settles.operation` names that file-out: each points to the other.",
         "Check the spelling; declare both.";
+    SIDES_DIFFER = "A506", Configuration, "the two sides of a reconciliation have different forms",
+        "`theirs` and `ours` lead to the same schema: that of their records, or the one that `mapping:` leads to. Only then their items can be compared one by one.",
+        "Give one side a mapping to the form of the other, or both a mapping to a form of their own.";
     SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",

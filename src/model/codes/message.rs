@@ -147,8 +147,8 @@ codes! {
     FILE_LATE = "G708", Counterpart, "file overdue",
         "No file came by the time at which one was expected: what is known here may be old.",
         "Ask the sender; look whether the file stands there without its marker.";
-    FILE_SHORT = "G709", Counterpart, "file much shorter than the one before",
-        "A file was read that has far fewer records than the one before it. It may be cut, or made of part of the data.",
+    FILE_SHORT = "G709", Counterpart, "file much shorter than usual",
+        "A file was read that has far fewer records than the median of the last five files. It may be cut, or made of part of the data.",
         "Ask the sender whether the file is right.";
     RESULT_UNMATCHED = "G710", Counterpart, "result of an unknown record",
         "A file of results names a record of a set that waits for no result: another set, or one that has its result already.",

@@ -46,6 +46,13 @@ pub struct DecodeError {
     pub detail: String,
 }
 
+impl DecodeError {
+    /// `LINE:COLUMN CODE what`, for a reader who has the file before him.
+    pub fn placed(&self) -> String {
+        format!("{}:{} {} {}: {}", self.line, self.column, self.code, self.code.title, self.detail)
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.code.code, self.code.title)?;

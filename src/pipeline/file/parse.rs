@@ -46,8 +46,8 @@ pub fn records(content: &Content, bytes: &[u8], most: usize) -> Result<Vec<Recor
                         let row = records.row();
                         valid(content, value, row)
                     }
-                    Err(error) if over => return Err(place(&error)),
-                    Err(error) => Err(Bad { detail: place(&error), body: records.raw().to_vec() }),
+                    Err(error) if over => return Err(error.placed()),
+                    Err(error) => Err(Bad { detail: error.placed(), body: records.raw().to_vec() }),
                 };
                 found.push(record);
                 if found.len() > most {
@@ -70,14 +70,13 @@ pub fn records(content: &Content, bytes: &[u8], most: usize) -> Result<Vec<Recor
                     Ok(value) => valid(content, value, row),
                     Err(error) => {
                         let error = DecodeError { line: row, ..error };
-                        Err(Bad { detail: place(&error), body: line.to_vec() })
+                        Err(Bad { detail: error.placed(), body: line.to_vec() })
                     }
                 };
             lines.iter().zip(1..).map(one).collect()
         }
         Layout::Document { plan, records, .. } => {
-            let limits = Limits { max_bytes: bytes.len().max(1), ..Limits::default() };
-            let document = plan.codec.decode(bytes, &limits).map_err(|error| place(&error))?;
+            let document = plan.codec.decode(bytes, &limits).map_err(|error| error.placed())?;
             if let Err(violations) = plan.schema.validate(&document) {
                 return Err(format!("1:1 {}", told(&violations)));
             }
@@ -108,7 +107,7 @@ pub fn whole(content: &Content, bytes: &[u8]) -> Result<Value, String> {
             return all.map(Value::Array).map_err(|bad| bad.detail);
         }
     };
-    let document = plan.codec.decode(bytes, &limits).map_err(|error| place(&error))?;
+    let document = plan.codec.decode(bytes, &limits).map_err(|error| error.placed())?;
     match plan.schema.validate(&document) {
         Ok(()) => Ok(document),
         Err(violations) => Err(format!("1:1 {}", told(&violations))),
@@ -134,10 +133,4 @@ fn valid(content: &Content, value: Value, row: usize) -> Result<Value, Bad> {
 
 fn told(violations: &[Violation]) -> String {
     violations.first().map(ToString::to_string).unwrap_or_default()
-}
-
-/// `LINE:COLUMN CODE what`.
-fn place(error: &DecodeError) -> String {
-    let code = error.code;
-    format!("{}:{} {code} {}: {}", error.line, error.column, code.title, error.detail)
 }

@@ -117,7 +117,14 @@ impl Clerk {
             known.finishing = None;
             self.save(&known).await?;
         }
-        let entries = place.list(&rule.folder).await?;
+        let entries = match place.list(&rule.folder).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                // What cannot be looked for is late all the same.
+                self.expect(rule, &known, now);
+                return Err(error.into());
+            }
+        };
         for candidate in self.whole(rule, &entries, now) {
             if self.cx.accepting.refused_because().is_some() {
                 return Ok(());
@@ -240,8 +247,7 @@ impl Clerk {
             Done::Move(folder) => Some(path_of(folder, &candidate.name)),
             Done::Remove => None,
         };
-        known.last_at = Some(self.cx.clock.now().as_millisecond());
-        known.last_records = Some(count);
+        known.read(self.cx.clock.now().as_millisecond(), count);
         self.count_file("done");
         self.leave(candidate, entries, rule, to, place, known).await?;
         Ok(Ok(()))
@@ -328,13 +334,24 @@ impl Clerk {
         rule: &FileIn,
         adapter: &Arc<Adapter>,
     ) -> Result<&'static str, StoreError> {
+        // What has a name of its own is the same in whatever file it comes.
+        let own = |value: &Value| match rule.id.as_ref()?.find(value)? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        let id = match record.found.as_ref().ok().and_then(own) {
+            Some(own) => {
+                self.cx.keys.idempotency_key(&self.adapter, &operation.name, &own, "record")
+            }
+            None => format!("{key}-{}", record.number),
+        };
         let arrival = |body: Vec<u8>| Arrival {
             source: self.adapter.clone(),
             origin: Origin::Pulled {
                 adapter: Arc::clone(adapter),
                 operation: Arc::clone(operation),
             },
-            message_id: Some(format!("{key}-{}", record.number)),
+            message_id: Some(id.clone()),
             message_type: rule.message_type.clone(),
             content_type: None,
             correlation_id: None,
@@ -453,16 +470,20 @@ impl Clerk {
         Ok(())
     }
 
-    /// Says that a file has far fewer records than the one before it.
+    /// Says that a file has far fewer records than is usual.
     fn short(&self, rule: &FileIn, known: &Known, count: u64, name: &str) {
         let Some(expect) = rule.expect.as_ref().filter(|expect| expect.min_percent > 0) else {
             return;
         };
-        let least = known.last_records.map_or(0, |last| (last * expect.min_percent).div_ceil(100));
+        let usual = known.usual().unwrap_or(0);
+        let least = usual.saturating_mul(expect.min_percent).div_ceil(100);
         let short = (count < least).then(|| {
             let detail = format!("{name}: {count} records, at least {least} expected");
             Failed::new(&codes::FILE_SHORT, detail)
         });
+        let (counterpart, operation) = (self.adapter.clone(), self.operation.name.clone());
+        metrics::gauge!(names::FILE_SHORT, "counterpart" => counterpart, "operation" => operation)
+            .set(if short.is_some() { 1.0 } else { 0.0 });
         tell(&self.cx, &self.title(), "short", short);
     }
 

@@ -164,3 +164,54 @@ async fn a_late_and_a_short_file_are_told() {
     clerk.pass().await;
     assert_eq!(world.notes(), [codes::FILE_SHORT.code], "it came in time");
 }
+
+/// R12: one short file does not become what is usual; several do.
+#[tokio::test]
+async fn r12_what_is_usual_is_told_from_several_files() {
+    let world = World::new(&[]);
+    let mut clerk = world.clerk("take");
+    for (count, short) in
+        [(10, false), (10, false), (4, true), (4, true), (9, false), (4, true), (4, false)]
+    {
+        send(&world, &rows(count), count as u64);
+        clerk.pass().await;
+        let expected: &[&str] = if short { &[codes::FILE_SHORT.code] } else { &[] };
+        assert_eq!(world.notes(), expected, "{count} records");
+        world.place.take(&format!("done/{FILE}"));
+    }
+}
+
+/// R12: a place that cannot be looked at does not keep a missing file from being told.
+#[tokio::test]
+async fn r12_a_missing_file_is_told_when_its_place_is_down() {
+    let world = World::new(&[]);
+    let mut clerk = world.clerk("take");
+    clerk.pass().await;
+    world.clock.set("2026-12-02T06:01");
+    world.place.goes_down();
+    clerk.pass().await;
+    let notes = world.notes();
+    assert!(notes.contains(&codes::FILE_LATE.code) && notes.len() == 2, "{notes:?}");
+}
+
+/// S8: what has a name of its own is taken once, in whatever file it comes; the same name with other
+/// content is put aside.
+#[tokio::test]
+async fn a_record_that_names_itself_is_one_message_in_any_file() {
+    let world = World::new(&[("whole: {manifest", "id: who\n      whole: {manifest")]);
+    let mut clerk = world.clerk("take");
+    for (text, expected) in
+        [(rows(3), 3), (rows(4), 4), ("who,sum\r\np2,2\r\np5,5\r\n".to_owned(), 5)]
+    {
+        let count = text.lines().count() as u64 - 1;
+        send(&world, &text, count);
+        clerk.pass().await;
+        assert_eq!(world.exchanges().await.len(), expected, "{text}");
+        world.place.take(&format!("done/{FILE}"));
+    }
+    send(&world, "who,sum\r\np2,7\r\n", 1);
+    clerk.pass().await;
+    let exchanges = world.exchanges().await;
+    let dead = exchanges.iter().filter(|one| one.state == "dead").count();
+    assert_eq!((exchanges.len(), dead), (6, 1), "put aside, not taken for the same");
+}

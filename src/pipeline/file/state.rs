@@ -16,12 +16,38 @@ pub struct Known {
     /// Its records.
     #[serde(default)]
     pub last_records: Option<u64>,
+    /// Records of the last files, the newest last.
+    #[serde(default)]
+    pub recent: Vec<u64>,
     /// A file whose records are all taken over, and that may not be put away yet.
     #[serde(default)]
     pub finishing: Option<Finishing>,
     /// How far a long file has come.
     #[serde(default)]
     pub progress: Option<Progress>,
+}
+
+/// Files that what is usual is told from.
+const RECENT: usize = 5;
+
+impl Known {
+    /// How many records a file usually has: the median of the last ones, so that one odd file does
+    /// not change what is expected of the next.
+    pub fn usual(&self) -> Option<u64> {
+        let mut counts = self.recent.clone();
+        counts.sort_unstable();
+        // The upper one of two in the middle: a shrinking file is told rather than let pass.
+        counts.get(counts.len() / 2).copied().or(self.last_records)
+    }
+
+    /// A file was read to its end.
+    pub fn read(&mut self, at: i64, records: u64) {
+        self.last_at = Some(at);
+        self.last_records = Some(records);
+        self.recent.push(records);
+        let old = self.recent.len().saturating_sub(RECENT);
+        self.recent.drain(..old);
+    }
 }
 
 /// A file that is put away.

@@ -33,6 +33,7 @@ struct Inner {
     steps: usize,
     fates: BTreeMap<usize, Fate>,
     stuck: bool,
+    down: bool,
 }
 
 impl Memory {
@@ -60,6 +61,11 @@ impl Memory {
     /// Paths in the order in which files appeared.
     pub fn shown(&self) -> Vec<String> {
         self.inner().shown.clone()
+    }
+
+    /// It cannot be looked at any more.
+    pub fn goes_down(&self) {
+        self.inner().down = true;
     }
 
     /// Whether a caller was never heard of again.
@@ -111,6 +117,9 @@ impl Place for Memory {
     fn list<'a>(&'a self, folder: &'a str) -> Later<'a, Vec<Entry>> {
         Box::pin(async move {
             let inner = self.inner();
+            if inner.down {
+                return Err(PlaceError::new(&codes::PLACE_UNREACHABLE, "as the test says"));
+            }
             let here = inner.files.iter().filter(|(path, _)| split(path).0 == folder);
             Ok(here
                 .map(|(path, content)| Entry {
