@@ -22,6 +22,7 @@ pub mod hours;
 mod hours_tests;
 mod operation;
 mod route;
+mod signature;
 mod sink;
 #[cfg(test)]
 mod sinks;
