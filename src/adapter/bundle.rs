@@ -239,8 +239,7 @@ fn check_types(
         return;
     }
     for message_type in &route.on {
-        let pulled =
-            pulls.get(message_type).and_then(|pulled| pulled.operation.step.response.as_ref());
+        let pulled = pulls.get(message_type).and_then(|pulled| pulled.operation.content());
         let fits = pulled.is_some_and(|plan| plan.schema.id() == route.mapping.from.id());
         if fits || schemas.for_message_type(message_type).is_some() {
             continue;

@@ -24,11 +24,13 @@ pub mod load;
 pub mod outcome;
 pub mod permit;
 pub mod reconcile;
+pub mod signature;
 
 pub use bundle::Bundle;
 pub use characters::CharacterPolicy;
 pub use outcome::{OutcomeTable, Then, Verdict};
 pub use permit::Permit;
+pub use signature::Signature;
 
 /// One counterpart: the folder `adapters/<name>/`.
 #[derive(Debug)]
@@ -201,6 +203,8 @@ pub struct Operation {
     pub ask: Option<Ask>,
     /// Listing what can be pulled.
     pub pull: Option<Pull>,
+    /// The signature that what is pulled must carry.
+    pub signature: Option<Signature>,
     /// Writing files.
     pub file_out: Option<file::FileOut>,
     /// Reading files.

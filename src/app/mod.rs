@@ -286,7 +286,9 @@ fn counterparts(
             return Err(StartError::configuration(&codes::COUNTERPART_MISSING, detail));
         };
         let reach = connect::reach(&adapter, settings, clock)?;
-        found.push(Counterpart::new(adapter, reach.target).with_files(reach.files));
+        found.push(
+            Counterpart::new(adapter, reach.target).with_files(reach.files).with_trust(reach.trust),
+        );
     }
     Ok(Counterparts::new(found))
 }

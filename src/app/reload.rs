@@ -248,13 +248,13 @@ impl Reloading {
                 all.insert(name.clone(), old);
             }
         }
-        for (adapter, Reach { target, files }) in targets {
+        for (adapter, Reach { target, files, trust }) in targets {
             let name = adapter.name.clone();
             let next = match self.cx.counterpart(&name) {
                 Some(old) => old.succeed(adapter, target),
                 None => Counterpart::new(adapter, target),
             };
-            let next = next.with_files(files);
+            let next = next.with_files(files).with_trust(trust);
             all.insert(name, Arc::new(next));
         }
         self.cx.counterparts.replace(all.into_values());
@@ -387,7 +387,9 @@ pub(super) async fn reach_older(
         let target = adapter.zip(config.counterparts.get(&name)).map(|(adapter, settings)| {
             let reach = connect::reach(adapter, settings, clock);
             reach.map(|reach| {
-                Counterpart::new(Arc::clone(adapter), reach.target).with_files(reach.files)
+                Counterpart::new(Arc::clone(adapter), reach.target)
+                    .with_files(reach.files)
+                    .with_trust(reach.trust)
             })
         });
         if let Some(Ok(counterpart)) = target {

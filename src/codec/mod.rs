@@ -6,6 +6,7 @@
 
 mod field;
 pub mod json;
+pub mod signed;
 mod soap;
 mod table;
 mod xml;

@@ -60,6 +60,15 @@ fn incomplete(
         problem.hint = near.map(|near| format!("did you mean `{near}` to be `{place}`?"));
         found.push(problem);
     }
+    let demanded = adapter.operations.values().filter_map(|one| one.signature.as_ref());
+    let demanded: BTreeSet<&str> = demanded.map(|signature| signature.trust.as_str()).collect();
+    for store in demanded.into_iter().filter(|store| !counterpart.trust.contains_key(*store)) {
+        let message = format!("adapter `{name}` needs `[counterpart.{name}.trust.{store}]`");
+        let mut problem = error(config, &codes::TRUST_MISSING, name, message);
+        let near = nearest(store, counterpart.trust.keys().map(String::as_str));
+        problem.hint = near.map(|near| format!("did you mean `{near}` to be `{store}`?"));
+        found.push(problem);
+    }
     found
 }
 

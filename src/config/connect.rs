@@ -2,8 +2,9 @@
 //! the files and variables that references name; connects nothing.
 
 use super::reference::{Reference, Unresolved};
-use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig, PostgresConfig, place};
+use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig, PostgresConfig, place, trust};
 use crate::adapter::{Adapter, Auth};
+use crate::codec::signed::Trust;
 use crate::model::codes::config as codes;
 use crate::model::{Clock, Code, Secret};
 use crate::store::StoreError;
@@ -131,12 +132,15 @@ pub struct Reach {
     pub target: Arc<dyn Target>,
     /// Where its files are.
     pub files: BTreeMap<String, Arc<dyn Place>>,
+    /// Who may have signed what comes from there.
+    pub trust: BTreeMap<String, Arc<Trust>>,
 }
 
 /// What leads to one counterpart: its client, where it is spoken to, and its places.
 ///
 /// # Errors
-/// As of [`https_target`]; `C110` for a place that is missing, `C111` for one that cannot be used.
+/// As of [`https_target`]; `C110` for a place that is missing, `C111` for one that cannot be used; `C121` and
+/// `C122` for trust stores.
 pub fn reach(
     adapter: &Adapter,
     counterpart: &CounterpartConfig,
@@ -156,7 +160,15 @@ pub fn reach(
             place.ok_or_else(|| StartProblem::new(&codes::PLACE_MISSING, format!("[{title}]")))?;
         files.insert(wanted.to_owned(), place::open(&title, place, clock)?);
     }
-    Ok(Reach { target, files })
+    let mut stores = BTreeMap::new();
+    for signature in adapter.operations.values().filter_map(|one| one.signature.as_ref()) {
+        let title = format!("counterpart.{name}.trust.{}", signature.trust);
+        let store = counterpart.trust.get(&signature.trust);
+        let store =
+            store.ok_or_else(|| StartProblem::new(&codes::TRUST_MISSING, format!("[{title}]")))?;
+        stores.insert(signature.trust.clone(), Arc::new(trust::open(&title, store)?));
+    }
+    Ok(Reach { target, files, trust: stores })
 }
 
 /// The client to one counterpart; `name` is its adapter's.

@@ -249,6 +249,7 @@ pub(super) static COUNTERPART: Keys = Keys::new(
             "Addresses and networks the host may lead to; an empty list allows any public one.",
         ),
         Key::new("place", Form::Names(&PLACE), "Where its files are kept, by name."),
+        Key::new("trust", Form::Names(&Form::Map(&TRUST)), "Who may have signed, by name."),
         Key::new("timeout", Form::Duration, "Instead of the adapter's `limits.timeout`."),
         Key::new(
             "concurrency",
@@ -264,6 +265,22 @@ pub(super) static COUNTERPART: Keys = Keys::new(
             Form::List(&Form::Map(&WINDOW)),
             "Planned, beside that of the adapter's `hours`.",
         ),
+    ],
+);
+
+pub(super) static TRUST: Keys = Keys::new(
+    "trust",
+    "a trust store",
+    "Authorities whose certificates are believed, and what they have revoked.",
+    &[
+        Key::new("authorities", Form::Text, "A reference to PEM: one or more certificates.")
+            .required(),
+        Key::new(
+            "revocation-lists",
+            Form::Text,
+            "A folder of revocation lists, `*.crl`, DER or PEM; a changed one counts within seconds.",
+        )
+        .required(),
     ],
 );
 

@@ -24,6 +24,7 @@ pub mod reference;
 pub mod renewal;
 mod tree;
 pub mod trial;
+pub mod trust;
 
 pub use reference::Reference;
 
@@ -180,6 +181,8 @@ pub struct CounterpartConfig {
     pub overrides: Overrides,
     /// Where its files are kept, by the names its adapter uses.
     pub places: BTreeMap<String, place::PlaceConfig>,
+    /// Who may have signed what comes from it, by the names its adapter uses.
+    pub trust: BTreeMap<String, trust::TrustConfig>,
 }
 
 /// Reads and checks a configuration file. Every problem is reported; `None` when there is an

@@ -357,6 +357,7 @@ impl Sections<'_> {
             ca: ca.map_or(Some(None), |ca| ca.map(Some))?,
             overrides,
             places,
+            trust: self.trust(node.get("trust")),
         })
     }
 

@@ -1,7 +1,7 @@
 //! What may be renewed while the gateway runs: credentials and settings of connections. Each has
 //! a fingerprint of all it is made of, so that a change is seen without reading it twice.
 
-use super::{Config, Reference};
+use super::{Config, Reference, trust};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::BTreeMap;
 
@@ -20,7 +20,10 @@ pub fn fingerprints(config: &Config) -> BTreeMap<String, Fingerprint> {
         let secrets = [&part.client_certificate, &part.client_key, &part.client_secret];
         let places = part.places.values().flat_map(|place| place.references());
         let references = part.ca.iter().chain(secrets.into_iter().flatten()).chain(places);
-        found.insert(format!("{COUNTERPART}{name}"), of(&format!("{part:?}"), references));
+        let authorities = part.trust.values().map(|trust| &trust.authorities);
+        let lists: Vec<String> = part.trust.values().map(trust::lists_digest).collect();
+        let settings = format!("{part:?}{lists:?}");
+        found.insert(format!("{COUNTERPART}{name}"), of(&settings, references.chain(authorities)));
     }
     if let Some(part) = &config.amqp {
         let more = [&part.ca, &part.client_certificate, &part.client_key];

@@ -1,7 +1,7 @@
 //! Accept: recognise a message, deduplicate it, make it durable. After that it is ours.
 
 use super::context::Context;
-use super::{direct, settle};
+use super::{direct, settle, signed};
 use crate::adapter::{Adapter, Bundle, Destination, Operation, Route, WhenStuck};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
@@ -11,6 +11,7 @@ use crate::record::hex;
 use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError, Supersede};
 use crate::telemetry::names;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -83,7 +84,19 @@ pub(super) const MAX_KEPT: usize = 16 * 1024 * 1024;
 /// # Errors
 /// Only when the store cannot write; the source keeps the message then.
 pub async fn accept(arrival: &Arrival, cx: &Arc<Context>) -> Result<Accepted, StoreError> {
-    match recognise(arrival, cx) {
+    accept_as(arrival, recognise(arrival, cx), cx).await
+}
+
+/// The same for what was recognised already, or was not.
+///
+/// # Errors
+/// As of [`accept`].
+pub(super) async fn accept_as(
+    arrival: &Arrival,
+    recognised: Result<Recognised<'_>, Failure>,
+    cx: &Arc<Context>,
+) -> Result<Accepted, StoreError> {
+    match recognised {
         Ok(recognised) => {
             let mut exchanges = new_exchanges(&recognised, cx);
             let ready = direct::prepare(&recognised, &mut exchanges, cx);
@@ -173,8 +186,21 @@ pub async fn put_aside(
 /// Checks what can be checked without a schema. Pure but for the clock.
 ///
 /// # Errors
-/// The failure a dead letter or a problem document will carry.
+/// The failure a dead letter or a problem document will carry. Its class is `TryAgain` where the
+/// source is to be asked for the same again.
 pub fn recognise<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Recognised<'a>, Failure> {
+    recognise_as_of(arrival, cx.clock.now(), cx)
+}
+
+/// The same for what was received at a time: a signature is judged as of then.
+///
+/// # Errors
+/// As of [`recognise`].
+pub(super) fn recognise_as_of<'a>(
+    arrival: &'a Arrival,
+    received: Timestamp,
+    cx: &Context,
+) -> Result<Recognised<'a>, Failure> {
     if let Origin::Undeliverable { reason } = &arrival.origin {
         return Err(refuse(&codes::UNDELIVERABLE, reason));
     }
@@ -184,7 +210,9 @@ pub fn recognise<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Recognised<'a
     }
     let media = media_type(arrival.content_type.as_deref());
     let unwrapped = match (&arrival.origin, media.as_str()) {
-        (Origin::Pulled { operation, .. }, _) => pulled(arrival, operation)?,
+        (Origin::Pulled { adapter, operation }, _) => {
+            pulled(arrival, adapter, operation, received, cx)?
+        }
         (_, "application/cloudevents+json") => cloud_event(arrival, cx)?,
         (_, "application/json" | "") => plain(arrival, cx)?,
         (_, other) => {
@@ -215,7 +243,7 @@ pub fn recognise<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Recognised<'a
         traceparent: header(arrival.traceparent.as_deref(), "traceparent")?,
         operator: header(operator.as_deref(), "watashi-operator")?,
         municipality: municipality_of(municipality.as_deref(), &candidates, &document, cx)?,
-        accepted_at: cx.clock.now(),
+        accepted_at: received,
     };
     let applies = |route: &Arc<Route>| route.when.as_ref().is_none_or(|when| when.test(&document));
     let routes: Vec<Arc<Route>> = candidates.into_iter().filter(applies).collect();
@@ -272,13 +300,32 @@ fn cloud_event<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, 
     Ok(Unwrapped { id, message_type: kind, operator, municipality, correlation, body, document })
 }
 
-fn pulled<'a>(arrival: &'a Arrival, operation: &'a Operation) -> Result<Unwrapped<'a>, Failure> {
-    let document = match &operation.step.response {
-        Some(response) => response
-            .codec
-            .read(&arrival.body, &Limits::default())
-            .map_err(|error| refuse(&codes::BODY_NOT_READABLE, error.to_string()))?,
-        None => return Err(refuse(&codes::BODY_NOT_READABLE, "the pull declares no response")),
+fn pulled<'a>(
+    arrival: &'a Arrival,
+    adapter: &Adapter,
+    operation: &'a Operation,
+    received: Timestamp,
+    cx: &Context,
+) -> Result<Unwrapped<'a>, Failure> {
+    let Some(plan) = operation.content() else {
+        return Err(refuse(&codes::BODY_NOT_READABLE, "the pull declares no response"));
+    };
+    let unreadable =
+        |error: codec::DecodeError| refuse(&codes::BODY_NOT_READABLE, error.to_string());
+    let id = arrival.message_id.as_deref();
+    let limits = Limits::default();
+    let (body, document) = match &operation.signature {
+        Some(rule) => {
+            let body =
+                signed::content(&arrival.body, id, (adapter, operation, rule), received, cx)?;
+            let document = plan.codec.read(&body, &limits).map_err(unreadable)?;
+            let document = document.into_value().into();
+            (body, document)
+        }
+        None => {
+            let document = plan.codec.read(&arrival.body, &limits).map_err(unreadable)?;
+            (arrival.body.to_vec(), document)
+        }
     };
     Ok(Unwrapped {
         id: arrival.message_id.clone(),
@@ -286,7 +333,7 @@ fn pulled<'a>(arrival: &'a Arrival, operation: &'a Operation) -> Result<Unwrappe
         operator: None,
         municipality: None,
         correlation: None,
-        body: arrival.body.to_vec(),
+        body,
         document,
     })
 }

@@ -7,6 +7,7 @@ use super::pause::Openness;
 use super::seal::Sealing;
 use super::steady::Steady;
 use crate::adapter::{Adapter, Bundle, Route};
+use crate::codec::signed::Trust;
 use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
 use crate::store::keys::Keys;
@@ -206,6 +207,8 @@ pub struct Counterpart {
     wakes: Arc<watch::Sender<u64>>,
     /// Where its files are kept, by the names its operations use.
     pub files: BTreeMap<String, Arc<dyn Place>>,
+    /// Who may have signed what comes from it, by the names its operations use.
+    pub trust: BTreeMap<String, Arc<Trust>>,
     /// When requests may be made at all.
     pub openness: Arc<Openness>,
     breaker: Arc<Mutex<CircuitBreaker>>,
@@ -231,6 +234,7 @@ impl Counterpart {
             intake: Arc::default(),
             wakes: Arc::new(watch::Sender::new(0)),
             files: BTreeMap::new(),
+            trust: BTreeMap::new(),
             openness: Arc::default(),
             breaker: Arc::new(Mutex::new(CircuitBreaker::new(adapter.breaker.clone()))),
             pace: Arc::new(Mutex::new(Pace::new(adapter.limits.rate_per_second))),
@@ -243,6 +247,12 @@ impl Counterpart {
     #[must_use]
     pub fn with_files(self, files: BTreeMap<String, Arc<dyn Place>>) -> Counterpart {
         Counterpart { files, ..self }
+    }
+
+    /// The same with trust stores.
+    #[must_use]
+    pub fn with_trust(self, trust: BTreeMap<String, Arc<Trust>>) -> Counterpart {
+        Counterpart { trust, ..self }
     }
 
     /// The same counterpart under other definitions or with other credentials: what is under way
@@ -263,6 +273,7 @@ impl Counterpart {
             intake: Arc::clone(&self.intake),
             wakes: Arc::clone(&self.wakes),
             files: self.files.clone(),
+            trust: self.trust.clone(),
             openness: Arc::new(self.openness.succeed()),
             breaker: if same_breaker { Arc::clone(&self.breaker) } else { fresh.breaker },
             pace: if same_pace { Arc::clone(&self.pace) } else { fresh.pace },

@@ -61,6 +61,7 @@ pub mod seal;
 #[cfg(test)]
 mod seal_tests;
 pub mod settle;
+mod signed;
 pub mod steady;
 #[cfg(test)]
 mod steady_tests;

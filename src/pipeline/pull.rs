@@ -4,7 +4,7 @@
 //! likes. The cursor only shortens the lists: it moves when a whole pass succeeded, and stays
 //! behind by an overlap, because a counterpart's clock is not ours.
 
-use super::accept::{self, Arrival, Origin, accept};
+use super::accept::{self, Arrival, Origin};
 use super::call::{Parts, call};
 use super::context::{Context, Counterpart};
 use super::map;
@@ -238,7 +238,12 @@ async fn fetch(
     };
     let stored = match answer.failure {
         None if answer.verdict.then != Then::Applied => return Ok(()),
-        None => accept(&arrival, cx).await,
+        None => match accept::recognise(&arrival, cx) {
+            Err(failure) if failure.class == Class::TryAgain => {
+                return hold(id, failure, operation, counterpart, bad);
+            }
+            recognised => accept::accept_as(&arrival, recognised, cx).await,
+        },
         Some(failure) => {
             count(counterpart, operation, "failed");
             if !is_of_the_item(&failure, answer.status) {
@@ -280,6 +285,31 @@ async fn fetch(
             );
         }
     }
+    Ok(())
+}
+
+/// An item that cannot be judged yet stays where it is; the others go on.
+fn hold(
+    id: &str,
+    failure: Failure,
+    operation: &Operation,
+    counterpart: &Counterpart,
+    bad: &mut Bad,
+) -> Result<(), Halt> {
+    count(counterpart, operation, "held");
+    tracing::error!(
+        counterpart = counterpart.adapter.name,
+        operation = operation.name,
+        message_id = id,
+        code = failure.code.code,
+        detail = failure.detail,
+        action = failure.code.remedy,
+        "an item waits at the counterpart"
+    );
+    if bad.len() >= BAD_LIMIT && !bad.contains_key(id) {
+        return Err(failure.into());
+    }
+    bad.entry(id.to_owned()).or_default();
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! One that had a route is tried again as it is, by the definitions in force now. One that no route could take is recognised anew,
 //! by the definitions and limits in force now; what still cannot be recognised stays as it was.
 
-use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise, refuse};
+use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise_as_of, refuse};
 use super::context::Context;
 use crate::model::codes::message as codes;
 use crate::model::codes::store as store_codes;
@@ -54,9 +54,7 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
 /// A message that no route could take, recognised by the definitions and limits in force.
 pub(super) fn recognised_now(kept: Kept, cx: &Context) -> Result<NewMessage, Failure> {
     let (arrival, accepted_at) = arrival(kept, cx)?;
-    let mut recognised = recognise(&arrival, cx)?;
-    recognised.envelope.accepted_at = accepted_at;
-    Ok(new_message(recognised, cx))
+    Ok(new_message(recognise_as_of(&arrival, accepted_at, cx)?, cx))
 }
 
 /// The message as it came in, as far as it was kept, and when that was.

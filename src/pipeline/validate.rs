@@ -37,7 +37,7 @@ pub fn read<'a>(
     let body = claimed.body.expose();
     let limits = Limits { max_bytes: cx.settings.max_body, ..Limits::default() };
     let pulled = bundle.pull_of(&claimed.envelope.message_type);
-    let decoded = match pulled.and_then(|pulled| pulled.operation.step.response.as_ref()) {
+    let decoded = match pulled.and_then(|pulled| pulled.operation.content()) {
         Some(response) => response.codec.read(body, &limits),
         None => codec::json::read_strict(body, &limits),
     };

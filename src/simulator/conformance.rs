@@ -77,10 +77,13 @@ struct Noon(Instant);
 
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
-        // Wednesday, 2026-06-03.
-        let noon = Timestamp::from_second(1_780_455_600).unwrap_or(Timestamp::UNIX_EPOCH);
-        noon.checked_add(self.0.elapsed()).unwrap_or(noon)
+        noon().checked_add(self.0.elapsed()).unwrap_or_else(|_| noon())
     }
+}
+
+/// Wednesday, 2026-06-03, in Japan.
+fn noon() -> Timestamp {
+    Timestamp::from_second(1_780_455_600).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Runs every route and pull of a simulator's adapter under these behaviours. `folder` is for the
@@ -137,11 +140,11 @@ pub async fn run(
             continue;
         }
         let bundle = Arc::clone(&whole);
-        let documents = simulator.waiting(&operation.name);
+        let documents = simulator.waiting(&operation.name, noon());
         let pulled = operation.pull.as_ref().map_or("", |pull| pull.message_type.as_str());
         let taking = bundle.routes_for(pulled).iter();
         let towns =
-            towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), *one))));
+            towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), one))));
         let run = Run {
             simulator,
             operation: &operation.name,
@@ -265,7 +268,9 @@ impl Stage {
             store,
             keys,
             clock: Arc::new(Noon(Instant::now())),
-            counterparts: Counterparts::new([Counterpart::new(Arc::clone(adapter), target)]),
+            counterparts: Counterparts::new([
+                Counterpart::new(Arc::clone(adapter), target).with_trust(simulator.trust.clone())
+            ]),
             settings: Settings {
                 municipalities: municipalities.to_vec(),
                 max_body: 16 << 20,

@@ -24,6 +24,17 @@ pub(super) static SIMULATOR: Keys = Keys::new(
         )
         .required(),
         Key::new("availability", Form::Map(&ANSWERS), "`open` and `closed`."),
+        Key::new("trust", Form::Names(&Form::Map(&TRUST)), "Trust stores of the run, by name."),
+    ],
+);
+
+pub(super) static TRUST: Keys = Keys::new(
+    "simulated-trust",
+    "a trust store",
+    "Who may have signed the documents that wait.",
+    &[
+        Key::new("authorities", Form::Text, "Certificates, PEM.").required(),
+        Key::new("revocation-list", Form::Text, "What they revoked, PEM.").required(),
     ],
 );
 

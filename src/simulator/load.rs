@@ -2,6 +2,7 @@
 
 use super::{Answer, Answers, Document, Played, Simulator, keys};
 use crate::adapter::{Adapter, Bundle, Interaction, Operation, Then};
+use crate::codec::signed::Trust;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
@@ -89,7 +90,24 @@ impl Loader<'_> {
             }
             (None, None) => Answers::default(),
         };
-        Some(Simulator { adapter, operations, availability })
+        let trust = self.trust(root);
+        Some(Simulator { adapter, operations, availability, trust })
+    }
+
+    fn trust(&mut self, root: &Node) -> BTreeMap<String, Arc<Trust>> {
+        let mut found = BTreeMap::new();
+        for entry in root.get("trust").and_then(Node::as_map).unwrap_or_default() {
+            self.reader.keys(&entry.node, &keys::TRUST);
+            let authorities = self.reader.text_at(&entry.node, "authorities").unwrap_or_default();
+            let list = self.reader.text_at(&entry.node, "revocation-list").unwrap_or_default();
+            match Trust::read(authorities, &[list.as_bytes().to_vec()]) {
+                Ok(trust) => {
+                    found.insert(entry.key.clone(), Arc::new(trust));
+                }
+                Err(detail) => self.error(&codes::BAD_VALUE, &entry.node, detail),
+            }
+        }
+        found
     }
 
     fn played(

@@ -19,7 +19,10 @@ pub use load::load;
 pub use world::{Behaviour, World};
 
 use crate::adapter::{Adapter, Operation, Then};
+use crate::codec::Limits;
+use crate::codec::signed::Trust;
 use crate::mapping::path::Path;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +36,8 @@ pub struct Simulator {
     operations: BTreeMap<String, Played>,
     /// Answers about availability.
     availability: Answers,
+    /// Who may have signed what waits there.
+    trust: BTreeMap<String, Arc<Trust>>,
 }
 
 impl Simulator {
@@ -48,10 +53,22 @@ impl Simulator {
         self.operations.get(operation).and_then(|played| played.name_of(document))
     }
 
-    /// The documents that wait to be fetched by an operation.
-    fn waiting(&self, operation: &str) -> Vec<&Value> {
+    /// The content of the documents that wait to be fetched by an operation; of those that must be
+    /// signed, what is well signed at that time.
+    fn waiting(&self, operation: &str, at: Timestamp) -> Vec<Value> {
         let played = self.operations.get(operation);
-        played.into_iter().flat_map(|one| &one.documents).map(|document| &document.body).collect()
+        let documents = played.into_iter().flat_map(|one| &one.documents);
+        documents.filter_map(|document| self.content(operation, document, at)).collect()
+    }
+
+    fn content(&self, operation: &str, document: &Document, at: Timestamp) -> Option<Value> {
+        let operation = &self.operations.get(operation)?.operation;
+        let Some(rule) = &operation.signature else { return Some(document.body.clone()) };
+        let response = operation.step.response.as_deref()?;
+        let answer = response.codec.encode(&document.body).ok()?;
+        let trust = self.trust.get(&rule.trust)?;
+        let content = rule.open(&answer, Some(response), &document.id, trust, at).ok()?;
+        rule.content.codec.decode(&content, &Limits::default()).ok()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::diagnostic::keys::{File, Form, Key, Keys};
 pub mod file;
 pub mod hours;
 pub mod reconcile;
+pub mod signature;
 
 /// `adapters/<name>/adapter.yaml`.
 pub static ADAPTER_FILE: File = File {
@@ -222,6 +223,7 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("poll", Form::Map(&POLL), "Of submit-poll: asking for the result."),
         Key::new("fetch", Form::Map(&FETCH), "Gets the result document after `ready`."),
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
+        Key::new("signature", Form::Map(&signature::SIGNATURE), "Of a pull: who must have signed."),
         Key::new("type", Form::Text, "Of a pull or file-in: the message type of what comes."),
     ],
 );

@@ -79,6 +79,7 @@ impl Loader<'_, '_> {
             fetch: None,
             ask: None,
             pull: None,
+            signature: None,
             file_out,
             file_in,
         })

@@ -23,6 +23,7 @@ mod hours_tests;
 mod operation;
 mod reconcile;
 mod route;
+mod signature;
 mod sink;
 #[cfg(test)]
 mod sinks;

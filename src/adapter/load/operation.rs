@@ -29,6 +29,10 @@ impl Loader<'_, '_> {
         let ask = node.get("ask").and_then(|node| self.ask(node));
         let pull = (interaction == Interaction::Pull).then(|| self.pull(node)).flatten();
         let step = step?;
+        let signature = match node.get("signature") {
+            Some(node) => Some(self.signature(node, &step)?),
+            None => None,
+        };
         let items = match node.get("items") {
             Some(items) => Some(self.items(node, items, &step)?),
             None => None,
@@ -49,6 +53,7 @@ impl Loader<'_, '_> {
             fetch,
             ask,
             pull,
+            signature,
             file_out: None,
             file_in: None,
         })
@@ -91,8 +96,10 @@ impl Loader<'_, '_> {
             Interaction::FileOut | Interaction::FileIn => &["place", "files"],
         };
         let unused: &[&str] = match interaction {
-            Interaction::RequestReply => &["poll", "fetch", "every", "list", "type"],
-            Interaction::SubmitPoll => &["every", "list", "type", "items", "item-outcomes"],
+            Interaction::RequestReply => &["poll", "fetch", "every", "list", "type", "signature"],
+            Interaction::SubmitPoll => {
+                &["every", "list", "type", "items", "item-outcomes", "signature"]
+            }
             Interaction::Pull => {
                 &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency"]
             }

@@ -158,7 +158,7 @@ impl Loader<'_, '_> {
     }
 
     /// `format` and `schema` of an answer.
-    fn body(&mut self, node: &Node) -> Option<BodyPlan> {
+    pub(super) fn body(&mut self, node: &Node) -> Option<BodyPlan> {
         self.reader.keys(node, &keys::RESPONSE)?;
         let format = self.format(node)?;
         let schema = self.reader.required(node, keys::RESPONSE.what, "schema");

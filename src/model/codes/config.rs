@@ -36,6 +36,12 @@ codes! {
     BAD_PLACE = "C111", Configuration, "place not usable",
         "The settings of a place cannot be used: a folder that is not there, half a credential, an address that is not allowed, a key or a list of host keys that cannot be read.",
         "Correct what the message names.";
+    TRUST_MISSING = "C121", Configuration, "trust store not configured",
+        "An operation that demands a signature names a trust store that `watashi.toml` does not have.",
+        "Add `[counterpart.NAME.trust.STORE]`.";
+    BAD_TRUST = "C122", Configuration, "trust store not usable",
+        "The authorities or revocation lists of a trust store cannot be read: no PEM certificate, a folder that is not there or has no list, a file that is not a list.",
+        "Correct what the message names.";
     REFERENCE_NOT_READABLE = "C201", Configuration, "secret not readable",
         "A `file:` or `env:` reference could not be resolved.",
         "Check that the file or variable exists and can be read by the user Watashi runs as.";

@@ -58,6 +58,7 @@ pub mod config;
 pub mod document;
 pub mod mapping;
 pub mod message;
+pub mod signature;
 pub mod store;
 pub mod transport;
 
@@ -69,6 +70,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         adapter::ALL,
         config::ALL,
         message::ALL,
+        signature::ALL,
         store::ALL,
         transport::ALL,
     ]

@@ -16,6 +16,7 @@ pub mod oracle;
 pub mod pki;
 pub mod random;
 pub mod scanner;
+pub mod signing;
 pub mod storage;
 pub mod torture;
 

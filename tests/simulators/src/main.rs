@@ -11,7 +11,7 @@ use watashi_simulators::demo::gateway::eprint_line;
 use watashi_simulators::demo::{self, Options};
 use watashi_simulators::municipality::Municipality;
 use watashi_simulators::pki::{self, Identity};
-use watashi_simulators::{storage, torture};
+use watashi_simulators::{signing, storage, torture};
 
 /// Simulated counterparts, a synthetic municipality and an oracle for Watashi.
 #[derive(Parser)]
@@ -39,6 +39,8 @@ enum Command {
     Torture(torture::Options),
     /// An S3-compatible object storage in memory, until it is ended; prints its address
     Storage(storage::Options),
+    /// Prints a trust store and signed packages for `adapters/application-intake/simulator.yaml`
+    Packages,
     /// Only posts the messages, to a gateway or broker that runs elsewhere
     Produce(Produce),
 }
@@ -78,6 +80,10 @@ async fn run(command: Command) -> Result<bool, Trouble> {
     match command {
         Command::Demo(options) => demo::run(options).await,
         Command::Torture(options) => torture::run(options).await,
+        Command::Packages => {
+            print!("{}", signing::samples()?);
+            Ok(true)
+        }
         Command::Counterparts(options) => {
             demo::counterparts_only(options).await?;
             Ok(true)

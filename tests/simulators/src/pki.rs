@@ -2,6 +2,7 @@
 //! certificates, written into the run folder so that only its owner can read the keys.
 
 use crate::Trouble;
+use crate::signing::Applicants;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -31,6 +32,8 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// The CA certificate, PEM.
     pub certificate: String,
+    /// Those who sign applications, under an authority of their own.
+    pub applicants: Arc<Applicants>,
 }
 
 impl Authority {
@@ -42,7 +45,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?.pem();
-        Ok(Authority { issuer: Issuer::new(params, key), certificate })
+        let applicants = Arc::new(Applicants::new()?);
+        Ok(Authority { issuer: Issuer::new(params, key), certificate, applicants })
     }
 
     /// A certificate for servers on 127.0.0.1 and localhost.

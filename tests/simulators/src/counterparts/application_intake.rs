@@ -1,4 +1,5 @@
-//! The simulated マイナポータル 電子申請等情報受取: login, list, get by 受付番号.
+//! The simulated マイナポータル 電子申請等情報受取: login, list, get by 受付番号. Every
+//! application comes signed; some are spoilt.
 
 use crate::counterparts::faults::{Caution, Repertoire};
 use crate::counterparts::json::{self, Check, refuse};
@@ -6,6 +7,7 @@ use crate::counterparts::tokens::Tokens;
 use crate::counterparts::xml::Form;
 use crate::counterparts::{APPLICATION_INTAKE, Answer, Counterpart, Credentials};
 use crate::counterparts::{Knowledge, Received};
+use crate::signing::Applicants;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -32,13 +34,18 @@ pub struct ApplicationIntake {
     knowledge: Arc<Knowledge>,
     credentials: Credentials,
     tokens: Tokens,
+    applicants: Arc<Applicants>,
 }
 
 impl ApplicationIntake {
     /// The applications of `knowledge` wait from the start.
-    pub fn new(knowledge: Arc<Knowledge>, credentials: &Credentials) -> Self {
+    pub fn new(
+        knowledge: Arc<Knowledge>,
+        credentials: &Credentials,
+        applicants: Arc<Applicants>,
+    ) -> Self {
         let tokens = Tokens::new(crate::random::hash(credentials.intake_id.as_bytes()), 60);
-        ApplicationIntake { knowledge, credentials: credentials.clone(), tokens }
+        ApplicationIntake { knowledge, credentials: credentials.clone(), tokens, applicants }
     }
 
     fn login(&self, request: &Received) -> Result<Answer, Answer> {
@@ -90,7 +97,13 @@ impl ApplicationIntake {
     fn get(&self, reception_number: &str) -> Answer {
         let mut all = self.knowledge.applications.iter();
         match all.find(|one| one.reception_number == reception_number) {
-            Some(one) => Answer::json(200, &one.document),
+            Some(one) => match self.applicants.package(&one.document, one.spoilt) {
+                Ok(package) => {
+                    let number = &one.reception_number;
+                    Answer::json(200, &json!({"receptionNumber": number, "package": package}))
+                }
+                Err(_) => Answer::json(200, &json!({"errorCode": "E9001"})),
+            },
             None => Answer::json(200, &json!({"errorCode": "E1001"})),
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::Trouble;
 use crate::pki::{Authority, server_config};
+use crate::signing::Spoilt;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -152,8 +153,11 @@ pub struct Application {
     pub received_at: String,
     /// Name of the procedure.
     pub procedure_name: String,
-    /// The whole document of `GET /applications/{受付番号}`.
+    /// What the applicant signs.
     pub document: serde_json::Value,
+    /// What is wrong with its package; `None`: nothing.
+    #[serde(default)]
+    pub spoilt: Option<Spoilt>,
 }
 
 /// Ids and secrets the counterparts expect of the gateway.
@@ -262,7 +266,11 @@ pub async fn start(
             credentials,
             behaviour,
         )),
-        Arc::new(application_intake::ApplicationIntake::new(Arc::clone(&knowledge), credentials)),
+        Arc::new(application_intake::ApplicationIntake::new(
+            Arc::clone(&knowledge),
+            credentials,
+            Arc::clone(&authority.applicants),
+        )),
         Arc::new(application_management::ApplicationManagement::new(
             Arc::clone(&ledger),
             Arc::clone(&knowledge),

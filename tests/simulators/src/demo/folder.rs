@@ -61,7 +61,7 @@ pub const TIMES: &str = "timeout = \"2s\"\nretry-first = \"200ms\"\nretry-max = 
 impl Site {
     /// Writes everything into a new folder.
     pub fn prepare(folder: &Path, authority: &Authority, plan: &Plan<'_>) -> Result<Site, Trouble> {
-        for name in ["certificates", "keys", "secrets", "store", "logs", "cli"] {
+        for name in ["certificates", "keys", "secrets", "store", "logs", "cli", "revoked"] {
             fs::create_dir_all(folder.join(name))?;
         }
         let folder = folder.canonicalize()?;
@@ -70,6 +70,8 @@ impl Site {
         let server = authority.server("watashi")?;
         let put = |name: &str, content: &str| write_secret(&folder.join(name), content);
         put("certificates/ca.pem", &authority.certificate)?;
+        put("certificates/applicants.pem", &authority.applicants.authority)?;
+        put("revoked/applicants.crl", &authority.applicants.revoked)?;
         put("certificates/client.pem", &gateway.certificate)?;
         put("keys/client.pem", &gateway.key)?;
         put("certificates/server.pem", &server.certificate)?;
@@ -145,6 +147,14 @@ fn toml(
         if let Some(Some((id, secret))) = logins.get(name) {
             let secret = format!("file:{folder}/secrets/{secret}");
             write!(text, "client-id = \"{id}\"\nclient-secret = \"{secret}\"\n")?;
+        }
+        if *name == APPLICATION_INTAKE {
+            write!(
+                text,
+                "[counterpart.{name}.trust.applicants]\n\
+                 authorities = \"file:{folder}/certificates/applicants.pem\"\n\
+                 revocation-lists = \"{folder}/revoked\"\n"
+            )?;
         }
     }
     text.push_str(plan.more);

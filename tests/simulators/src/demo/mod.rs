@@ -166,7 +166,7 @@ async fn play(options: Options) -> Result<bool, Trouble> {
 /// Everything of a demo, up and ready; nothing is posted yet.
 pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
     let began = Instant::now();
-    let town = Municipality::generate(options.plan());
+    let town = Municipality::generate(options.plan()).with_spoilt(options.plan());
     let authority = Authority::new("Watashi demo CA")?;
     let credentials = Credentials::seeded(options.seed);
     let behaviour =
@@ -222,7 +222,7 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
 /// # Errors
 /// When they cannot be started.
 pub async fn counterparts_only(options: Options) -> Result<(), Trouble> {
-    let town = Municipality::generate(options.plan());
+    let town = Municipality::generate(options.plan()).with_spoilt(options.plan());
     let authority = Authority::new("Watashi simulators CA")?;
     let credentials = Credentials::seeded(options.seed);
     let behaviour =

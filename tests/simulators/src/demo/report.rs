@@ -77,6 +77,7 @@ impl Report {
             posted: stage.desk.posted(),
             evidence: stage.running.ledger.evidence(),
             applications: applications(stage),
+            spoilt: stage.town.spoilt(),
             answers: stage.desk.answers(),
             dead: items::<DeadLetter>(&letters),
             entries: lines.into_iter().map(|line| line.entry).collect(),

@@ -75,6 +75,13 @@ fn missing(stage: &Stage, counts: &[Count]) -> Vec<String> {
             missing.push(format!("{} {} of {}", count.count, count.state, count.route));
         }
     }
+    // What was set aside when it was fetched goes by no route.
+    let aside = counts.iter().filter(|count| count.route.is_empty() && count.state == "dead");
+    let aside: u64 = aside.map(|count| count.count).sum();
+    let spoilt = stage.town.spoilt().len() as u64;
+    if aside < spoilt {
+        missing.push(format!("{} applications with a bad signature", spoilt - aside));
+    }
     let acknowledged: BTreeSet<String> =
         stage.desk.posted().into_iter().map(|posted| posted.message.id).collect();
     let asked = stage.town.messages.iter().filter(|message| message.answer.is_some());

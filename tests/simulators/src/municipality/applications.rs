@@ -4,13 +4,31 @@ use crate::counterparts::{APPLICATION_MANAGEMENT, Application};
 use crate::municipality::people::Person;
 use crate::municipality::{Expected, Fate, MUNICIPALITY, Message, Plan};
 use crate::random::{Random, hash};
+use crate::signing::Spoilt;
 use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Generates the waiting applications, oldest first.
 pub fn generate(plan: Plan, people: &[Person]) -> Vec<Application> {
-    let mut random = Random::new(plan.seed, "applications");
-    (0..plan.applications)
+    numbered(plan, people, 0..plan.applications, "applications")
+}
+
+/// Further applications, each spoilt in another way: none of them may reach the health system.
+pub fn spoilt(plan: Plan, people: &[Person]) -> Vec<Application> {
+    let numbers = plan.applications..plan.applications + Spoilt::ALL.len();
+    let all = numbered(plan, people, numbers, "spoilt applications");
+    let spoil = |(one, how)| Application { spoilt: Some(how), ..one };
+    all.into_iter().zip(Spoilt::ALL).map(spoil).collect()
+}
+
+fn numbered(
+    plan: Plan,
+    people: &[Person],
+    numbers: std::ops::Range<usize>,
+    stream: &str,
+) -> Vec<Application> {
+    let mut random = Random::new(plan.seed, stream);
+    numbers
         .filter_map(|number| {
             let person = people.get(random.below(people.len()))?;
             let reception_number = format!("A{:02}-{:05}", plan.seed % 100, number + 1);
@@ -34,9 +52,14 @@ pub fn generate(plan: Plan, people: &[Person]) -> Vec<Application> {
                 "formItems": [
                     {"itemId": "q1", "itemName": "接種日", "value": "2026-05-20"},
                     {"itemId": "q2", "itemName": "振込先の名義", "value": person.kana},
-                    {"itemId": "q3", "itemName": "備考", "value": ""}],
-                "signatureVerified": true});
-            Some(Application { reception_number, received_at, procedure_name, document })
+                    {"itemId": "q3", "itemName": "備考", "value": ""}]});
+            Some(Application {
+                reception_number,
+                received_at,
+                procedure_name,
+                document,
+                spoilt: None,
+            })
         })
         .collect()
 }

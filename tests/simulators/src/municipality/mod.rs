@@ -111,6 +111,20 @@ impl Municipality {
         };
         Municipality { people, messages: year.messages, applications, knowledge }
     }
+
+    /// 受付番号 of the applications that are spoilt.
+    pub fn spoilt(&self) -> Vec<String> {
+        let waiting = self.knowledge.applications.iter();
+        let spoilt = waiting.filter(|one| one.spoilt.is_some());
+        spoilt.map(|one| one.reception_number.clone()).collect()
+    }
+
+    /// The same with applications that are spoilt waiting behind the others.
+    #[must_use]
+    pub fn with_spoilt(mut self, plan: Plan) -> Self {
+        self.knowledge.applications.extend(applications::spoilt(plan, &self.people));
+        self
+    }
 }
 
 #[cfg(test)]

@@ -148,6 +148,14 @@ fn answers(case: &Case, verdict: &mut Verdict) {
             verdict.lost.push(finding(number, "no application.received came"));
         }
     }
+    for number in &case.spoilt {
+        if by_key.contains_key(&("application.received", number.as_str())) {
+            verdict.wrong.push(finding(number, "an application with a bad signature came through"));
+        }
+        if !case.dead.iter().any(|letter| letter.message_id == *number) {
+            verdict.lost.push(finding(number, "no dead letter of a bad signature"));
+        }
+    }
     for ((message_type, key), answers) in by_key {
         let ids: BTreeSet<_> = answers.iter().map(|answer| answer.id.as_str()).collect();
         // The same id again is a repetition that the receiver is told to expect.

@@ -85,6 +85,8 @@ pub struct Case {
     pub evidence: Evidence,
     /// 受付番号 of the applications that waited at the intake.
     pub applications: Vec<String>,
+    /// 受付番号 of those whose signature is bad.
+    pub spoilt: Vec<String>,
     /// Answers received.
     pub answers: Vec<Answer>,
     /// Dead letters listed.
