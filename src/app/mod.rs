@@ -8,7 +8,7 @@ use crate::config::{AmqpConfig, Config, agree, definitions, renewal};
 use crate::diagnostic::{SourceFile, render};
 use crate::model::codes::config as codes;
 use crate::model::codes::store as store_codes;
-use crate::model::{Clock, Code};
+use crate::model::{Clock, Code, Fault};
 use crate::ops::{self, Ops};
 use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::{
@@ -371,8 +371,10 @@ async fn listen(
     Ok(Some((listener, certificates)))
 }
 
+/// What a person must mend first is not tried again by itself.
 fn unusable(error: StoreError) -> StartError {
-    StartError { code: error.code, detail: error.detail, exit: 69 }
+    let exit = if error.code.fault == Fault::Configuration { 78 } else { 69 };
+    StartError { code: error.code, detail: error.detail, exit }
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {

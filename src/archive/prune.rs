@@ -93,7 +93,7 @@ pub async fn plan(
     }
     match folder(archive, keys, &[]) {
         Ok(report) if report.finding.is_none() => {}
-        Ok(_) | Err(Unreadable::Checkpoint(..)) => {
+        Ok(_) | Err(Unreadable::Checkpoint(..) | Unreadable::Other(_)) => {
             return Err(refused("the exported segments do not verify".to_owned()));
         }
         Err(Unreadable::File(error)) => return Err(outside(error)),

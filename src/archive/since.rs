@@ -30,11 +30,20 @@ pub struct Since {
 ///
 /// # Errors
 /// `T402` for a line that is none, `T404` for a newest checkpoint that is forged, `T405` when the
-/// folder cannot be read.
+/// folder cannot be read, `T410` when it is the record of another log.
 pub fn since(folder: &Path, size: u64, keys: &[VerifyingKey]) -> Result<Since, StoreError> {
     let unreadable = |error: std::io::Error| failed(folder, &error);
     let newest = Archive::new(folder).newest().map_err(unreadable)?;
     let head = newest.as_deref().map(|note| head_of(note, keys)).transpose()?;
+    let of_another = |origin: &str| {
+        let own = keys.first().filter(|own| own.name() != origin)?;
+        let detail = format!("it is of `{origin}`, the signing key of `{}`", own.name());
+        Some(StoreError::new(&codes::RECORD_OF_ANOTHER, detail))
+    };
+    let claimed = newest.as_deref().and_then(checkpoint::claims);
+    if let Some(error) = claimed.and_then(|(origin, _)| of_another(origin)) {
+        return Err(error);
+    }
     let mut rows = BTreeMap::new();
     let mut checkpoints = BTreeMap::new();
     for file in folder.read_dir().map_err(unreadable)? {
@@ -48,7 +57,12 @@ pub fn since(folder: &Path, size: u64, keys: &[VerifyingKey]) -> Result<Since, S
             let line = line.map_err(unreadable)?;
             let bad = || StoreError::new(&codes::RECORD_LINE_INVALID, path.display().to_string());
             match segment::read(&line).ok_or_else(bad)? {
-                Line::Header(header) => day = header.day,
+                Line::Header(header) => {
+                    if let Some(error) = of_another(&header.origin) {
+                        return Err(error);
+                    }
+                    day = header.day;
+                }
                 Line::Entry(number, leaf, entry) => {
                     let entry = std::str::from_utf8(entry).map_err(|_| bad())?.to_owned();
                     last = time_of(&entry).unwrap_or(last);
@@ -163,6 +177,11 @@ mod tests {
         std::fs::write(folder.join("other.jsonl"), "{}\n").unwrap();
         assert_eq!(since(&folder, 1, &keys).unwrap_err().code.code, "T402");
         assert_eq!(since(&folder.join("none"), 1, &keys).unwrap_err().code.code, "T405");
+        let other = [key("village").public().clone()];
+        std::fs::remove_file(folder.join("other.jsonl")).unwrap();
+        assert_eq!(since(&folder, 3, &other).unwrap_err().code.code, "T410", "of another log");
+        std::fs::remove_file(folder.join(NEWEST_FILE)).unwrap();
+        assert_eq!(since(&folder, 3, &other).unwrap_err().code.code, "T410", "its segments, too");
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -25,6 +25,8 @@ pub struct Report {
     pub file: Option<String>,
     /// Size of the newest checkpoint in the folder, when there is one.
     pub newest: Option<u64>,
+    /// Whose log it is, as the segments say.
+    pub origin: Option<String>,
 }
 
 /// Why a folder could not be looked at.
@@ -34,6 +36,8 @@ pub enum Unreadable {
     File(io::Error),
     /// A checkpoint is not accepted; `true` for one that was given.
     Checkpoint(NoteError, bool),
+    /// It is the record of another log than the keys are of: its origin.
+    Other(String),
 }
 
 impl From<io::Error> for Unreadable {
@@ -47,7 +51,7 @@ impl From<io::Error> for Unreadable {
 /// segment.
 ///
 /// # Errors
-/// When something cannot be read, or a checkpoint is not signed by a known key.
+/// When something cannot be read, a checkpoint is not signed by a known key, or all is another log's.
 pub fn folder(
     archive: &Archive,
     keys: &[VerifyingKey],
@@ -62,6 +66,10 @@ pub fn folder(
     let given = witnesses.iter().map(|head| head.size).max();
     let newest = match archive.newest()? {
         Some(note) => {
+            let claimed = checkpoint::claims(&note).map(|(origin, _)| origin);
+            if let Some(origin) = claimed.filter(|origin| !is_known(keys, origin)) {
+                return Err(Unreadable::Other(origin.to_owned()));
+            }
             let opened = checkpoint::open(&note, keys)
                 .map_err(|error| Unreadable::Checkpoint(error, false))?;
             witnesses.push(opened.head);
@@ -93,7 +101,13 @@ pub fn folder(
         finding,
         file,
         newest,
+        origin: verifier.origin().map(str::to_owned),
     })
+}
+
+/// Whether one of the keys is of this log.
+fn is_known(keys: &[VerifyingKey], origin: &str) -> bool {
+    keys.iter().any(|key| key.name() == origin)
 }
 
 /// One file, line by line.

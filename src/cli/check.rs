@@ -3,7 +3,7 @@
 
 use super::simulated::{self, Wanted};
 use super::trouble::{CONFIGURATION, Trouble, UNAVAILABLE, exit_of};
-use super::{Global, Outcome, load, log, print};
+use super::{Global, Outcome, apart, load, log, print};
 use crate::adapter::{Adapter, Bundle};
 use crate::config::connect::{self, StartProblem};
 use crate::config::{Config, CounterpartConfig, Reference, agree, place};
@@ -65,6 +65,7 @@ Examples:
   watashi check                                    configuration, keys, store, broker, counterparts
   watashi check --against-simulator                every adapter against its simulator.yaml; no network
   watashi check --against-simulator --adapter NAME --behaviour late
+  watashi check --apart /etc/watashi/*/watashi.toml   do municipalities on one machine share anything?
   watashi check --store                            the whole store, beside a running gateway too; takes minutes when large
 
 Exit codes: 0 fine, 1 works today, 3 the store or its record is damaged, 69 unavailable, 78 configuration.";
@@ -87,6 +88,12 @@ pub(super) struct Arguments {
     /// Folder that holds adapters/, schemas/ and mappings/
     #[arg(long, value_name = "DIR", requires = "against_simulator")]
     definitions: Option<PathBuf>,
+    /// Compare the configurations of all municipalities of an installation: nothing may be shared
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["store", "against_simulator"])]
+    apart: Vec<PathBuf>,
+    /// Leave owners and modes out: each gateway has a container of its own
+    #[arg(long, requires = "apart")]
+    in_containers: bool,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Trouble> {
@@ -97,6 +104,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
             folder: arguments.definitions.as_deref(),
         };
         return simulated::run(global, &wanted);
+    }
+    if !arguments.apart.is_empty() {
+        return apart::run(global, &arguments.apart, !arguments.in_containers);
     }
     let config = load::config(global)?;
     if arguments.store {

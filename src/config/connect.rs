@@ -7,7 +7,7 @@ use crate::adapter::{Adapter, Auth};
 use crate::codec::signed::Trust;
 use crate::model::codes::config as codes;
 use crate::model::{Clock, Code, Secret};
-use crate::store::StoreError;
+use crate::store::{Owner, StoreError};
 use crate::store::keys::Keys;
 use crate::store::postgres::{self, Address};
 use crate::transport::amqp;
@@ -73,7 +73,7 @@ impl From<amqp::BrokerError> for StartProblem {
     }
 }
 
-/// The sealing keys: each reference holds 32 bytes in base64.
+/// The sealing keys, as those of the municipalities served: each reference holds 32 bytes in base64.
 ///
 /// # Errors
 /// `C201`, `C202` for references, `C203` for what is not base64, `T301`–`T306` for the rest.
@@ -87,7 +87,8 @@ pub fn keys(config: &Config) -> Result<Keys, StartProblem> {
         })?;
         masters.push((id.clone(), Secret::new(bytes)));
     }
-    Ok(Keys::from_masters(&config.keys.current, masters)?)
+    let owner = Owner::new(&config.municipalities, &config.formerly);
+    Ok(Keys::from_masters(&config.keys.current, masters)?.of(owner))
 }
 
 /// Where the PostgreSQL server is.

@@ -43,6 +43,11 @@ pub(super) static GATEWAY: Keys = Keys::new(
             "団体コード served, 6 digits with a valid check digit; messages of others are refused.",
         )
         .required(),
+        Key::new(
+            "formerly",
+            Form::List(&Form::Pattern("^[0-9]{6}$")),
+            "団体コード that the store belonged to before a merger or a change of code: it is theirs no more from the next start.",
+        ),
         Key::new("max-body", Form::Count(1_024, 100 << 20), "Largest message body, bytes.")
             .default("2097152"),
         Key::new("drain", Form::Duration, "How long a stop waits for requests under way.")

@@ -14,6 +14,7 @@ use std::time::Duration;
 use url::Url;
 
 pub mod agree;
+pub mod apart;
 pub mod connect;
 pub mod definitions;
 pub mod keys;
@@ -39,6 +40,8 @@ pub struct Config {
     pub name: String,
     /// 団体コード served.
     pub municipalities: Vec<String>,
+    /// 団体コード the store belonged to before.
+    pub formerly: Vec<String>,
     /// Largest body accepted, in bytes.
     pub max_body: usize,
     /// How long a stop waits for requests under way.

@@ -63,6 +63,7 @@ impl Sections<'_> {
         let config = Config {
             name: self.reader.text_at(gateway, "name").unwrap_or("watashi").to_owned(),
             municipalities: self.municipalities(gateway),
+            formerly: self.formerly(gateway),
             max_body: self.number(gateway, "max-body", 1_024, 100 << 20, 2 << 20) as usize,
             drain: self.duration(gateway, "drain").unwrap_or(Duration::from_secs(20)),
             log: self.log_level(gateway),
@@ -86,17 +87,26 @@ impl Sections<'_> {
         let Some(list) = self.reader.required(gateway, "[gateway]", "municipalities") else {
             return Vec::new();
         };
+        let found = self.codes(list, "`municipalities`");
+        if found.is_empty() {
+            self.error(&codes::BAD_MUNICIPALITY, list, "at least one 団体コード is needed");
+        }
+        found
+    }
+
+    fn formerly(&mut self, gateway: &Node) -> Vec<String> {
+        gateway.get("formerly").map(|list| self.codes(list, "`formerly`")).unwrap_or_default()
+    }
+
+    fn codes(&mut self, list: &Node, what: &str) -> Vec<String> {
         let mut found = Vec::new();
-        for node in self.reader.list(list, "`municipalities`").unwrap_or_default() {
+        for node in self.reader.list(list, what).unwrap_or_default() {
             let Some(code) = self.reader.text(node, "a 団体コード") else { continue };
             if check_digit::municipality_code(code) {
                 found.push(code.to_owned());
             } else {
                 self.error(&codes::BAD_MUNICIPALITY, node, "not 6 digits with a valid check digit");
             }
-        }
-        if found.is_empty() {
-            self.error(&codes::BAD_MUNICIPALITY, list, "at least one 団体コード is needed");
         }
         found
     }

@@ -56,10 +56,12 @@ pub fn public(config: &Config) -> Result<Vec<VerifyingKey>, StartProblem> {
     Ok(signer(config)?.public())
 }
 
-/// The origin of a key of our own making: the gateway's name, as far as it can be one.
+/// The origin of a key of our own making: the gateway's name, as far as it can be one, and the 団体コード,
+/// so that the records of two municipalities are told apart by what signs them.
 fn origin(config: &Config) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
-    format!("watashi/{}", config.name.chars().map(plain).collect::<String>())
+    let name: String = config.name.chars().map(plain).collect();
+    format!("watashi/{name}/{}", config.municipalities.join("-"))
 }
 
 fn key(reference: &Reference) -> Result<SigningKey, StartProblem> {

@@ -110,7 +110,8 @@ pub struct Sealer {
 /// Compares the record with the newest checkpoints, stored and exported.
 ///
 /// # Errors
-/// `T404` when it contradicts one, `T405` when the archive cannot be read; what the store says.
+/// `T404` when it contradicts one, `T405` when the archive cannot be read, `T410` when it is another
+/// log's; what the store says.
 pub async fn check(sealer: &Sealer) -> Result<(), StoreError> {
     let store = &*sealer.store;
     if let Some(last) = store.last_checkpoints(1).await?.first() {
@@ -127,7 +128,8 @@ pub async fn check(sealer: &Sealer) -> Result<(), StoreError> {
     let (claimed, head) =
         checkpoint::claims(&newest).ok_or_else(|| forked("it is not readable"))?;
     if claimed != origin {
-        return Err(forked("it is of another log"));
+        let detail = format!("it is of `{claimed}`, the signing key of `{origin}`");
+        return Err(StoreError::new(&codes::RECORD_OF_ANOTHER, detail));
     }
     match checkpoint::open(&newest, &own) {
         // Signed by a key that is no longer listed: what it says still binds us.

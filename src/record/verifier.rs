@@ -139,6 +139,11 @@ impl<'k> SegmentVerifier<'k> {
         &self.tree
     }
 
+    /// Whose log the segments are of: the origin that their first line names.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
     /// Entries before the first segment.
     pub fn start(&self) -> u64 {
         self.start.unwrap_or(0)

@@ -39,6 +39,9 @@ pub struct Manifest {
     pub sha256: String,
     /// `Keys::check` of the keys it is sealed under; reveals none of them.
     pub keys: String,
+    /// 団体コード the store serves, joined by spaces; empty in backups of stores that did not know.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub municipalities: String,
 }
 
 impl Manifest {

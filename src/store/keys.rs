@@ -6,7 +6,7 @@
 //! message its idempotency key; so they derive from the **first listed** master, the oldest,
 //! which stays listed for the life of the store. The store keeps `Keys::check` and refuses others.
 
-use super::StoreError;
+use super::{Owner, StoreError};
 use crate::model::Secret;
 use crate::model::codes::store as codes;
 use crate::record::hex;
@@ -53,6 +53,7 @@ pub struct Keys {
     idempotency: hmac::Key,
     fingerprint: hmac::Key,
     check: hmac::Key,
+    owner: Option<Owner>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -102,7 +103,19 @@ impl Keys {
             idempotency: hashing(idempotency),
             fingerprint: hashing(fingerprint),
             check: hashing(check),
+            owner: None,
         })
+    }
+
+    /// The same, as the keys of these municipalities: a store opened with them is theirs.
+    #[must_use]
+    pub fn of(self, owner: Owner) -> Keys {
+        Keys { owner: Some(owner), ..self }
+    }
+
+    /// Whose they are; `None` where nobody said, as in a trial run.
+    pub fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
     }
 
     fn masters(&self) -> Arc<Masters> {

@@ -39,6 +39,7 @@ pub mod instances;
 pub mod keys;
 #[cfg(test)]
 mod lifecycle;
+mod owner;
 pub mod postgres;
 pub mod purge;
 pub mod record;
@@ -52,6 +53,7 @@ pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use inspect::Inspect;
 pub use instances::{InstanceView, Instances};
 pub use keys::Keys;
+pub use owner::Owner;
 pub use postgres::PostgresStore;
 pub use purge::Forget;
 pub use record::RecordStore;

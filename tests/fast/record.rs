@@ -24,10 +24,15 @@ impl Clock for At {
 
 /// Seals what the store holds at an instant, and exports it where the configuration says so.
 fn seal(folder: &Folder, at: &'static str, archive: Option<&str>) {
+    seal_with(folder, "record.key", at, archive);
+}
+
+/// The same with a signing key in that file.
+pub fn seal_with(folder: &Folder, key: &str, at: &'static str, archive: Option<&str>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let path = folder.path("watashi.db");
-        let key = Secret::new(folder.read("record.key"));
+        let key = Secret::new(folder.read(key));
         let sealer = Sealer {
             store: SqliteStore::open(&path, folder.keys(), Options::default()).unwrap(),
             clock: Arc::new(At(at)),
@@ -93,7 +98,7 @@ fn a_stranger_verifies_segments_with_a_public_key_alone() {
     }
     let verify = ["log", "verify", "seen", "--key", "record.pub"];
     let ran = stranger.run(&verify);
-    let good = "verified: 7 entries in 1 segment\n";
+    let good = "verified: 7 entries in 1 segment of log.example/a\n";
     assert_eq!((ran.code, ran.out.as_str()), (0, good), "{}", ran.err);
     let alone = |arguments: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_watashi-verify"))

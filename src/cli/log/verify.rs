@@ -104,6 +104,13 @@ fn segments(path: &Path, key: &Path, kept: &[PathBuf], as_json: bool) -> Result<
             let why = format!("{which} is not accepted: {}", error.reason());
             return Err(Trouble::new(INTEGRITY, why).hint("is it the right key file?"));
         }
+        Err(Unreadable::Other(origin)) => {
+            let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
+            let code = &codes::RECORD_OF_ANOTHER;
+            let which = names.join(", ");
+            let why = format!("{code} {}: it is of `{origin}`, the keys of {which}", code.title);
+            return Err(Trouble::new(CONFIGURATION, why).hint("take the public key of that log"));
+        }
     };
     told(&report, as_json)
 }
@@ -129,6 +136,7 @@ fn told(report: &Report, as_json: bool) -> Result<Outcome, Trouble> {
             "entries": entries,
             "head": {"size": size, "root": root},
             "newest_checkpoint": report.newest,
+            "origin": report.origin,
         }))?;
     }
     if let Some(finding) = report.finding {
@@ -138,7 +146,8 @@ fn told(report: &Report, as_json: bool) -> Result<Outcome, Trouble> {
     if !as_json {
         let entries = print::plural(usize::try_from(entries).unwrap_or(usize::MAX), "entry");
         let segments = print::plural(report.segments, "segment");
-        print::data(&format!("verified: {entries} in {segments}\n"))?;
+        let origin = report.origin.as_deref().map_or_else(String::new, |name| format!(" of {name}"));
+        print::data(&format!("verified: {entries} in {segments}{origin}\n"))?;
     }
     if report.start > 0 {
         print::human(&format!("entries 1 to {} were pruned, as the record tells", report.start));
@@ -239,7 +248,9 @@ fn own(global: &Global) -> Result<Outcome, Trouble> {
         let entries = usize::try_from(checked.entries).unwrap_or(usize::MAX);
         print::data(&format!("verified: {}\n", print::plural(entries, "entry")))?;
         if size > 0 {
-            print::human(&format!("head: size {size}, root {root}; sealed up to {sealed}"));
+            let keys = crate::config::record::public(&config)?;
+            let origin = keys.first().map_or_else(String::new, |key| format!(" of {}", key.name()));
+            print::human(&format!("head{origin}: size {size}, root {root}; sealed up to {sealed}"));
             print::human(
                 "hint: that the end was not cut off is shown by the checkpoints that were exported",
             );

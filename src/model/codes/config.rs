@@ -1,6 +1,7 @@
 //! Codes `C…`: watashi.toml.
 //!
-//! 100 the file, 200 secrets and certificates, 300 what must agree with the definitions.
+//! 100 the file, 200 secrets and certificates, 300 what must agree with the definitions, 400 what
+//! several municipalities on one machine must have apart.
 
 codes! {
     NOT_READABLE = "C101", Configuration, "file not readable",
@@ -97,4 +98,38 @@ codes! {
     COUNTERPART_NOT_REACHED = "C305", Configuration, "exchanges wait for a counterpart that is gone",
         "The configuration no longer names a counterpart that exchanges still wait for.",
         "Put its section back until they have ended, or discard them.";
+    MUNICIPALITY_SHARED = "C401", Configuration, "two gateways serve one municipality",
+        "Two configurations name one 団体コード: its messages would be in two stores and two orders.",
+        "Leave each 団体コード in one configuration.";
+    STORE_SHARED = "C402", Configuration, "two municipalities share a database",
+        "Two configurations lead to one database of one PostgreSQL server.",
+        "Give each municipality a database and a role of its own.";
+    SECRET_SHARED = "C403", Configuration, "two municipalities share a key or secret",
+        "What two references hold is the same: who has the key, token or password of one municipality has the other's.",
+        "Make one for each municipality; where one sealed something already, rotate it.";
+    BROKER_SHARED = "C404", Configuration, "two municipalities share a virtual host",
+        "Queues have the same names everywhere; in one virtual host two gateways would take each other's messages.",
+        "Give each municipality a virtual host and a user that has rights there only.";
+    LISTENER_SHARED = "C405", Configuration, "two gateways listen at one address",
+        "The second one could not start, or would be asked what was meant for the first.",
+        "Choose another port, or addresses of their own.";
+    FOLDER_SHARED = "C406", Configuration, "two municipalities share a folder",
+        "Two configurations write into the same folder, bucket or server's folder, or one lies within the other.",
+        "Give each municipality folders of its own, side by side.";
+    LOGIN_SHARED = "C407", Configuration, "two municipalities share a login",
+        "One user, role, client id or access key stands for two municipalities where they log in.",
+        "Have one made for each municipality.";
+    CLIENTS_SHARED = "C408", Configuration, "two municipalities trust one authority of clients",
+        "A certificate of that authority opens the ingest of both: one municipality's sender could post to the other.",
+        "Let an authority of its own sign the certificates of each municipality's senders.";
+    NAME_SHARED = "C409", Configuration, "two gateways have one name",
+        "Logs name the gateway, and checkpoints the log they are of: two of one name cannot be told apart.",
+        "Give each `gateway.name` and each signing key a name with the 団体コード in it.";
+    OTHERS_MAY_READ = "C410", Configuration, "another municipality's user may read it",
+        "The file or folder is open to others, or one user of the operating system owns those of two municipalities.",
+        "One user and group for each municipality; `chmod o-rwx`, and `chown` to that user.";
+    NOT_COMPARED = "C411", Configuration, "not compared",
+        "What a reference holds could not be read or is known to the gateway's own process only, so that whether \
+         two municipalities share it is not known.",
+        "Run it as one who may read all secrets, on the machine where the gateways run.";
 }

@@ -32,6 +32,12 @@ codes! {
         "Lanes, pseudonyms and idempotency keys come from the oldest master key. With another one \
          the same person would get another lane and the same message another idempotency key.",
         "List the keys the store was created with, the oldest first, in `[keys]`.";
+    STORE_OF_ANOTHER = "T108", Configuration,
+        "the store, or a copy of it, is another municipality's",
+        "A store remembers since its first start which 団体コード it serves, and its backups tell it; it is opened for no \
+         others.",
+        "Point `[store]` at this municipality's own store. After a merger or a change of code say in `[gateway] formerly` \
+         what the store was.";
     STORE_ADDRESS = "T111", Configuration,
         "the store's address cannot be used",
         "`[store] url` does not lead to an address of a PostgreSQL database.",
@@ -160,6 +166,11 @@ codes! {
         "the year cannot be pruned",
         "Its entries must be kept longer, or are not in the exported segments yet.",
         "The message names the first year that must stay.";
+    RECORD_OF_ANOTHER = "T410", Configuration,
+        "the folder holds the record of another log",
+        "The origin that stands in its checkpoint or segments is not the name of this gateway's signing key: it is \
+         another municipality's record.",
+        "Name the folder of this gateway's own record.";
     MESSAGE_ID_REUSED = "T501", Sender,
         "the message id was used before with other content",
         "Ids stand for one content for ever; this one came a second time with another body. \

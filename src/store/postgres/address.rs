@@ -77,6 +77,28 @@ impl Address {
         self.config.get_hosts().iter().map(name).collect::<Vec<_>>().join(", ")
     }
 
+    /// Each server with its port, as `host:port`.
+    pub fn addresses(&self) -> Vec<String> {
+        let ports = self.config.get_ports();
+        let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+        let hosts = self.config.get_hosts().iter().enumerate();
+        let name = |(index, host): (usize, &Host)| match host {
+            Host::Tcp(name) => format!("{}:{}", name.to_ascii_lowercase(), port(index)),
+            Host::Unix(path) => format!("{}:{}", path.display(), port(index)),
+        };
+        hosts.map(name).collect()
+    }
+
+    /// The database; without a name in the URL it is that of the role.
+    pub fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_else(|| self.role())
+    }
+
+    /// The role that logs in; empty where the URL names none.
+    pub fn role(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
     /// A new session. `statements` are prepared at once: what is sent in one go later keeps its
     /// order only when nothing of it has to be prepared in between.
     pub(super) async fn connect(

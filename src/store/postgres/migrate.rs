@@ -3,6 +3,7 @@
 
 use super::connection::{Session, column, odd};
 use crate::model::codes::store as codes;
+use crate::store::owner::{self, KEYS, OWNER};
 use crate::store::{Keys, StoreError};
 
 /// One script per version of the tables; `meta.version` counts those that ran.
@@ -28,15 +29,16 @@ async fn migrate(session: &Session, keys: &Keys) -> Result<(), StoreError> {
         session.batch(script).await?;
     }
     if done < MIGRATIONS.len() {
-        let sql = "INSERT INTO meta (name, value) VALUES ('version', $1)
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        session.execute(sql, &[&MIGRATIONS.len().to_string()]).await?;
+        remember(session, "version", &MIGRATIONS.len().to_string()).await?;
     }
-    if stored_check(session).await?.is_none() {
-        let sql = "INSERT INTO meta (name, value) VALUES ('keys', $1)";
-        session.execute(sql, &[&keys.check()]).await?;
+    if remembered(session, KEYS).await?.is_none() {
+        remember(session, KEYS, &keys.check()).await?;
     }
-    fit(session, keys).await
+    let binding = fit(session, keys).await?;
+    if let Some(owner) = binding {
+        remember(session, OWNER, &owner).await?;
+    }
+    Ok(())
 }
 
 /// For a command that only reads: the tables must be there, known, and of these keys.
@@ -44,7 +46,7 @@ pub(super) async fn check(session: &Session, keys: &Keys) -> Result<(), StoreErr
     match version(session).await? {
         0 => Err(StoreError::new(&codes::STORE_NOT_OPENED, "the database holds no store")),
         done if done != MIGRATIONS.len() => Err(unknown(done)),
-        _ => fit(session, keys).await,
+        _ => fit(session, keys).await.map(drop),
     }
 }
 
@@ -63,14 +65,25 @@ async fn version(session: &Session) -> Result<usize, StoreError> {
     text.parse().map_err(|_| odd())
 }
 
-async fn stored_check(session: &Session) -> Result<Option<String>, StoreError> {
-    let rows = session.query_once("SELECT value FROM meta WHERE name = 'keys'", &[]).await?;
+/// What the store remembers under a name.
+async fn remembered(session: &Session, name: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT value FROM meta WHERE name = $1";
+    let rows = session.query_once(sql, &[&name]).await?;
     rows.first().map(|row| column(row, 0)).transpose()
 }
 
-async fn fit(session: &Session, keys: &Keys) -> Result<(), StoreError> {
-    match stored_check(session).await? {
-        Some(stored) if stored == keys.check() => Ok(()),
+async fn remember(session: &Session, name: &str, value: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    session.execute(sql, &[&name, &value]).await.map(drop)
+}
+
+/// Whether the store is of these municipalities and keys; what it is to remember, if it does not yet.
+async fn fit(session: &Session, keys: &Keys) -> Result<Option<String>, StoreError> {
+    let stored = remembered(session, OWNER).await?;
+    let binding = owner::bind(stored.as_deref(), keys)?.map(str::to_owned);
+    match remembered(session, KEYS).await? {
+        Some(stored) if stored == keys.check() => Ok(binding),
         _ => Err(StoreError::new(&codes::KEYS_DO_NOT_FIT, "")),
     }
 }

@@ -6,7 +6,7 @@ use super::{Options, SqliteStore, integrity, record, restored};
 use crate::model::codes::store as codes;
 use crate::record::hex;
 use crate::store::backup::{self, FORMAT, Manifest, beside, digest, failed};
-use crate::store::{EpochBegun, Keys, NewEpoch, Store, StoreError};
+use crate::store::{EpochBegun, Keys, NewEpoch, Store, StoreError, owner};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -61,6 +61,7 @@ pub fn backup(
         bytes,
         sha256,
         keys: keys.check(),
+        municipalities: connection::owner_of(&source)?.unwrap_or_default(),
     };
     verify(&part, &manifest)?;
     backup::rename(&part, file)?;
@@ -128,6 +129,8 @@ pub fn check(file: &Path, keys: &Keys) -> Result<Manifest, StoreError> {
 
 fn fitting(file: &Path, keys: &Keys) -> Result<Manifest, StoreError> {
     let manifest = Manifest::read(file)?;
+    let owner = Some(manifest.municipalities.as_str()).filter(|owner| !owner.is_empty());
+    owner::bind(owner, keys)?;
     if manifest.keys != keys.check() {
         return Err(StoreError::new(&codes::KEYS_DO_NOT_FIT, ""));
     }

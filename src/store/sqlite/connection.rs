@@ -2,6 +2,7 @@
 
 use super::chain;
 use crate::model::codes::store as codes;
+use crate::store::owner::{self, KEYS, OWNER};
 use crate::store::{Keys, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
@@ -98,7 +99,7 @@ pub(super) fn open_writer(path: &Path, keys: &Keys) -> Result<Connection, StoreE
     connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     migrate(&connection)?;
-    fit_keys(&connection, keys)?;
+    fit(&connection, keys)?;
     if created {
         sync_folder(path)?;
     }
@@ -119,7 +120,8 @@ pub(super) fn open_read_only(path: &Path, keys: &Keys) -> Result<Connection, Sto
     if version(&connection)? != MIGRATIONS.len() {
         return Err(StoreError::new(&codes::STORE_VERSION_UNKNOWN, ""));
     }
-    let stored: Option<String> = stored_check(&connection)?;
+    owner::bind(owner_of(&connection)?.as_deref(), keys)?;
+    let stored = remembered(&connection, KEYS)?;
     if stored.is_some_and(|stored| stored != keys.check()) {
         return Err(StoreError::new(&codes::KEYS_DO_NOT_FIT, ""));
     }
@@ -165,22 +167,35 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn stored_check(connection: &Connection) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT value FROM meta WHERE name = 'keys'";
-    Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?)
+/// Whose a store is, if it remembers.
+pub(super) fn owner_of(connection: &Connection) -> Result<Option<String>, StoreError> {
+    remembered(connection, OWNER)
 }
 
-/// The first start writes what the keys derive; every later one must derive the same.
-fn fit_keys(connection: &Connection, keys: &Keys) -> Result<(), StoreError> {
-    match stored_check(connection)? {
-        Some(stored) if stored == keys.check() => Ok(()),
-        Some(_) => Err(StoreError::new(&codes::KEYS_DO_NOT_FIT, "")),
-        None => {
-            let sql = "INSERT INTO meta (name, value) VALUES ('keys', ?1)";
-            connection.execute(sql, [keys.check()])?;
-            Ok(())
-        }
+/// What the store remembers under a name.
+fn remembered(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT value FROM meta WHERE name = ?1";
+    Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?)
+}
+
+fn remember(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.execute(sql, [name, value])?;
+    Ok(())
+}
+
+/// The first start writes whose the store is and what the keys derive; at every later one both must
+/// be the same.
+fn fit(connection: &Connection, keys: &Keys) -> Result<(), StoreError> {
+    let stored = owner_of(connection)?;
+    let binding = owner::bind(stored.as_deref(), keys)?;
+    match remembered(connection, KEYS)? {
+        Some(stored) if stored == keys.check() => {}
+        Some(_) => return Err(StoreError::new(&codes::KEYS_DO_NOT_FIT, "")),
+        None => remember(connection, KEYS, &keys.check())?,
     }
+    binding.map_or(Ok(()), |owner| remember(connection, OWNER, owner))
 }
 
 /// A new file survives a power cut only once its folder is synced as well.

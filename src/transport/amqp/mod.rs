@@ -87,6 +87,16 @@ impl Settings {
         self.uri().map(|_| ())
     }
 
+    /// Where the broker is: `host:port`, the virtual host, the login.
+    ///
+    /// # Errors
+    /// `N107` for a URL that cannot be used.
+    pub fn location(&self) -> Result<(String, String, String), BrokerError> {
+        let uri = self.uri()?;
+        let server = format!("{}:{}", uri.authority.host.to_ascii_lowercase(), uri.authority.port);
+        Ok((server, uri.vhost, uri.authority.userinfo.username))
+    }
+
     fn uri(&self) -> Result<AMQPUri, BrokerError> {
         let broken = |detail: &str| BrokerError::new(&codes::BROKER_SETTINGS, detail);
         // The parser's own error may quote the URL and with it the password.
