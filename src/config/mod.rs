@@ -14,6 +14,7 @@ use std::time::Duration;
 use url::Url;
 
 pub mod agree;
+pub mod callbacks;
 pub mod connect;
 pub mod definitions;
 pub mod keys;
@@ -60,6 +61,8 @@ pub struct Config {
     pub amqp: Option<AmqpConfig>,
     /// HTTPS ingest, when it is on.
     pub ingest: Option<IngestConfig>,
+    /// Where counterparts call us, when that is on.
+    pub callbacks: Option<callbacks::CallbacksConfig>,
     /// The ops listener.
     pub ops: OpsConfig,
     /// Counterparts by adapter name.
@@ -180,6 +183,8 @@ pub struct CounterpartConfig {
     pub overrides: Overrides,
     /// Where its files are kept, by the names its adapter uses.
     pub places: BTreeMap<String, place::PlaceConfig>,
+    /// Who it is when it calls us.
+    pub caller: Option<callbacks::CallerConfig>,
 }
 
 /// Reads and checks a configuration file. Every problem is reported; `None` when there is an

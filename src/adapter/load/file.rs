@@ -81,6 +81,7 @@ impl Loader<'_, '_> {
             pull: None,
             file_out,
             file_in,
+            push_in: None,
         })
     }
 

@@ -132,6 +132,15 @@ codes! {
     FILE_PEER = "A505", Configuration, "no such file operation",
         "`results:` of a file-out names a file-in of the same adapter with `settles:`, and `settles.operation` names that file-out: each points to the other.",
         "Check the spelling; declare both.";
+    CALLBACK_TARGET = "A701", Configuration, "no such operation to complete",
+        "`completes:` of a push-in names an operation of the same adapter with the interaction `submit-poll`: only its exchanges wait for a result.",
+        "Check the spelling.";
+    CALLBACK_RESULT = "A702", Configuration, "a notice cannot carry this result",
+        "Where a push-in says `then: applied`, its notice stands for the answer in which the exchange would end, and has its schema. A notice of a batch can only say that results are there.",
+        "Say `then: ready`, or leave `outcomes:` out: the result is then asked for.";
+    BAD_SEGMENT = "A703", Configuration, "path of a callback not allowed",
+        "`callback.path` is one segment of 1 to 64 of a-z 0-9 -, and no other operation of the adapter has the same.",
+        "Choose another one.";
     SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",

@@ -36,6 +36,9 @@ codes! {
     BAD_PLACE = "C111", Configuration, "place not usable",
         "The settings of a place cannot be used: a folder that is not there, half a credential, an address that is not allowed, a key or a list of host keys that cannot be read.",
         "Correct what the message names.";
+    CALLBACK_SETTINGS = "C121", Configuration, "callbacks not usable",
+        "Counterparts call a listener of its own (`[callbacks]`), each with a certificate of its authority for one of its `subjects`, and with a token or a signature where its adapter says so.",
+        "See `docs/drivers/push-in.md`; correct what the message names.";
     REFERENCE_NOT_READABLE = "C201", Configuration, "secret not readable",
         "A `file:` or `env:` reference could not be resolved.",
         "Check that the file or variable exists and can be read by the user Watashi runs as.";
