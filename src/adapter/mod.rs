@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod bundle;
+pub mod callback;
 pub mod characters;
 pub mod file;
 pub mod keys;
@@ -62,10 +63,11 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Whether requests are sent to the counterpart, and not only files exchanged.
+    /// Whether requests are sent to the counterpart, and not only files exchanged or notices taken.
     pub fn speaks(&self) -> bool {
-        let by_files = |operation: &Arc<Operation>| operation.place().is_some();
-        self.availability.is_some() || !self.operations.values().all(by_files)
+        let sends =
+            |operation: &Arc<Operation>| operation.place().is_none() && operation.push_in.is_none();
+        self.availability.is_some() || self.operations.values().any(sends)
     }
 }
 
@@ -209,13 +211,20 @@ pub struct Operation {
     pub file_out: Option<file::FileOut>,
     /// Reading files.
     pub file_in: Option<file::FileIn>,
+    /// Being called.
+    pub push_in: Option<callback::PushIn>,
 }
 
 impl Operation {
     /// The message type of what comes from there by itself.
     pub fn gives(&self) -> Option<&str> {
         let pulled = self.pull.as_ref().map(|pull| pull.message_type.as_str());
-        pulled.or_else(|| self.file_in.as_ref()?.message_type.as_deref())
+        let read = || self.file_in.as_ref()?.message_type.as_deref();
+        let called = || match &self.push_in.as_ref()?.effect {
+            callback::Effect::Message { message_type, .. } => Some(message_type.as_str()),
+            callback::Effect::Completes { .. } => None,
+        };
+        pulled.or_else(read).or_else(called)
     }
 
     /// The place whose files it writes or reads.
@@ -238,6 +247,8 @@ pub enum Interaction {
     FileOut,
     /// We read files.
     FileIn,
+    /// The counterpart calls us.
+    PushIn,
 }
 
 /// What to do with an exchange whose answer was lost.

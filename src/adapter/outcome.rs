@@ -174,7 +174,7 @@ impl Verdict {
 
 /// A ticket, reference or error code as text: 1 to 128 characters of `A-Z a-z 0-9 . _ : / -`. A
 /// counterpart's free text never gets through here.
-fn reference_text(value: &Value) -> Option<String> {
+pub fn reference_text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),

@@ -28,6 +28,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use workers::Workers;
 
+#[cfg(test)]
+mod callback_tests;
+mod callbacks;
 mod intake;
 #[cfg(test)]
 mod outcome_tests;
@@ -105,6 +108,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let renewal = broker.as_ref().map(|broker| broker.settings.renewal.clone());
     let (ops, mut requests) = Ops::new(Arc::clone(&cx), metrics, control, &config)?;
     let listening = listen(&config, &ops, &work_stop, &mut work).await?;
+    let called = callbacks::listen(&config, &cx).await?;
     tokio::select! {
         prepared = waiting::for_store(&cx, &config, &files, &sealer) => prepared?,
         () = signals.wait() => {
@@ -122,6 +126,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         sources.spawn(serving);
         certificates
     });
+    let called = called.map(|called| called.serve(&sources_stop, &mut sources));
     attend(&cx, &config, (&sources_stop, &work_stop), &mut sources, &mut work);
     reload::reach_older(&cx, &config, &clock, &ops).await.map_err(unusable)?;
     let limit = config.drain;
@@ -134,6 +139,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         config,
         broker: renewal,
         certificates,
+        called,
         hangup,
     };
     let sealing = tokio::spawn(seal::run(sealer, sealing_stop));

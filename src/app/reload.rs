@@ -41,6 +41,8 @@ pub(super) struct Reloading {
     pub broker: Option<amqp::Renewal>,
     /// Of the ingest listener.
     pub certificates: Option<Certificates>,
+    /// Of the callbacks listener.
+    pub called: Option<super::callbacks::Called>,
     pub fingerprints: BTreeMap<String, Fingerprint>,
     /// SIGHUP; `None` where the system gives no handler.
     pub hangup: Option<Signal>,
@@ -52,6 +54,7 @@ struct Made {
     targets: Vec<(Arc<Adapter>, Reach)>,
     broker: Option<amqp::Settings>,
     ingest: Option<crate::transport::https::ServerTls>,
+    called: Option<super::callbacks::Renewed>,
     keys: Option<Keys>,
     access: Option<Access>,
 }
@@ -193,6 +196,10 @@ impl Reloading {
             });
             take("ingest", tls.map(|tls| made.ingest = Some(tls)));
         }
+        if let (Some(callbacks), true) = (&config.callbacks, wanted("callbacks")) {
+            let renewed = super::callbacks::Renewed::make(config, callbacks);
+            take("callbacks", renewed.map(|renewed| made.called = Some(renewed)));
+        }
         if wanted("keys") {
             let fits = |keys: Keys| {
                 if keys.check() == self.cx.keys.check() {
@@ -223,6 +230,9 @@ impl Reloading {
         if let (Some(tls), Some(certificates)) = (made.ingest, &self.certificates) {
             // It was built once already, so that this cannot fail.
             let _ = certificates.renew(&tls);
+        }
+        if let (Some(renewed), Some(called)) = (made.called, &self.called) {
+            called.renew(renewed);
         }
         if let Some(keys) = made.keys {
             let _ = self.cx.keys.renew(&keys);
@@ -461,6 +471,8 @@ fn differences(
 fn at_next_start(old: &Config, new: &Config) -> Vec<String> {
     let prefetch = |config: &Config| config.amqp.as_ref().map(|amqp| amqp.prefetch);
     let ingest = |config: &Config| config.ingest.as_ref().map(|ingest| ingest.listen);
+    let callbacks =
+        |config: &Config| config.callbacks.as_ref().map(|one| (one.listen, one.concurrency));
     let parts = [
         ("[store]", format!("{:?}", old.store) != format!("{:?}", new.store)),
         ("gateway.municipalities", old.municipalities != new.municipalities),
@@ -469,6 +481,7 @@ fn at_next_start(old: &Config, new: &Config) -> Vec<String> {
         ("gateway.log", old.log != new.log),
         ("ops.listen", old.ops.listen != new.ops.listen),
         ("ingest.listen", ingest(old) != ingest(new)),
+        ("callbacks.listen, callbacks.concurrency", callbacks(old) != callbacks(new)),
         ("amqp.prefetch", prefetch(old) != prefetch(new)),
     ];
     let differs = parts.into_iter().filter(|(_, differs)| *differs);

@@ -136,7 +136,10 @@ impl Workers {
                 Interaction::FileIn => {
                     self.pulls.tasks.spawn(file::read::run(operation, counterpart, cx, stop));
                 }
-                Interaction::RequestReply | Interaction::SubmitPoll | Interaction::FileOut => {}
+                Interaction::RequestReply
+                | Interaction::SubmitPoll
+                | Interaction::FileOut
+                | Interaction::PushIn => {}
             }
         }
     }
@@ -144,5 +147,5 @@ impl Workers {
 
 /// Whether such an operation brings messages, instead of taking them.
 fn comes_by_itself(interaction: Interaction) -> bool {
-    matches!(interaction, Interaction::Pull | Interaction::FileIn)
+    matches!(interaction, Interaction::Pull | Interaction::FileIn | Interaction::PushIn)
 }

@@ -1,6 +1,6 @@
 //! Whether `watashi.toml` and the definitions agree about counterparts.
 
-use super::{Config, CounterpartConfig};
+use super::{Config, CounterpartConfig, callbacks};
 use crate::adapter::{Adapter, Auth, Bundle};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location};
@@ -27,6 +27,9 @@ pub fn check(config: &Config, bundle: &Bundle) -> Vec<Diagnostic> {
             let message = format!("adapter `{name}` wants `client-id` and `client-secret`");
             found.push(error(config, &codes::CREDENTIALS_MISSING, name, message));
         }
+    }
+    for (name, message) in callbacks::disagreements(config, bundle) {
+        found.push(error(config, &codes::CALLBACK_SETTINGS, &name, message));
     }
     for adapter in needed(bundle) {
         if let Some(counterpart) = config.counterparts.get(&adapter.name) {

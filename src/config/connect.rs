@@ -255,7 +255,7 @@ fn own_identity(
     }
 }
 
-fn identity(certificate: &Reference, key: &Reference) -> Result<Identity, StartProblem> {
+pub(super) fn identity(certificate: &Reference, key: &Reference) -> Result<Identity, StartProblem> {
     Ok(Identity {
         certificate_pem: certificate.text()?.into_bytes(),
         key_pem: Secret::new(key.secret()?.expose().clone().into_bytes()),

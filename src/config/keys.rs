@@ -26,6 +26,11 @@ pub(super) static CONFIG: Keys = Keys::new(
         Key::new("keys", Form::Map(&KEYS), "Sealing keys, the oldest first.").required(),
         Key::new("amqp", Form::Map(&AMQP), "The broker; without it none is used."),
         Key::new("ingest", Form::Map(&INGEST), "HTTPS ingest; without it there is none."),
+        Key::new(
+            "callbacks",
+            Form::Map(&CALLBACKS),
+            "Where counterparts call us; without it they cannot.",
+        ),
         Key::new("ops", Form::Map(&OPS), "Health, metrics and operators' acts."),
         Key::new("counterpart", Form::Names(&Form::Map(&COUNTERPART)), "Counterparts by adapter."),
     ],
@@ -222,6 +227,36 @@ pub(super) static INGEST: Keys = Keys::new(
     ],
 );
 
+pub(super) static CALLBACKS: Keys = Keys::new(
+    "callbacks",
+    "[callbacks]",
+    "Where counterparts call us (`push-in`). Clients always show a certificate; whose stands in `[counterpart.NAME.callback]`.",
+    &[
+        Key::new("listen", Form::Text, "IP:PORT; no other listener's.").required(),
+        Key::new("certificate", Form::Text, "A reference to our certificate, PEM.").required(),
+        Key::new("key", Form::Text, "A reference to our key, PEM.").required(),
+        Key::new("concurrency", Form::Count(1, 1_024), "Notices under way at once.").default("32"),
+    ],
+);
+
+pub(super) static CALLER: Keys = Keys::new(
+    "caller",
+    "a callback",
+    "Who a counterpart is when it calls us.",
+    &[
+        Key::new("client-ca", Form::Text, "A reference to PEM: the authority of its certificate.")
+            .required(),
+        Key::new(
+            "subjects",
+            Form::List(&Form::Text),
+            "Common names, DNS names, or sha256:HEX of its certificates.",
+        )
+        .required(),
+        Key::new("token", Form::Text, "A reference to the bearer token it shows."),
+        Key::new("hmac-key", Form::Text, "A reference to the key it signs bodies with."),
+    ],
+);
+
 pub(super) static OPS: Keys = Keys::new(
     "ops",
     "[ops]",
@@ -253,6 +288,7 @@ pub(super) static COUNTERPART: Keys = Keys::new(
             Form::List(&Form::Text),
             "Addresses and networks the host may lead to; an empty list allows any public one.",
         ),
+        Key::new("callback", Form::Map(&CALLER), "Who it is when it calls us."),
         Key::new("place", Form::Names(&PLACE), "Where its files are kept, by name."),
         Key::new("trust", Form::Names(&Form::Map(&TRUST)), "Who may have signed, by name."),
         Key::new("timeout", Form::Duration, "Instead of the adapter's `limits.timeout`."),

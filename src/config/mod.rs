@@ -15,6 +15,7 @@ use url::Url;
 
 pub mod agree;
 pub mod apart;
+pub mod callbacks;
 pub mod connect;
 pub mod definitions;
 pub mod keys;
@@ -64,6 +65,8 @@ pub struct Config {
     pub amqp: Option<AmqpConfig>,
     /// HTTPS ingest, when it is on.
     pub ingest: Option<IngestConfig>,
+    /// Where counterparts call us, when that is on.
+    pub callbacks: Option<callbacks::CallbacksConfig>,
     /// The ops listener.
     pub ops: OpsConfig,
     /// Counterparts by adapter name.
@@ -186,6 +189,8 @@ pub struct CounterpartConfig {
     pub places: BTreeMap<String, place::PlaceConfig>,
     /// Who may have signed what comes from it, by the names its adapter uses.
     pub trust: BTreeMap<String, trust::TrustConfig>,
+    /// Who it is when it calls us.
+    pub caller: Option<callbacks::CallerConfig>,
 }
 
 /// Reads and checks a configuration file. Every problem is reported; `None` when there is an

@@ -75,11 +75,13 @@ impl Sections<'_> {
             keys: self.keys(root)?,
             amqp: root.get("amqp").and_then(|node| self.amqp(node)),
             ingest: root.get("ingest").and_then(|node| self.ingest(node)),
+            callbacks: root.get("callbacks").and_then(|node| self.callbacks(node)),
             ops: self.ops(root.get("ops"))?,
             counterparts: self.counterparts(root.get("counterpart")),
             file: Arc::clone(file),
             folder: self.folder.clone(),
         };
+        self.check_callbacks(root, &config);
         Some(config)
     }
 
@@ -334,8 +336,10 @@ impl Sections<'_> {
     fn counterpart(&mut self, node: &Node, what: &str) -> Option<CounterpartConfig> {
         self.reader.map(node, what, &keys::COUNTERPART.names())?;
         let places = self.places(node.get("place"));
-        // Where only files lead there, nothing is sent to it.
-        let is_reached = node.get("base-url").is_some() || places.is_empty();
+        // Where only files lead there, or only notices come from there, nothing is sent to it.
+        let caller = node.get("callback");
+        let only_comes = !places.is_empty() || caller.is_some();
+        let is_reached = node.get("base-url").is_some() || !only_comes;
         let base_url = is_reached.then(|| {
             self.reader.required(node, what, "base-url").and_then(|node| self.base_url(node))
         });
@@ -368,6 +372,7 @@ impl Sections<'_> {
             overrides,
             places,
             trust: self.trust(node.get("trust")),
+            caller: caller.and_then(|node| self.caller(node)),
         })
     }
 
@@ -404,7 +409,7 @@ impl Sections<'_> {
         url
     }
 
-    fn address(&mut self, node: &Node, what: &str, key: &str) -> Option<SocketAddr> {
+    pub(super) fn address(&mut self, node: &Node, what: &str, key: &str) -> Option<SocketAddr> {
         let found = self.reader.required(node, what, key)?;
         let parsed = self.reader.text(found, key)?.parse().ok();
         if parsed.is_none() {
@@ -423,7 +428,7 @@ impl Sections<'_> {
         self.reference(found)
     }
 
-    fn reference(&mut self, node: &Node) -> Option<Reference> {
+    pub(super) fn reference(&mut self, node: &Node) -> Option<Reference> {
         let text = self.reader.text(node, "a reference")?;
         Some(Reference::parse(text, &self.folder))
     }

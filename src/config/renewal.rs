@@ -35,6 +35,14 @@ pub fn fingerprints(config: &Config) -> BTreeMap<String, Fingerprint> {
         let tokens = part.tokens.iter().map(|(_, reference)| reference);
         found.insert("ingest".to_owned(), of(&format!("{part:?}"), references.chain(tokens)));
     }
+    if let Some(part) = &config.callbacks {
+        let callers = config.counterparts.values().filter_map(|one| one.caller.as_ref());
+        let settings: Vec<_> = callers.clone().collect();
+        let references = [&part.certificate, &part.key].into_iter();
+        let references = references.chain(callers.flat_map(|caller| caller.references()));
+        let settings = format!("{part:?} {settings:?}");
+        found.insert("callbacks".to_owned(), of(&settings, references));
+    }
     let masters = config.keys.masters.iter().map(|(_, reference)| reference);
     found.insert("keys".to_owned(), of(&format!("{:?}", config.keys), masters));
     found.insert("ops".to_owned(), of(&format!("{:?}", config.ops), config.ops.token.iter()));

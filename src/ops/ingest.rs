@@ -130,7 +130,7 @@ async fn take(
 
 /// The body. Of one that is too large the rest is read and dropped: a sender that is still writing
 /// when the connection closes would see a broken pipe instead of the answer.
-async fn whole(mut body: Body, most: usize) -> Result<Bytes, Problem> {
+pub(super) async fn whole(mut body: Body, most: usize) -> Result<Bytes, Problem> {
     let (mut kept, mut length) = (BytesMut::new(), 0_usize);
     while let Some(frame) = body.frame().await {
         let unreadable = |_| Problem::plain(StatusCode::BAD_REQUEST, "the body could not be read");

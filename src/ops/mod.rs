@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
 pub mod acts;
+pub mod callbacks;
 pub mod health;
 pub mod ingest;
 pub mod keys;

@@ -46,6 +46,17 @@ impl Problem {
         }
     }
 
+    /// The same for somebody who cannot do what a code's remedy says.
+    #[must_use]
+    pub fn without_remedy(self) -> Problem {
+        Problem { remedy: "", ..self }
+    }
+
+    /// Its code, or a word for those that have none, for the metrics.
+    pub fn word(&self) -> &'static str {
+        if self.code.is_empty() { "request" } else { self.code }
+    }
+
     /// Tells the client when to come back.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Problem {

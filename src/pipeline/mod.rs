@@ -30,6 +30,9 @@ pub mod batch;
 #[cfg(test)]
 mod batch_tests;
 pub mod call;
+pub mod callback;
+#[cfg(test)]
+pub(crate) mod callback_tests;
 pub mod context;
 pub mod deadlines;
 pub mod definitions;

@@ -35,7 +35,7 @@ pub enum Outcome {
 }
 
 /// What follows, before it is written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decided {
     /// What follows for the exchange.
     pub next: Next,
@@ -285,6 +285,14 @@ fn seed_of(key: &str) -> u64 {
 /// Writes decisions, wakes what they woke, counts and logs them. Keeps trying while the store
 /// cannot write: nothing that happened may be forgotten.
 pub async fn write<C: Borrow<Claimed>>(decided: Vec<(C, &Route, i64, Decided)>, cx: &Arc<Context>) {
+    drop(write_all(decided, cx).await);
+}
+
+/// The same, and tells what became of each: one that somebody else had changed is `Stale`.
+pub async fn write_all<C: Borrow<Claimed>>(
+    decided: Vec<(C, &Route, i64, Decided)>,
+    cx: &Arc<Context>,
+) -> Vec<Settled> {
     let now = cx.clock.now();
     let mut settlements = Vec::with_capacity(decided.len());
     let mut notes = Vec::with_capacity(decided.len());
@@ -299,19 +307,20 @@ pub async fn write<C: Borrow<Claimed>>(decided: Vec<(C, &Route, i64, Decided)>, 
     let settled = submit(settlements, cx).await;
     crash::reach("settle:after-write");
     for ((exchange, route, attempts, (outcome, failure), has_outbox), settled) in
-        notes.into_iter().zip(settled)
+        notes.into_iter().zip(&settled)
     {
-        if settled == Settled::Stale {
+        if *settled == Settled::Stale {
             continue;
         }
         report(exchange, route, attempts, outcome, failure.as_ref());
         if has_outbox || outcome == "dead" {
             cx.outbox.notify_one();
         }
-        if settled == (Settled::Done { woke: true }) || outcome != "delivered" {
+        if *settled == (Settled::Done { woke: true }) || outcome != "delivered" {
             cx.wake(&route.adapter.name);
         }
     }
+    settled
 }
 
 fn report(

@@ -1,6 +1,7 @@
 //! The run of an adapter against its simulator: every route, every behaviour, the whole way from
 //! acceptance to the outcome, with an own store each time and with shortened times.
 
+use super::caller;
 use super::world::LATE;
 use super::{Behaviour, Simulator, World};
 use crate::adapter::bundle::Enabled;
@@ -250,6 +251,7 @@ struct Run<'r> {
 struct Stage {
     cx: Arc<Context>,
     world: Arc<World>,
+    simulator: Arc<Simulator>,
     behaviour: Behaviour,
     file: std::path::PathBuf,
 }
@@ -283,7 +285,8 @@ impl Stage {
             files: Default::default(),
             steady: crate::pipeline::steady::Steady::default(),
         });
-        Ok(Stage { cx, world, behaviour, file })
+        let simulator = Arc::clone(simulator);
+        Ok(Stage { cx, world, simulator, behaviour, file })
     }
 
     /// The store goes.
@@ -312,7 +315,11 @@ impl Stage {
             row.findings.push("no case of its mapping has an input that it takes".to_owned());
             return Ok(row);
         }
-        let work = self.work(&self.cx.counterparts.all());
+        let mut work = self.work(&self.cx.counterparts.all());
+        let (world, simulator) = (Arc::clone(&self.world), Arc::clone(&self.simulator));
+        let (cx, stop) = (Arc::clone(&self.cx), work.stop.subscribe());
+        let operation = route.operation_name().to_owned();
+        work.tasks.spawn(caller::run(world, simulator, operation, cx, stop));
         for input in inputs {
             accept(&arrival(route, input), &self.cx).await?;
         }
@@ -357,7 +364,9 @@ impl Stage {
         for counterpart in counterparts {
             let operations = counterpart.adapter.operations.values();
             let mut works: Vec<Work> = operations
-                .filter(|operation| operation.interaction != Interaction::Pull)
+                .filter(|operation| {
+                    !matches!(operation.interaction, Interaction::Pull | Interaction::PushIn)
+                })
                 .map(|operation| Work::Operation(Arc::clone(operation)))
                 .collect();
             works.push(Work::Publish);

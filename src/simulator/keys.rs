@@ -65,6 +65,11 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("items", Form::Map(&ITEMS), "Results by item, where an answer has `{items}`."),
         Key::new("documents", Form::List(&Form::Map(&DOCUMENT)), "Of a pull: what waits there."),
         Key::new("entry", Form::Any, "Of a pull: one line of the list, with `{id}`."),
+        Key::new(
+            "notice",
+            Form::Any,
+            "Of a push-in: the document that says that something is done, with `{ticket}`.",
+        ),
     ],
 );
 

@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::mapping::path::Path;
 use crate::model::Code;
 use crate::model::codes::adapter as codes;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -118,9 +119,10 @@ impl Loader<'_> {
     ) -> Option<Played> {
         self.reader.keys(node, &keys::OPERATION)?;
         let pull = operation.interaction == Interaction::Pull;
+        let called = operation.interaction == Interaction::PushIn;
         for step in STEPS {
             let wanted = match step {
-                "submit" => !pull,
+                "submit" => !pull && !called,
                 "poll" => operation.poll.is_some(),
                 "fetch" => operation.fetch.is_some(),
                 "ask" => operation.ask.is_some(),
@@ -178,7 +180,20 @@ impl Loader<'_> {
             items,
             documents: self.documents(node),
             entry: node.get("entry").map(Node::to_json),
+            notice: self.notice(node, operation),
         })
+    }
+
+    /// Of a push-in, and of nothing else.
+    fn notice(&mut self, node: &Node, operation: &Operation) -> Option<Value> {
+        let found = node.get("notice");
+        let wanted = operation.interaction == Interaction::PushIn;
+        if wanted != found.is_some() {
+            let word = if wanted { "needs" } else { "has no use for" };
+            let message = format!("operation `{}` {word} `notice`", operation.name);
+            self.error(&codes::SIMULATOR_STEP, found.unwrap_or(node), message);
+        }
+        found.map(Node::to_json)
     }
 
     fn documents(&mut self, node: &Node) -> Vec<Document> {

@@ -5,6 +5,7 @@
 //! knows a thing again, gives tickets, has results later, and can be late, silent, lying, refusing
 //! or closed. The world knows nothing of the gateway and judges it by what arrives.
 
+mod caller;
 mod conformance;
 pub mod keys;
 mod load;
@@ -89,6 +90,8 @@ struct Played {
     items: Option<(Value, Option<Value>)>,
     documents: Vec<Document>,
     entry: Option<Value>,
+    /// Of a push-in: the notice that something is done.
+    notice: Option<Value>,
 }
 
 impl Played {

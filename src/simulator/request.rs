@@ -46,6 +46,9 @@ pub(super) fn read<'s>(
     let others = simulator.operations.values().filter(|one| one.operation.name != operation);
     for played in first.into_iter().chain(others) {
         let operation = &played.operation;
+        if operation.push_in.is_some() {
+            continue;
+        }
         let main = match operation.interaction {
             Interaction::Pull => (Kind::Get, &played.get),
             _ => (Kind::Submit, &played.submit),

@@ -1,6 +1,7 @@
 //! The world behind a simulated counterpart: what it was sent, what it did, and what was wrong
 //! with what it was sent.
 
+use super::caller::Done;
 use super::request::{self, Kind, Read, digest, fits};
 use super::template::{Facts, fill};
 use super::{Answer, Document, Played, Simulator};
@@ -153,6 +154,27 @@ impl World {
     /// What was wrong with requests, without values.
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.iter().cloned().collect()
+    }
+
+    /// What is done by now, before anybody asked for its result: what a counterpart tells of.
+    pub(super) fn finished(&self) -> Vec<Done> {
+        let mut state = self.state();
+        self.settle(&mut state, false);
+        let State { things, effects, .. } = &mut *state;
+        let taken = things.iter_mut().filter(|thing| thing.later.is_none());
+        let told = taken.map(|thing| {
+            thing.ready = true;
+            thing.polled = thing.polled.max(PENDING);
+            apply(thing, effects);
+            let (ticket, name) = (thing.ticket.clone(), thing.name.clone());
+            Done { ticket, name, submitted: thing.document.clone() }
+        });
+        told.collect()
+    }
+
+    /// Notes something that is wrong, without values.
+    pub(super) fn wrong(&self, what: String) {
+        self.state().violations.insert(what);
     }
 
     /// Does what is due by now, or all of it.

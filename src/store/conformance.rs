@@ -288,7 +288,24 @@ async fn waiting_for_a_result(store: &dyn Store) {
     store.settle(vec![later].into()).await.unwrap();
     let claimed = claim(store, State::WaitingResult).await.remove(0);
     assert_eq!(claimed.since, at(2), "it waits since the first time");
+    let of = async |operation: &str, ticket: &str| {
+        let (counterpart, operation) = ("pmh".to_owned(), operation.to_owned());
+        let found = store.of_ticket(counterpart, operation, ticket.to_owned()).await.unwrap();
+        (found.waiting.iter().map(|one| (one.id, one.fence)).collect::<Vec<_>>(), found.others)
+    };
+    // One of a batch: its number stands behind the same ticket.
+    let item = accept(store, "m2", 2).await;
+    assert!(intend(store, item, 0).await);
+    let wait_for_item = Next::WaitResult { due: at(5), ticket: "t-77#2".to_owned() };
+    settle(store, item, 1, wait_for_item).await;
+    assert_eq!(of("register", "t-77").await, (vec![(id, 3), (item, 2)], 0));
+    for ticket in ["t-7", "t-77x", "t-78", "t-77#2", ""] {
+        assert_eq!(of("register", ticket).await, (vec![], 0), "{ticket}");
+    }
+    assert_eq!(of("other", "t-77").await, (vec![], 0));
+    settle(store, item, 2, Next::Delivered).await;
     settle(store, id, 3, Next::Delivered).await;
+    assert_eq!(of("register", "t-77").await, (vec![], 2), "both are known to have ended");
     let attempts = store.attempts(id).await.unwrap();
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].http_status, Some(200));

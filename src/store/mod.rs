@@ -225,6 +225,18 @@ pub struct Claimed {
     pub body: Secret<Vec<u8>>,
 }
 
+/// Exchanges of one operation that a counterpart gave this ticket for.
+#[derive(Clone, Debug, Default)]
+pub struct Ticketed {
+    /// Those that wait for their result; several, where they travelled as a batch.
+    pub waiting: Vec<Claimed>,
+    /// How many others there are: their result is known, or they were submitted anew since.
+    pub others: usize,
+}
+
+/// Most exchanges that share a ticket: items of one batch.
+pub const MAX_TICKETED: usize = 10_000;
+
 /// An attempt about to be made: durable before the first byte leaves.
 #[derive(Clone, Debug)]
 pub struct Intent {
@@ -536,6 +548,14 @@ pub trait Store:
     /// `waiting-retry`, `waiting-result`, and `unknown` with a due time. Gives as well after which
     /// exchange to go on looking; `None`: there is nothing more.
     fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)>;
+    /// Reads the exchanges of an operation that have this ticket, whatever number of an item is
+    /// behind it.
+    fn of_ticket(
+        &self,
+        counterpart: String,
+        operation: String,
+        ticket: String,
+    ) -> Later<'_, Ticketed>;
     /// The earliest instant at which some exchange of these states becomes due.
     fn next_due(
         &self,

@@ -62,6 +62,8 @@ metrics_register! {
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
         "Items pulled: result is new, duplicate or failed";
+    CALLBACKS = "watashi_callbacks_total", "counter", ["counterpart", "operation", "result"],
+        "Notices of counterparts: result is woken, settled, known, new or duplicate, or the code of a refusal";
     SETS = "watashi_file_sets_total", "counter", ["counterpart", "operation", "result"],
         "Sets of files: result is written, waits (a try that failed), conflict or taken-back";
     FILES_READ = "watashi_files_read_total", "counter", ["counterpart", "operation", "result"],

@@ -3,6 +3,7 @@
 use super::Then;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
+pub mod callback;
 pub mod file;
 pub mod hours;
 pub mod reconcile;
@@ -191,8 +192,16 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("title", TITLE, "For people."),
         Key::new(
             "interaction",
-            Form::Words(&["request-reply", "submit-poll", "pull", "file-out", "file-in"]),
-            "The answer decides; a receipt first and the result later; we list and fetch; files.",
+            Form::Words(&[
+                "request-reply",
+                "submit-poll",
+                "pull",
+                "file-out",
+                "file-in",
+                "push-in",
+            ]),
+            "The answer decides; a receipt first and the result later; we list and fetch; files; \
+             the counterpart calls us.",
         )
         .required(),
         Key::new(
@@ -225,6 +234,22 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
         Key::new("signature", Form::Map(&signature::SIGNATURE), "Of a pull: who must have signed."),
         Key::new("type", Form::Text, "Of a pull or file-in: the message type of what comes."),
+        Key::new(
+            "callback",
+            Form::Map(&callback::CALLBACK),
+            "Of push-in: where and how we are called.",
+        ),
+        Key::new(
+            "completes",
+            Form::Text,
+            "Of push-in: the operation whose result the notice tells of.",
+        ),
+        Key::new("ticket", FIELD, "Of push-in with `completes`: path of the ticket in the notice."),
+        Key::new(
+            "message",
+            Form::Map(&callback::MESSAGE),
+            "Of push-in: the notice is a message of its own.",
+        ),
     ],
 );
 

@@ -82,6 +82,7 @@ impl Loader<'_, '_> {
             signature: None,
             file_out,
             file_in,
+            push_in: None,
         })
     }
 

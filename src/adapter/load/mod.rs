@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod callback;
+#[cfg(test)]
+mod callback_tests;
 mod characters;
 mod field;
 mod file;
@@ -111,6 +114,7 @@ impl Loader<'_, '_> {
             }
         }
         self.check_file_peers(root, &operations);
+        self.check_callbacks(root, &operations);
         limits.timeout = self.overrides.timeout.unwrap_or(limits.timeout);
         limits.concurrency = self.overrides.concurrency.unwrap_or(limits.concurrency);
         retry.first = self.overrides.retry_first.unwrap_or(retry.first);

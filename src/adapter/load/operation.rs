@@ -18,6 +18,9 @@ impl Loader<'_, '_> {
         if matches!(interaction, Interaction::FileOut | Interaction::FileIn) {
             return self.file_operation(name, node, interaction);
         }
+        if interaction == Interaction::PushIn {
+            return self.callback_operation(name, node);
+        }
         let unknown = self.unknown_rule(node);
         let (title_ja, _) = self.title(node.get("title"), name);
         let step = self.step(node, "an operation");
@@ -56,6 +59,7 @@ impl Loader<'_, '_> {
             signature,
             file_out: None,
             file_in: None,
+            push_in: None,
         })
     }
 
@@ -67,8 +71,9 @@ impl Loader<'_, '_> {
             "pull" => Some(Interaction::Pull),
             "file-out" => Some(Interaction::FileOut),
             "file-in" => Some(Interaction::FileIn),
+            "push-in" => Some(Interaction::PushIn),
             other => {
-                let allowed = "request-reply, submit-poll, pull, file-out, file-in";
+                let allowed = "request-reply, submit-poll, pull, file-out, file-in, push-in";
                 self.not_allowed(found, other, allowed);
                 None
             }
@@ -94,6 +99,7 @@ impl Loader<'_, '_> {
             Interaction::SubmitPoll => &["poll"],
             Interaction::Pull => &["every", "list", "type"],
             Interaction::FileOut | Interaction::FileIn => &["place", "files"],
+            Interaction::PushIn => &["callback"],
         };
         let unused: &[&str] = match interaction {
             Interaction::RequestReply => &["poll", "fetch", "every", "list", "type", "signature"],
@@ -103,9 +109,9 @@ impl Loader<'_, '_> {
             Interaction::Pull => {
                 &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency"]
             }
-            Interaction::FileOut | Interaction::FileIn => &[],
+            Interaction::FileOut | Interaction::FileIn | Interaction::PushIn => &[],
         };
-        let unused = unused.iter().chain(super::file::KEYS);
+        let unused = unused.iter().chain(super::file::KEYS).chain(super::callback::KEYS);
         for key in needs.iter().filter(|key| node.get(key).is_none()) {
             self.error(&codes::BLOCK_MISSING, node, format!("`{key}:` is missing"));
         }

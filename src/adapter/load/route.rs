@@ -337,7 +337,7 @@ impl Loader<'_, '_> {
 }
 
 /// The schema of the answer in which a successful exchange ends.
-fn final_response(operation: &Operation) -> Option<Arc<Schema>> {
+pub(super) fn final_response(operation: &Operation) -> Option<Arc<Schema>> {
     let step = match (&operation.fetch, &operation.poll) {
         (Some(fetch), _) => fetch,
         (None, Some(poll)) => &poll.step,

@@ -171,7 +171,7 @@ impl Loader<'_, '_> {
         Some(BodyPlan { format, schema, codec })
     }
 
-    fn format(&mut self, node: &Node) -> Option<Format> {
+    pub(super) fn format(&mut self, node: &Node) -> Option<Format> {
         let name = self.reader.text_at(node, "format").unwrap_or("json");
         let format = Format::from_name(name);
         if format.is_none() {
@@ -250,7 +250,7 @@ impl Loader<'_, '_> {
         self.field(found, shape)
     }
 
-    fn header_name(&mut self, node: &Node, name: &str) -> bool {
+    pub(super) fn header_name(&mut self, node: &Node, name: &str) -> bool {
         let token = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if token && !OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
             return true;

@@ -15,7 +15,7 @@ use crate::store::tasks::{
 use crate::store::{
     Accepted, Act, AttemptView, Bundles, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView,
     Filter, Instances, Intent, Kept, KeptBundle, Later, NewEpoch, NewMessage, Overdue, Pending,
-    RecordRow, RecordStore, Rerouted, Settled, Settlement, Store, StoreError,
+    RecordRow, RecordStore, Rerouted, Settled, Settlement, Store, StoreError, Ticketed,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -65,6 +65,14 @@ impl Store for Nowhere {
         closed()
     }
     fn overdue(&self, _overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
+        closed()
+    }
+    fn of_ticket(
+        &self,
+        _counterpart: String,
+        _operation: String,
+        _ticket: String,
+    ) -> Later<'_, Ticketed> {
         closed()
     }
     fn next_due(

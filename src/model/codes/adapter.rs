@@ -135,6 +135,15 @@ codes! {
     SIDES_DIFFER = "A506", Configuration, "the two sides of a reconciliation have different forms",
         "`theirs` and `ours` lead to the same schema: that of their records, or the one that `mapping:` leads to. Only then their items can be compared one by one.",
         "Give one side a mapping to the form of the other, or both a mapping to a form of their own.";
+    CALLBACK_TARGET = "A701", Configuration, "no such operation to complete",
+        "`completes:` of a push-in names an operation of the same adapter with the interaction `submit-poll`: only its exchanges wait for a result.",
+        "Check the spelling.";
+    CALLBACK_RESULT = "A702", Configuration, "a notice cannot carry this result",
+        "Where a push-in says `then: applied`, its notice stands for the answer in which the exchange would end, and has its schema. A notice of a batch can only say that results are there.",
+        "Say `then: ready`, or leave `outcomes:` out: the result is then asked for.";
+    BAD_SEGMENT = "A703", Configuration, "path of a callback not allowed",
+        "`callback.path` is one segment of 1 to 64 of a-z 0-9 -, and no other operation of the adapter has the same.",
+        "Choose another one.";
     SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",

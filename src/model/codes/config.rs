@@ -43,6 +43,9 @@ codes! {
     BAD_TRUST = "C122", Configuration, "trust store not usable",
         "The authorities or revocation lists of a trust store cannot be read: no PEM certificate, a folder that is not there or has no list, a file that is not a list.",
         "Correct what the message names.";
+    CALLBACK_SETTINGS = "C131", Configuration, "callbacks not usable",
+        "Counterparts call a listener of its own (`[callbacks]`), each with a certificate of its authority for one of its `subjects`, and with a token or a signature where its adapter says so.",
+        "See `docs/drivers/push-in.md`; correct what the message names.";
     REFERENCE_NOT_READABLE = "C201", Configuration, "secret not readable",
         "A `file:` or `env:` reference could not be resolved.",
         "Check that the file or variable exists and can be read by the user Watashi runs as.";

@@ -45,6 +45,24 @@ codes! {
     BACKLOG_TOO_LONG = "G114", Counterpart, "too many exchanges wait",
         "As many exchanges as `[store] max-backlog` allows wait for one counterpart. Nothing new is taken from any source; nothing is lost.",
         "See why the counterpart takes nothing (`watashi status`, `/ready`); Watashi goes on by itself.";
+    CALLER_REFUSED = "G151", Counterpart, "caller not known",
+        "A notice came over the callbacks listener with a certificate that is not the counterpart's, or for a counterpart that may not call. It was not read.",
+        "Compare `client-ca` and `subjects` of `[counterpart.NAME.callback]` with the certificate the counterpart shows.";
+    CALLER_NOT_PROVEN = "G152", Counterpart, "token or signature of a notice wrong",
+        "The certificate is the counterpart's, but the bearer token or the signature over the body is missing or wrong. Nothing was taken.",
+        "Compare `token` and `hmac-key` of `[counterpart.NAME.callback]` with what was agreed.";
+    NOTICE_UNFIT = "G153", Counterpart, "notice not valid",
+        "The body of a notice is not what its schema says, or its ticket or id is not of the allowed form. The detail names the place; values are never shown.",
+        "Ask the counterpart's operator; correct the schema if the layout was understood wrongly.";
+    TICKET_UNKNOWN = "G154", Counterpart, "notice of an unknown ticket",
+        "No exchange of the operation has this ticket. A notice may come before the receipt that names its ticket: nothing is lost, because the result is asked for as well.",
+        "Nothing, while it is rare; if it lasts, the counterpart notifies for somebody else's requests.";
+    TOO_MANY_NOTICES = "G155", Counterpart, "too many notices at once",
+        "As many notices as `[callbacks] concurrency` allows are under way. The counterpart is told to come again.",
+        "Nothing, while it is rare; else raise `concurrency`.";
+    NOTICE_NOT_WRITTEN = "G156", Gateway, "notice not written in time",
+        "The store did not take what follows from the notice in time, or the exchange was being written by others all the while. It may still take effect; the counterpart may send it again.",
+        "See the store's health (`/ready`); nothing is lost.";
     SCHEMA_VIOLATION = "G201", Sender, "document not valid",
         "The document is not what its schema says. The detail lists path, rule and what was expected; values are never shown.",
         "Mend the sender; send the corrected document under a new message id.";

@@ -8,7 +8,9 @@ use crate::model::codes::store as codes;
 use crate::model::{Envelope, MessageId, Secret, State};
 use crate::store::keys::{Keys, SALT};
 use crate::store::sqlite::{body_label, outgoing_label};
-use crate::store::{Claim, Claimed, NewOutgoing, Overdue, Pending, StoreError};
+use crate::store::{
+    Claim, Claimed, MAX_TICKETED, NewOutgoing, Overdue, Pending, StoreError, Ticketed,
+};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -112,6 +114,33 @@ pub(super) async fn overdue(
     let rows = session.query(READ, &[&found]).await?;
     let read = rows.iter().map(|row| (row.get::<_, i64>(0), claimed(row, keys)));
     Ok((opened(read, "exchange")?, next))
+}
+
+/// What has a ticket, alone or with the number of an item behind it.
+pub(super) async fn of_ticket(
+    session: &Session,
+    keys: &Keys,
+    counterpart: &str,
+    operation: &str,
+    ticket: &str,
+) -> Result<Ticketed, StoreError> {
+    let sql = "SELECT id, state FROM exchanges
+        WHERE split_part(ticket, '#', 1) = $1 AND ticket IS NOT NULL
+            AND counterpart = $2 AND operation = $3
+        LIMIT $4";
+    let limit = i64::try_from(MAX_TICKETED).unwrap_or(i64::MAX);
+    let found = session.query(sql, &[&ticket, &counterpart, &operation, &limit]).await?;
+    let (mut waiting, mut others) = (Vec::new(), 0);
+    for row in &found {
+        match State::from_name(column(row, 1)?) {
+            Some(State::WaitingResult) => waiting.push(column::<i64>(row, 0)?),
+            _ => others += 1,
+        }
+    }
+    let rows = session.query(READ, &[&waiting]).await?;
+    // One that ended since is stale: what is written for it changes nothing.
+    let read = rows.iter().map(|row| (row.get::<_, i64>(0), claimed(row, keys)));
+    Ok(Ticketed { waiting: opened(read, "exchange")?, others })
 }
 
 /// An exchange with its opened body, whatever its state.

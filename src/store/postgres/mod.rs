@@ -6,7 +6,7 @@ use super::sqlite::CrashPoints;
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
     InstanceView, Instances, Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending,
-    RecordRow, Rerouted, Settled, Settlement, Store, StoreError,
+    RecordRow, Rerouted, Settled, Settlement, Store, StoreError, Ticketed,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -330,6 +330,17 @@ impl Store for PostgresStore {
             self.claims
                 .with(async move |session| claim::overdue(session, &self.keys, &overdue).await),
         )
+    }
+
+    fn of_ticket(
+        &self,
+        counterpart: String,
+        operation: String,
+        ticket: String,
+    ) -> Later<'_, Ticketed> {
+        Box::pin(self.looks.with(async move |session| {
+            claim::of_ticket(session, &self.keys, &counterpart, &operation, &ticket).await
+        }))
     }
 
     fn next_due(

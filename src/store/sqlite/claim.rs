@@ -4,7 +4,9 @@ use super::{accept, exchanges};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, MessageId, Secret, State};
 use crate::store::keys::{Keys, SALT};
-use crate::store::{Claim, Claimed, NewOutgoing, Overdue, Pending, StoreError};
+use crate::store::{
+    Claim, Claimed, MAX_TICKETED, NewOutgoing, Overdue, Pending, StoreError, Ticketed,
+};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -78,6 +80,34 @@ pub(super) fn overdue(
     let next = last.filter(|_| seen == overdue.limit);
     let read = found.into_iter().map(|id| (id, claimed(&snapshot, keys, id)));
     Ok((opened(read, "exchange")?, next))
+}
+
+/// What has a ticket. `$` follows `#`, behind which the number of an item is, and neither is in a
+/// ticket itself: the range holds the ticket alone and with every number.
+pub(super) fn of_ticket(
+    connection: &Connection,
+    keys: &Keys,
+    counterpart: &str,
+    operation: &str,
+    ticket: &str,
+) -> Result<Ticketed, StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let sql = "SELECT id, state FROM exchanges INDEXED BY exchanges_ticket
+        WHERE ticket >= ?1 AND ticket < ?2 AND counterpart = ?3 AND operation = ?4 LIMIT ?5";
+    let mut statement = snapshot.prepare_cached(sql)?;
+    let limit = i64::try_from(MAX_TICKETED).unwrap_or(i64::MAX);
+    let end = format!("{ticket}$");
+    let mut rows = statement.query((ticket, &end, counterpart, operation, limit))?;
+    let (mut waiting, mut others) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let state = row.get_ref(1)?.as_str().ok().and_then(State::from_name);
+        match state {
+            Some(State::WaitingResult) => waiting.push(row.get::<_, i64>(0)?),
+            _ => others += 1,
+        }
+    }
+    let read = waiting.into_iter().map(|id| (id, claimed(&snapshot, keys, id)));
+    Ok(Ticketed { waiting: opened(read, "exchange")?, others })
 }
 
 /// Keeps what could be opened. A row that cannot be opened harms only itself: it is told, and

@@ -3,7 +3,7 @@
 use super::{
     Accepted, Act, AttemptView, Claim, Claimed, Count, Epoch, EpochBegun, ExchangeView, Filter,
     Intent, Kept, Keys, Later, NewEpoch, NewMessage, Overdue, Pending, RecordRow, RecordStore,
-    Rerouted, Settled, Settlement, Store, StoreError,
+    Rerouted, Settled, Settlement, Store, StoreError, Ticketed,
 };
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
@@ -253,6 +253,17 @@ impl Store for SqliteStore {
 
     fn overdue(&self, overdue: Overdue) -> Later<'_, (Vec<Claimed>, Option<i64>)> {
         self.read(move |connection, keys| claim::overdue(connection, keys, &overdue))
+    }
+
+    fn of_ticket(
+        &self,
+        counterpart: String,
+        operation: String,
+        ticket: String,
+    ) -> Later<'_, Ticketed> {
+        self.read(move |connection, keys| {
+            claim::of_ticket(connection, keys, &counterpart, &operation, &ticket)
+        })
     }
 
     fn next_due(

@@ -18,5 +18,5 @@ pub use auth::{AuthSettings, Credentials};
 pub use client::{HttpsSettings, HttpsTarget};
 pub use probe::{Probe, probe};
 pub use resolve::{AllowList, Network};
-pub use server::{Certificates, PeerCertificate, serve, serve_plain};
-pub use tls::{Identity, PeerName, ServerTls, expires_at};
+pub use server::{Certificates, PeerCertificate, PeerChain, serve, serve_plain};
+pub use tls::{Identity, KnownClient, PeerName, ServerTls, expires_at};

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -37,6 +38,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Request extension: who the client is by its certificate; `None` when it showed none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate(pub Option<PeerName>);
+
+/// Request extension: the certificate the client showed, with the intermediates behind it; empty
+/// when it showed none.
+#[derive(Clone, Debug, Default)]
+pub struct PeerChain(pub Arc<[CertificateDer<'static>]>);
 
 /// The certificates of a listener; renewed ones count for connections that are yet to come.
 #[derive(Clone)]
@@ -77,7 +83,7 @@ fn acceptor(tls: &ServerTls) -> Result<TlsAcceptor, TlsError> {
 }
 
 /// Serves HTTPS until told to stop, then lets requests under way end for a bounded time. Every
-/// request carries `PeerCertificate` and `ConnectInfo<SocketAddr>` as extensions.
+/// request carries `PeerCertificate`, `PeerChain` and `ConnectInfo<SocketAddr>` as extensions.
 pub async fn serve(
     listener: TcpListener,
     certificates: Certificates,
@@ -140,14 +146,16 @@ async fn connection(
     shutdown: Shutdown,
 ) {
     let Some(acceptor) = acceptor else {
-        return converse(stream, from, PeerCertificate(None), router, shutdown).await;
+        let nobody = (PeerCertificate(None), PeerChain::default());
+        return converse(stream, from, nobody, router, shutdown).await;
     };
     let handshake = acceptor.accept(stream).into_fallible();
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => {
-            let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let peer = PeerCertificate(certificate.and_then(peer_name));
-            converse(stream, from, peer, router, shutdown).await;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let peer = PeerCertificate(chain.first().and_then(peer_name));
+            let chain = chain.iter().map(|one| one.clone().into_owned()).collect();
+            converse(stream, from, (peer, PeerChain(chain)), router, shutdown).await;
         }
         Ok(Err((error, stream))) => {
             tracing::debug!(kind = %error.kind(), "handshake failed");
@@ -173,13 +181,14 @@ async fn linger(mut stream: TcpStream) {
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     from: SocketAddr,
-    peer: PeerCertificate,
+    (peer, chain): (PeerCertificate, PeerChain),
     router: Router,
     mut shutdown: Shutdown,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(chain.clone());
         request.extensions_mut().insert(ConnectInfo(from));
         router.clone().oneshot(request)
     });

@@ -6,13 +6,14 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// What is wrong with certificates or keys; names the input, never quotes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,70 @@ pub fn server_config(tls: &ServerTls) -> Result<ServerConfig, TlsError> {
         .map_err(|_| TlsError("key: does not belong to certificate".to_owned()))
 }
 
+/// A client that is known by its own authority and the names in its certificate. A listener that
+/// trusts the authorities of several clients tells them apart by this.
+#[derive(Clone)]
+pub struct KnownClient {
+    verifier: Arc<dyn ClientCertVerifier>,
+    names: Vec<String>,
+}
+
+impl fmt::Debug for KnownClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("KnownClient").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+impl KnownClient {
+    /// A client with a certificate of this authority for one of these names: common names, DNS
+    /// names, or `sha256:` and the fingerprint of the certificate in hex.
+    ///
+    /// # Errors
+    /// PEM that cannot be read.
+    pub fn new(authority_pem: &[u8], names: Vec<String>) -> Result<KnownClient, TlsError> {
+        let roots = Arc::new(roots("client-ca", authority_pem)?);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto()).build();
+        let verifier = verifier.map_err(|error| TlsError(error.to_string()))?;
+        Ok(KnownClient { verifier, names })
+    }
+
+    /// Whether a certificate, with the intermediates behind it, is this client's.
+    pub fn is(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> bool {
+        let Some((own, intermediates)) = chain.split_first() else { return false };
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        self.verifier.verify_client_cert(own, intermediates, now).is_ok()
+            && names(own).iter().any(|name| self.names.iter().any(|known| known == name))
+    }
+}
+
+/// The common names and DNS names of a certificate, and its fingerprint.
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok((_, parsed)) = X509Certificate::from_der(certificate) {
+        let common = parsed.subject().iter_common_name();
+        found.extend(common.filter_map(|name| Some(name.as_str().ok()?.to_owned())));
+        let alternative = parsed.subject_alternative_name().ok().flatten();
+        for name in alternative.iter().flat_map(|extension| &extension.value.general_names) {
+            if let GeneralName::DNSName(name) = name {
+                found.push((*name).to_owned());
+            }
+        }
+    }
+    found.push(format!("sha256:{}", fingerprint(certificate)));
+    found
+}
+
+/// SHA-256 over a certificate, lower-case hex.
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in digest::digest(&digest::SHA256, certificate).as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// Who a peer is by its certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerName {
@@ -145,11 +210,7 @@ pub(crate) fn peer_name(certificate: &CertificateDer<'_>) -> Option<PeerName> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let common_name =
         parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
-    let mut fingerprint = String::with_capacity(64);
-    for byte in digest::digest(&digest::SHA256, certificate).as_ref() {
-        // Writing to a string cannot fail.
-        let _ = write!(fingerprint, "{byte:02x}");
-    }
+    let fingerprint = fingerprint(certificate);
     Some(PeerName { common_name: common_name.unwrap_or_default().to_owned(), fingerprint })
 }
 
