@@ -51,7 +51,7 @@ impl Loader<'_, '_> {
         let max_bytes = self.number(callback, "max-bytes", 1, 16 << 20).unwrap_or(65_536);
         let bearer = callback.get("bearer").and_then(|node| self.reader.flag(node, "`bearer`"));
         let signature = match callback.get("signature") {
-            Some(node) => Some(self.signature(node)?),
+            Some(node) => Some(self.caller_signature(node)?),
             None => None,
         };
         let effect = self.effect(node, &plan);
@@ -69,6 +69,7 @@ impl Loader<'_, '_> {
             fetch: None,
             ask: None,
             pull: None,
+            signature: None,
             file_out: None,
             file_in: None,
             push_in: Some(PushIn {
@@ -104,7 +105,8 @@ impl Loader<'_, '_> {
         Some(text.to_owned())
     }
 
-    fn signature(&mut self, node: &Node) -> Option<Signature> {
+    /// How the caller marks a notice as its own.
+    fn caller_signature(&mut self, node: &Node) -> Option<Signature> {
         self.reader.keys(node, &keys::SIGNATURE)?;
         let found = self.reader.required(node, keys::SIGNATURE.what, "header")?;
         let header = self.reader.text(found, "`header`")?.to_owned();
