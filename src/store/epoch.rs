@@ -10,7 +10,10 @@
 //!
 //! `unknown` is resolved as its operation declares: resend with the same key, ask, or a person.
 
-use crate::record::{Checkpoint, Head, RecordRow};
+use super::NewExchange;
+use crate::model::codes::store as codes;
+use crate::model::{Envelope, State};
+use crate::record::{Checkpoint, Draft, Head, Kind, Phase, RecordRow};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -153,10 +156,85 @@ impl Ghost {
     }
 }
 
+/// What is known of the restore with which the present epoch began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Restored {
+    /// When, milliseconds.
+    pub at: Option<i64>,
+    /// Everything accepted is doubted.
+    pub window: bool,
+    /// There are ghosts to look up.
+    pub ghosts: bool,
+}
+
+impl Restored {
+    /// Whether something that has rested since an instant may have gone on before the restore.
+    pub fn doubts(self, since: i64) -> bool {
+        self.at.is_some_and(|at| since <= at)
+    }
+
+    /// Whether a ghost may tell something of this exchange. What is dead on arrival was never sent.
+    pub fn asks_about(self, exchange: &NewExchange) -> bool {
+        (self.window || self.ghosts) && exchange.failure.is_none()
+    }
+}
+
+/// What is known of an exchange that is about to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Nothing was sent for it.
+    New,
+    /// It may have been sent before the restore.
+    Doubt,
+    /// The record says how it ended.
+    Ended(State),
+}
+
+impl Known {
+    /// By the word of its ghost, if it has one, and whether everything is doubted.
+    pub fn by(fate: Option<&str>, window: bool) -> Known {
+        match fate.map(Fate::from_name) {
+            Some(Fate::Applied) => Known::Ended(State::Delivered),
+            Some(Fate::Discarded) => Known::Ended(State::Discarded),
+            Some(Fate::Sent) => Known::Doubt,
+            None if window => Known::Doubt,
+            None => Known::New,
+        }
+    }
+}
+
+/// The entry of an exchange that does not begin as a new one.
+pub(super) fn not_new(envelope: &Envelope, exchange: &NewExchange, state: State) -> Draft {
+    Draft {
+        source: envelope.source.clone(),
+        message_id: envelope.message_id.as_str().to_owned(),
+        message_type: envelope.message_type.clone(),
+        municipality: envelope.municipality.clone(),
+        route: exchange.route.as_str().into(),
+        counterpart: exchange.counterpart.as_str().into(),
+        operation: exchange.operation.as_str().into(),
+        idempotency_key: exchange.idempotency_key.clone(),
+        outcome: Some(state.name().to_owned()),
+        code: Some(codes::RESTORED.code.to_owned()),
+        operator: envelope.operator.clone(),
+        bundle: exchange.bundle.as_str().into(),
+        ..Draft::new(Kind::Receive, Phase::Noted, envelope.accepted_at)
+    }
+}
+
+/// The entry of the restore itself, or of its completion.
+pub(super) fn act(word: &str, operator: &str, reason: &str, at: Timestamp) -> Draft {
+    Draft {
+        outcome: Some(word.to_owned()),
+        operator: Some(operator.to_owned()),
+        reason: Some(reason.to_owned()),
+        ..Draft::new(Kind::Operate, Phase::Noted, at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Draft, Kind, Phase};
 
     fn entry(id: &str, phase: Phase, outcome: &str) -> RecordRow {
         let draft = Draft {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+mod acts;
 mod announcement;
 pub mod backup;
 pub mod bundles;
@@ -45,6 +46,7 @@ pub mod purge;
 pub mod record;
 pub mod rotation;
 pub mod sqlite;
+mod task_steps;
 pub mod tasks;
 
 pub use announcement::Announcement;

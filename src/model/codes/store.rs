@@ -74,7 +74,7 @@ codes! {
         "Stop the gateway, keep a copy of the files, restore the newest backup.";
     STORE_REFUSED = "T204", Gateway,
         "the store refused a statement",
-        "SQLite answered a statement with an error that should not happen.",
+        "The database answered a statement with an error that should not happen.",
         "Report it with the code and the detail; nothing of the call was written.";
     STORE_FORGOT = "T206", Gateway,
         "the store lacks what it confirmed",

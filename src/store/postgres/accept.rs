@@ -5,12 +5,14 @@ use super::exchanges::{BEGIN_ATTEMPTS, lane_is_open};
 use super::group::Work;
 use super::lanes::Lanes;
 use super::prepared::{Arriving, Entry, Message, Outgoing};
-use super::restored::{self, Known};
+use super::restored;
 use super::supersede;
-use super::tx::{Ended, Tx};
+use super::tx::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase};
+use crate::store::acts::{born_final, first_state};
+use crate::store::epoch::{Known, not_new};
 use crate::store::{Accepted, NewExchange, StoreError};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -208,35 +210,11 @@ impl<'w> Arrivals<'w> {
     }
 }
 
-/// The state in which an exchange begins: behind what its lane has under way it is held.
-pub(super) fn first_state(
-    exchange: &NewExchange,
-    known: Known,
-    is_open: impl FnOnce() -> bool,
-) -> State {
-    if exchange.failure.is_some() {
-        State::Dead
-    } else if let Known::Ended(state) = known {
-        state
-    } else if is_open() {
-        State::Held
-    } else if known == Known::Doubt {
-        State::Unknown
-    } else {
-        State::Received
-    }
-}
-
 fn enter(tx: &mut Tx<'_>, exchange: &NewExchange, state: State) {
     if state.is_final() {
         let code = exchange.failure.as_ref().map_or("", |failure| failure.code.code);
         tx.ended(&born_final(&exchange.route, state, code));
     }
-}
-
-/// An exchange that is final from its beginning, for the tallies.
-pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> Ended<'a> {
-    Ended { route, state: state.name(), code, attempts: 0, resolved: false }
 }
 
 /// One more exchange of a message that has a row, outside of a group's arrivals; gives its id and the
@@ -260,7 +238,7 @@ pub(super) async fn insert_exchange(
     let columns = Exchanges::new(std::slice::from_ref(&new));
     tx.execute(EXCHANGES, &columns.params()).await?;
     if known != Known::New {
-        restored::note(tx, envelope, exchange, state);
+        tx.append(&Entry::new(&not_new(envelope, exchange, state)));
     }
     Ok((id, state))
 }

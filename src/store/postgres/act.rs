@@ -3,41 +3,14 @@
 use super::connection::{Params, column, odd, plain};
 use super::exchanges::{lane_is_open, leave_lane};
 use super::prepared::Entry;
-use super::tx::{Ended, Tx};
+use super::tx::Tx;
 use crate::model::State;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
+use crate::store::acts::{Ended, Seen};
 use crate::store::{Act, ActVerb, StoreError};
 use std::sync::Arc;
 use tokio_postgres::Row;
-
-/// An exchange as an act finds it.
-pub(super) struct Seen {
-    pub message: i64,
-    pub state: Option<State>,
-    pub lane: i64,
-    pub since: i64,
-    pub was_unknown: bool,
-    /// All of the entry that the exchange itself gives.
-    pub draft: Draft,
-}
-
-impl Seen {
-    /// It as the tallies see it, in a final state.
-    pub fn ended(&self, state: State) -> Ended<'_> {
-        Ended {
-            route: &self.draft.route,
-            state: state.name(),
-            code: self.code(),
-            attempts: i64::from(self.draft.attempt),
-            resolved: false,
-        }
-    }
-
-    fn code(&self) -> &str {
-        self.draft.code.as_deref().unwrap_or("")
-    }
-}
 
 /// Puts the act into effect; `None` where the state does not allow it.
 pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreError> {
@@ -46,21 +19,8 @@ pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, Sto
     let counterpart = &seen.draft.counterpart;
     // It may have been replayed, and applied, before the store was put back.
     let doubt = act.verb == ActVerb::Replay && tx.head.restored.doubts(seen.since);
-    let to = match (act.verb, from) {
-        // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
-        (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
-        (ActVerb::Replay, Some(State::Dead)) => {
-            match lane_is_open(tx, counterpart, seen.lane).await? {
-                true => State::Held,
-                false if doubt => State::Unknown,
-                false => State::Received,
-            }
-        }
-        (ActVerb::Discard, Some(State::Dead | State::Unknown)) => State::Discarded,
-        (ActVerb::ConfirmApplied, Some(State::Unknown)) => State::Delivered,
-        (ActVerb::ConfirmNotApplied, Some(State::Unknown)) => State::WaitingRetry,
-        _ => return Ok(None),
-    };
+    let is_open = lane_is_open(tx, counterpart, seen.lane).await?;
+    let Some(to) = act.verb.leads_to(&seen, is_open, doubt) else { return Ok(None) };
     if act.verb == ActVerb::Replay {
         let sql = "SELECT 1 FROM bodies WHERE message = $1";
         if tx.row(sql, &[&seen.message]).await?.is_none() {

@@ -248,7 +248,7 @@ mod tests {
             assert_eq!(server.get_ssl_mode(), SslMode::Disable);
         }
         assert_eq!(address("postgresql://w:p@127.0.0.1/w").unwrap().servers(), 1);
-        let same = address("postgresql://w:p@localhost,127.0.0.1/w?port=5003").unwrap();
+        let same = address("host=localhost,127.0.0.1 port=5003 user=w dbname=w").unwrap();
         assert!(same.servers.iter().all(|server| server.get_ports() == [5003]));
     }
 }

@@ -4,7 +4,7 @@ use super::bundles::{self, Keeping};
 use super::group::{Output, Work};
 use super::prepared::{Entry, Message};
 use super::replays::Item;
-use super::tasks::{self, Made};
+use super::tasks;
 use super::{PostgresStore, claim, other, purge, record};
 use crate::model::codes::store as codes;
 use crate::record::index::Block;
@@ -138,11 +138,11 @@ impl Tasks for PostgresStore {
                 output => return other(output),
             };
             let gone = || StoreError::new(&codes::STORE_REFUSED, "the task is gone");
-            Ok(match made {
-                Made::New(id) => Created::New(self.task(id).await?.ok_or_else(gone)?),
-                Made::Known(id) => Created::Known(self.task(id).await?.ok_or_else(gone)?),
-                Made::Reused => Created::Reused,
-            })
+            let view = match made.task() {
+                Some(id) => self.task(id).await?,
+                None => None,
+            };
+            made.shown(|_| view).ok_or_else(gone)
         })
     }
 

@@ -4,10 +4,11 @@
 //! in its log until that is recycled. Sealed bodies are all that could be found there.
 
 use super::connection::{Session, column};
-use super::tx::{Ended, Tx};
+use super::tx::Tx;
 use super::views::instant;
 use crate::model::State;
 use crate::store::StoreError;
+use crate::store::acts::Ended;
 use crate::store::purge::{Purge, Purged, Purging};
 use jiff::Timestamp;
 use tokio_postgres::Row;

@@ -1,17 +1,18 @@
 //! One item of a task: its effect, its end and its entry in one transaction.
 
-use super::act::{self, Seen};
+use super::act;
 use super::connection::{Params, column, kept, plain};
 use super::exchanges::lane_is_open;
 use super::prepared::{Entry, Message};
 use super::reroute;
-use super::tasks::{is_waiting, parsed, set_state};
+use super::tasks::{is_waiting, set_state};
 use super::tx::Tx;
 use crate::model::State;
-use crate::model::codes::message as message_codes;
-use crate::record::{Draft, Kind, Phase};
+use crate::record::Draft;
+use crate::store::acts::Seen;
+use crate::store::task_steps::{End, finished, parsed};
 use crate::store::tasks::{How, ItemEnd, Manner, TaskState};
-use crate::store::{Act, ActVerb, Rerouted, StoreError};
+use crate::store::{Act, ActVerb, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -23,28 +24,6 @@ pub(super) struct Item {
     pub how: Option<How>,
     pub message: Option<Message>,
     pub at: Timestamp,
-}
-
-/// How an item ended.
-struct End {
-    end: ItemEnd,
-    made: Option<i64>,
-    code: Option<&'static str>,
-    detail: Option<String>,
-}
-
-impl End {
-    fn done(made: Option<i64>) -> End {
-        End { end: ItemEnd::Done, made, code: None, detail: None }
-    }
-
-    fn skipped(detail: impl Into<String>) -> End {
-        End { end: ItemEnd::Skipped, made: None, code: None, detail: Some(detail.into()) }
-    }
-
-    fn failed(code: &'static str, detail: impl Into<String>) -> End {
-        End { end: ItemEnd::Failed, made: None, code: Some(code), detail: Some(detail.into()) }
-    }
 }
 
 /// Replays it.
@@ -77,7 +56,7 @@ pub(super) async fn replay(tx: &mut Tx<'_>, item: &Item) -> Result<ItemEnd, Stor
         (_, Some(How::Anew { idempotency_key, bundle }), _) => {
             anew(tx, &act, idempotency_key, bundle.as_deref()).await?
         }
-        (_, _, Some(message)) => rerouted(tx, &act, message).await?,
+        (_, _, Some(message)) => reroute::run(tx, &act, message).await?.into(),
         (_, Some(How::Recognised(_)) | None, None) => End::skipped("nothing was recognised"),
     };
     finish(tx, item, &end).await?;
@@ -85,11 +64,7 @@ pub(super) async fn replay(tx: &mut Tx<'_>, item: &Item) -> Result<ItemEnd, Stor
 }
 
 async fn finish(tx: &mut Tx<'_>, item: &Item, end: &End) -> Result<(), StoreError> {
-    let word = match end.end {
-        ItemEnd::Done => "done",
-        ItemEnd::Failed => "failed",
-        ItemEnd::Skipped | ItemEnd::Gone => "skipped",
-    };
+    let word = end.word();
     let sql = "UPDATE task_items SET state = $3, made = $4, code = $5, detail = $6
         WHERE task = $1 AND exchange = $2";
     let detail = end.detail.as_deref().map(kept);
@@ -99,27 +74,8 @@ async fn finish(tx: &mut Tx<'_>, item: &Item, end: &End) -> Result<(), StoreErro
         return Ok(());
     }
     set_state(tx, item.task, TaskState::Finished, item.at).await?;
-    tx.append(&Entry::new(&Draft {
-        outcome: Some("replay-task-finished".to_owned()),
-        reference: Some(item.task.to_string()),
-        ..Draft::new(Kind::System, Phase::Noted, item.at)
-    }));
+    tx.append(&Entry::new(&finished(item.task, item.at)));
     Ok(())
-}
-
-/// A message that no route could take is put in its place.
-async fn rerouted(tx: &mut Tx<'_>, act: &Act, message: &Message) -> Result<End, StoreError> {
-    Ok(match reroute::run(tx, act, message).await? {
-        Rerouted::Done(_) => End::done(None),
-        Rerouted::IdTaken => {
-            End::failed(message_codes::MESSAGE_ID_REUSED.code, "accepted under its id since")
-        }
-        Rerouted::NotAllowed => End::skipped("it is not dead any more"),
-    })
-}
-
-fn state_name(seen: Option<&Seen>) -> &'static str {
-    seen.and_then(|seen| seen.state).map_or("gone", State::name)
 }
 
 /// A dead one goes again as it is.
@@ -127,8 +83,7 @@ async fn again(tx: &mut Tx<'_>, act: Act) -> Result<End, StoreError> {
     if act::run(tx, &act).await?.is_some() {
         return Ok(End::done(None));
     }
-    let seen = act::find(tx, &act).await?;
-    Ok(End::skipped(format!("it is {}", state_name(seen.as_ref()))))
+    Ok(End::not_now(act::find(tx, &act).await?.as_ref()))
 }
 
 /// A delivered one is sent once more: a row of its own, behind what its lane has under way.
@@ -138,11 +93,10 @@ async fn anew(
     key: &str,
     bundle: Option<&str>,
 ) -> Result<End, StoreError> {
-    let Some(seen) = act::find(tx, act).await? else { return Ok(End::skipped("it is gone")) };
-    if seen.state != Some(State::Delivered) {
-        return Ok(End::skipped(format!("it is {}", state_name(Some(&seen)))));
-    }
-    let Seen { lane, draft, .. } = seen;
+    let seen = act::find(tx, act).await?;
+    let Some(Seen { state: Some(State::Delivered), lane, draft, .. }) = seen else {
+        return Ok(End::not_now(seen.as_ref()));
+    };
     let open = lane_is_open(tx, &draft.counterpart, lane).await?;
     let next = if open { State::Held } else { State::Received };
     let at = act.at.as_millisecond();

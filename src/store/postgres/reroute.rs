@@ -1,14 +1,16 @@
 //! Reroute: a message that no route could take goes its way after all.
 
-use super::accept::{born_final, first_state, insert_exchange, seen};
+use super::accept::{insert_exchange, seen};
 use super::act;
 use super::claim::{envelope, original};
 use super::connection::{Params, Session, column, kept, odd};
 use super::exchanges::lane_is_open;
 use super::prepared::{Entry, Message};
-use super::restored::{self, Known};
+use super::restored;
 use super::tx::Tx;
 use crate::model::{MessageId, State};
+use crate::store::acts::{born_final, first_state};
+use crate::store::epoch::Known;
 use crate::store::{Act, Kept, Keys, NewExchange, Rerouted, StoreError};
 
 /// What is kept of a message whose only exchange is dead and without a route.

@@ -5,24 +5,15 @@ use super::connection::{Params, Session, column, kept, odd};
 use super::exchanges::{final_states, leave_lane};
 use super::prepared::Entry;
 use super::record;
-use super::tx::{Ended, Restored, Tx, signed};
+use super::tx::{Tx, signed};
 use super::views::instant;
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
-use crate::record::{Draft, Head, Kind, Phase, tree};
+use crate::record::{Head, tree};
+use crate::store::acts::Ended;
+use crate::store::epoch::{Known, Restored, act};
 use crate::store::{Epoch, EpochBegun, Fate, Ghost, NewEpoch, NewExchange, RecordRow, StoreError};
 use jiff::Timestamp;
-
-/// What is known of an exchange that is about to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
-    /// Nothing was sent for it.
-    New,
-    /// It may have been sent before the restore.
-    Doubt,
-    /// The record says how it ended.
-    Ended(State),
-}
 
 /// The epoch of a store.
 pub(super) async fn epoch(session: &Session) -> Result<Epoch, StoreError> {
@@ -41,41 +32,14 @@ pub(super) async fn known(
     envelope: &Envelope,
     exchange: &NewExchange,
 ) -> Result<Known, StoreError> {
-    let Restored { window, ghosts, .. } = tx.head.restored;
-    // What is dead on arrival was never sent.
-    if (!window && !ghosts) || exchange.failure.is_some() {
+    if !tx.head.restored.asks_about(exchange) {
         return Ok(Known::New);
     }
     let sql = "SELECT fate FROM ghosts WHERE message_id = $1 AND source = $2 AND route = $3";
     let source = kept(&envelope.source);
     let row = tx.row(sql, &[&envelope.message_id.as_str(), &source, &exchange.route]).await?;
     let fate: Option<String> = row.map(|row| column(&row, 0)).transpose()?;
-    Ok(match fate.as_deref().map(Fate::from_name) {
-        Some(Fate::Applied) => Known::Ended(State::Delivered),
-        Some(Fate::Discarded) => Known::Ended(State::Discarded),
-        Some(Fate::Sent) => Known::Doubt,
-        None if window => Known::Doubt,
-        None => Known::New,
-    })
-}
-
-/// The entry of an exchange that does not begin as a new one.
-pub(super) fn note(tx: &mut Tx<'_>, envelope: &Envelope, exchange: &NewExchange, state: State) {
-    tx.append(&Entry::new(&Draft {
-        source: envelope.source.clone(),
-        message_id: envelope.message_id.as_str().to_owned(),
-        message_type: envelope.message_type.clone(),
-        municipality: envelope.municipality.clone(),
-        route: exchange.route.as_str().into(),
-        counterpart: exchange.counterpart.as_str().into(),
-        operation: exchange.operation.as_str().into(),
-        idempotency_key: exchange.idempotency_key.clone(),
-        outcome: Some(state.name().to_owned()),
-        code: Some(codes::RESTORED.code.to_owned()),
-        operator: envelope.operator.clone(),
-        bundle: exchange.bundle.as_str().into(),
-        ..Draft::new(Kind::Receive, Phase::Noted, envelope.accepted_at)
-    }));
+    Ok(Known::by(fate.as_deref(), tx.head.restored.window))
 }
 
 /// Begins a new epoch: the entries of the record that the store lost are taken over as they are,
@@ -129,15 +93,6 @@ pub(super) async fn complete(
     tx.head.restored.window = false;
     tx.append(&Entry::new(&act("restore-complete", operator, reason, at)));
     Ok(true)
-}
-
-fn act(word: &str, operator: &str, reason: &str, at: Timestamp) -> Draft {
-    Draft {
-        outcome: Some(word.to_owned()),
-        operator: Some(operator.to_owned()),
-        reason: Some(reason.to_owned()),
-        ..Draft::new(Kind::Operate, Phase::Noted, at)
-    }
 }
 
 /// Appends entries that the record had before the store was put back. They must follow without a

@@ -5,26 +5,14 @@ use super::prepared::Entry;
 use super::tx::Tx;
 use super::views;
 use crate::model::State;
-use crate::model::codes::store as codes;
-use crate::record::{Draft, Kind, Phase};
 use crate::store::StoreError;
+use crate::store::task_steps::{Made, parsed, text};
 use crate::store::tasks::{
     ItemView, NewTask, NextItem, Selection, TaskChange, TaskState, TaskView,
 };
 use jiff::Timestamp;
-use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-
-fn text(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    let refused = |_| StoreError::new(&codes::STORE_REFUSED, "a value has no text form");
-    serde_json::to_string(value).map_err(refused)
-}
-
-pub(super) fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    let odd = |_| StoreError::new(&codes::STORE_REFUSED, "a task has another shape than expected");
-    serde_json::from_str(text).map_err(odd)
-}
 
 /// Rows that a selection matches, in order.
 pub(super) async fn select(
@@ -36,14 +24,7 @@ pub(super) async fn select(
         selection.from.map(Timestamp::as_millisecond),
         selection.to.map(Timestamp::as_millisecond),
     );
-    // State names stand in the text: only so does the partial index over dead ones apply.
-    let delivered = selection.states.iter().any(|state| state == State::Delivered.name());
-    let dead = !delivered || selection.states.iter().any(|state| state == State::Dead.name());
-    let state = match (dead, delivered) {
-        (true, true) => "e.state IN ('dead', 'delivered')",
-        (false, _) => "e.state = 'delivered'",
-        (true, false) => "e.state = 'dead'",
-    };
+    let state = selection.states_as_sql();
     let mut sql =
         format!("SELECT e.id FROM exchanges e JOIN messages m ON m.id = e.message WHERE {state}");
     let mut values: Vec<&(dyn ToSql + Sync)> = Vec::new();
@@ -73,14 +54,6 @@ pub(super) async fn select(
     session.query_once(&sql, &values).await?.iter().map(|row| column(row, 0)).collect()
 }
 
-/// What a request made; read again to be shown.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Made {
-    New(i64),
-    Known(i64),
-    Reused,
-}
-
 /// Makes a task, or recognises the request that made one.
 pub(super) async fn create(tx: &mut Tx<'_>, task: &NewTask) -> Result<Made, StoreError> {
     let (selection, manner) = (text(&task.selection)?, text(&task.manner)?);
@@ -103,17 +76,7 @@ pub(super) async fn create(tx: &mut Tx<'_>, task: &NewTask) -> Result<Made, Stor
         SELECT $1, n.exchange, 'waiting' FROM unnest($2::bigint[]) AS n (exchange)
         ON CONFLICT DO NOTHING";
     tx.execute(sql, &[&id, &task.exchanges]).await?;
-    let second = task.manner.new_effect.as_ref();
-    let second = second.map(|name| format!(", new effect, second person {name}"));
-    let count = task.exchanges.len();
-    tx.append(&Entry::new(&Draft {
-        outcome: Some("replay-task-draft".to_owned()),
-        reference: Some(id.to_string()),
-        operator: Some(task.operator.clone()),
-        reason: Some(format!("{}; items {count}{}", task.reason, second.unwrap_or_default())),
-        bundle: Arc::from(task.bundle.as_str()),
-        ..Draft::new(Kind::Operate, Phase::Noted, task.at)
-    }));
+    tx.append(&Entry::new(&task.draft(id)));
     Ok(Made::New(id))
 }
 
@@ -194,13 +157,7 @@ pub(super) async fn change(
         to = TaskState::Finished;
     }
     set_state(tx, change.task, to, change.at).await?;
-    tx.append(&Entry::new(&Draft {
-        outcome: Some(format!("replay-task-{}", change.verb.name())),
-        reference: Some(change.task.to_string()),
-        operator: Some(change.operator.clone()),
-        reason: Some(change.reason.clone()),
-        ..Draft::new(Kind::Operate, Phase::Noted, change.at)
-    }));
+    tx.append(&Entry::new(&change.draft()));
     Ok(Some(to))
 }
 

@@ -5,6 +5,8 @@ use super::prepared::{Entry, Outgoing};
 use crate::model::codes::store as codes;
 use crate::record::{Frontier, Hash};
 use crate::store::StoreError;
+use crate::store::acts::Ended;
+use crate::store::epoch::Restored;
 use futures_util::future::try_join_all;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -49,24 +51,6 @@ pub(super) struct Head {
     pub restored: Restored,
 }
 
-/// What is known of the restore with which the present epoch began.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Restored {
-    /// When, milliseconds.
-    pub at: Option<i64>,
-    /// Everything accepted is doubted.
-    pub window: bool,
-    /// There are ghosts to look up.
-    pub ghosts: bool,
-}
-
-impl Restored {
-    /// Whether something that has rested since an instant may have gone on before the restore.
-    pub fn doubts(self, since: i64) -> bool {
-        self.at.is_some_and(|at| since <= at)
-    }
-}
-
 /// The tree out of a size and the peaks beside it.
 pub(super) fn frontier(size: i64, peaks: &[u8]) -> Result<Frontier, StoreError> {
     let size = u64::try_from(size).map_err(|_| odd())?;
@@ -104,21 +88,6 @@ struct Posted {
     exchange: i64,
     message: i64,
     outgoing: Arc<Outgoing>,
-}
-
-/// An exchange as the tallies see it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ended<'a> {
-    /// Its route.
-    pub route: &'a str,
-    /// Name of its final state.
-    pub state: &'static str,
-    /// Why it is dead.
-    pub code: &'a str,
-    /// Attempts it took.
-    pub attempts: i64,
-    /// Whether it was delivered after its outcome had been unknown.
-    pub resolved: bool,
 }
 
 /// What one transaction changes in the tallies: count, extra attempts, resolved.

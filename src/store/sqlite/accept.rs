@@ -1,13 +1,14 @@
 //! Accept: a message becomes durable, or is recognised.
 
 use super::ids::Key;
-use super::restored::{self, Known};
-use super::tallies::Ended;
+use super::restored;
 use super::writer::{Entry, Tx};
 use super::{exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
+use crate::store::acts::{born_final, first_state};
+use crate::store::epoch::{Known, not_new};
 use crate::store::keys::Sealed;
 use crate::store::{Accepted, Announcement, Keys, NewExchange, NewMessage, StoreError};
 use jiff::Timestamp;
@@ -192,26 +193,6 @@ fn insert(tx: &mut Tx<'_>, message: &Prepared, (key, id): (Key, &str)) -> Result
     Ok(row)
 }
 
-/// The state in which an exchange begins: behind what its lane has under way it is held.
-pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange, known: Known) -> State {
-    if exchange.failure.is_some() {
-        State::Dead
-    } else if let Known::Ended(state) = known {
-        state
-    } else if tx.lanes.is_open(&exchange.counterpart, exchange.lane) {
-        State::Held
-    } else if known == Known::Doubt {
-        State::Unknown
-    } else {
-        State::Received
-    }
-}
-
-/// An exchange that is final from its beginning, for the tallies.
-pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> Ended<'a> {
-    Ended { route, state: state.name(), code, attempts: 0, resolved: false }
-}
-
 /// One exchange of the message in `row`, and the state it begins in.
 pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
@@ -222,7 +203,8 @@ pub(super) fn insert_exchange(
 ) -> Result<(i64, State), StoreError> {
     let now = at.as_millisecond();
     let known = restored::known(tx, envelope, exchange)?;
-    let state = match (first_state(tx, exchange, known), &exchange.first) {
+    let open = || tx.lanes.is_open(&exchange.counterpart, exchange.lane);
+    let state = match (first_state(exchange, known, open), &exchange.first) {
         (State::Received, Some(_)) => State::Sending,
         (state, _) => state,
     };
@@ -266,7 +248,7 @@ pub(super) fn insert_exchange(
         ],
     )?;
     if known != Known::New {
-        restored::note(tx, envelope, exchange, state)?;
+        tx.append(&not_new(envelope, exchange, state))?;
     }
     Ok((id, state))
 }

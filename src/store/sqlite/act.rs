@@ -1,79 +1,24 @@
 //! An operator's act: its effect and its entry in one transaction.
 
 use super::exchanges::leave_lane;
-use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::State;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
+use crate::store::acts::{Ended, Seen};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
 use std::sync::Arc;
 
-impl ActVerb {
-    /// The word of the act in the record.
-    pub fn name(self) -> &'static str {
-        match self {
-            ActVerb::Replay => "replay",
-            ActVerb::Discard => "discard",
-            ActVerb::ConfirmApplied => "confirm-applied",
-            ActVerb::ConfirmNotApplied => "confirm-not-applied",
-        }
-    }
-}
-
-/// An exchange as an act finds it.
-pub(super) struct Seen {
-    pub message: i64,
-    pub state: String,
-    pub lane: i64,
-    pub since: i64,
-    pub was_unknown: bool,
-    /// All of the entry that the exchange itself gives.
-    pub draft: Draft,
-}
-
-impl Seen {
-    /// It as the tallies see it, in a final state.
-    pub fn ended(&self, state: State) -> Ended<'_> {
-        Ended {
-            route: &self.draft.route,
-            state: state.name(),
-            code: self.code(),
-            attempts: i64::from(self.draft.attempt),
-            resolved: false,
-        }
-    }
-
-    fn code(&self) -> &str {
-        self.draft.code.as_deref().unwrap_or("")
-    }
-}
-
 /// Puts the act into effect; `None` where the state does not allow it.
 pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreError> {
     let Some(seen) = find(tx, act)? else { return Ok(None) };
-    let from = State::from_name(&seen.state);
+    let from = seen.state;
     let counterpart = &seen.draft.counterpart;
     // It may have been replayed, and applied, before the store was put back.
     let doubt = act.verb == ActVerb::Replay && tx.restored.doubts(seen.since);
-    let to = match (act.verb, from) {
-        // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
-        (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
-        (ActVerb::Replay, Some(State::Dead)) => {
-            if tx.lanes.is_open(counterpart, seen.lane) {
-                State::Held
-            } else if doubt {
-                State::Unknown
-            } else {
-                State::Received
-            }
-        }
-        (ActVerb::Discard, Some(State::Dead | State::Unknown)) => State::Discarded,
-        (ActVerb::ConfirmApplied, Some(State::Unknown)) => State::Delivered,
-        (ActVerb::ConfirmNotApplied, Some(State::Unknown)) => State::WaitingRetry,
-        _ => return Ok(None),
-    };
+    let is_open = tx.lanes.is_open(counterpart, seen.lane);
+    let Some(to) = act.verb.leads_to(&seen, is_open, doubt) else { return Ok(None) };
     if act.verb == ActVerb::Replay {
         let sql = "SELECT 1 FROM bodies WHERE message = ?1";
         if tx.row(sql, [seen.message], |_| Ok(()))?.is_none() {
@@ -137,7 +82,8 @@ pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
             ..Draft::new(Kind::Operate, Phase::Noted, act.at)
         };
         let (message, was_unknown) = (row.get(16)?, row.get(17)?);
-        let (state, lane, since) = (row.get(0)?, row.get(1)?, row.get(18)?);
+        let (lane, since) = (row.get(1)?, row.get(18)?);
+        let state = State::from_name(&row.get::<_, String>(0)?);
         Ok(Seen { message, state, lane, since, was_unknown, draft })
     };
     tx.row(sql, [act.exchange], read)

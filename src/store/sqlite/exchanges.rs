@@ -1,10 +1,10 @@
 //! The life of an exchange: intend, settle, its lane, and what a restart does to it.
 
-use super::tallies::Ended;
 use super::writer::{Entry, Tx};
 use crate::model::codes::store as codes;
 use crate::model::{Failure, Stage, State};
 use crate::record::{Draft, Kind, Phase};
+use crate::store::acts::Ended;
 use crate::store::keys::Sealed;
 use crate::store::{Intent, Keys, NewOutgoing, Next, Settled, Settlement, StoreError};
 use jiff::Timestamp;

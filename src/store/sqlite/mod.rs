@@ -14,7 +14,6 @@ use ids::Ids;
 use jiff::Timestamp;
 use lanes::Lanes;
 use reader::Readers;
-use restored::Restored;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -124,7 +123,7 @@ impl SqliteStore {
         let mut state = Loop {
             tail: record::checked(&connection)?,
             lanes: Lanes::read(&connection)?,
-            restored: Restored::read(&connection)?,
+            restored: restored::read(&connection)?,
             ids: Ids::read(&connection, options.id_block)?,
             connection,
             group: options.group.max(1),

@@ -1,10 +1,10 @@
 //! Purge: rows of what ended long ago go, a few at a time. `secure_delete` overwrites them.
 
 use super::exchanges::open_exchange;
-use super::tallies::Ended;
 use super::writer::{self, Tx};
 use super::{SqliteStore, claim};
 use crate::model::State;
+use crate::store::acts::Ended;
 use crate::store::purge::{Forget, Purge, Purged, Purging};
 use crate::store::{Later, StoreError};
 use jiff::Timestamp;

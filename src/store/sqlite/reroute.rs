@@ -1,13 +1,15 @@
 //! Reroute: a message that no route could take goes its way after all.
 
-use super::accept::{Prepared, born_final, first_state, insert_exchange, seen};
+use super::accept::{Prepared, insert_exchange, seen};
 use super::act;
 use super::claim::{envelope, original};
 use super::ids::Key;
-use super::restored::{self, Known};
+use super::restored;
 use super::writer::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{MessageId, State};
+use crate::store::acts::{born_final, first_state};
+use crate::store::epoch::Known;
 use crate::store::{Act, Kept, Keys, NewExchange, Rerouted, StoreError};
 use rusqlite::{Connection, params};
 
@@ -38,7 +40,7 @@ pub(super) fn kept(
 /// Writes the message over what was kept of it, and the operator's entry.
 pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rerouted, StoreError> {
     let Some(before) = act::find(tx, act)? else { return Ok(Rerouted::NotAllowed) };
-    let unrouted = before.state == State::Dead.name() && before.draft.counterpart.is_empty();
+    let unrouted = before.state == Some(State::Dead) && before.draft.counterpart.is_empty();
     // An id that is not its sender's stands for content that was put aside: nothing may send it.
     let reused = MessageId::parse(&before.draft.message_id).is_none();
     let [first, others @ ..] = message.exchanges.as_slice() else {
@@ -110,7 +112,8 @@ fn replace_exchange(
         Known::New if tx.restored.doubts(since) => Known::Doubt,
         known => known,
     };
-    let state = first_state(tx, exchange, known);
+    let open = || tx.lanes.is_open(&exchange.counterpart, exchange.lane);
+    let state = first_state(exchange, known, open);
     if state.is_final() {
         tx.tallies.add(&born_final(&exchange.route, state, ""));
     } else {

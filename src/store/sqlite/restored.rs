@@ -3,36 +3,15 @@
 use super::exchanges::{leave_lane, open_exchange};
 use super::ids::{self, json};
 use super::record;
-use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
-use crate::record::{Draft, Head, Kind, Phase};
+use crate::record::Head;
+use crate::store::acts::Ended;
+use crate::store::epoch::{Known, Restored, act};
 use crate::store::{Epoch, EpochBegun, Fate, Ghost, NewEpoch, NewExchange, StoreError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
-
-/// What the writer knows of the restore without asking its tables.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Restored {
-    /// When the present epoch began by a restore, milliseconds.
-    at: Option<i64>,
-    /// Everything accepted is doubted.
-    window: bool,
-    /// There are ghosts to look up.
-    ghosts: bool,
-}
-
-/// What is known of an exchange that is about to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
-    /// Nothing was sent for it.
-    New,
-    /// It may have been sent before the restore.
-    Doubt,
-    /// The record says how it ended.
-    Ended(State),
-}
 
 fn meta(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
@@ -48,19 +27,13 @@ pub(super) fn epoch(connection: &Connection) -> Result<Epoch, StoreError> {
     Ok(Epoch { number, restored_at, window })
 }
 
-impl Restored {
-    /// Reads it: once, when the store is opened.
-    pub fn read(connection: &Connection) -> Result<Restored, StoreError> {
-        let Epoch { restored_at, window, .. } = epoch(connection)?;
-        let sql = "SELECT EXISTS (SELECT 1 FROM ghosts)";
-        let ghosts = connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(Restored { at: restored_at.map(Timestamp::as_millisecond), window, ghosts })
-    }
-
-    /// Whether something that has rested since an instant may have gone on before the restore.
-    pub fn doubts(self, since: i64) -> bool {
-        self.at.is_some_and(|at| since <= at)
-    }
+/// What the writer knows of the restore without asking its tables; read once, when the store is
+/// opened.
+pub(super) fn read(connection: &Connection) -> Result<Restored, StoreError> {
+    let Epoch { restored_at, window, .. } = epoch(connection)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM ghosts)";
+    let ghosts = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(Restored { at: restored_at.map(Timestamp::as_millisecond), window, ghosts })
 }
 
 /// What is known of an exchange of a message that was not in the store.
@@ -69,45 +42,13 @@ pub(super) fn known(
     envelope: &Envelope,
     exchange: &NewExchange,
 ) -> Result<Known, StoreError> {
-    let Restored { window, ghosts, .. } = tx.restored;
-    // What is dead on arrival was never sent.
-    if (!window && !ghosts) || exchange.failure.is_some() {
+    if !tx.restored.asks_about(exchange) {
         return Ok(Known::New);
     }
     let sql = "SELECT fate FROM ghosts WHERE message_id = ?1 AND source = ?2 AND route = ?3";
     let key = (envelope.message_id.as_str(), &envelope.source, &exchange.route);
     let fate: Option<String> = tx.row(sql, key, |row| row.get(0))?;
-    Ok(match fate.as_deref().map(Fate::from_name) {
-        Some(Fate::Applied) => Known::Ended(State::Delivered),
-        Some(Fate::Discarded) => Known::Ended(State::Discarded),
-        Some(Fate::Sent) => Known::Doubt,
-        None if window => Known::Doubt,
-        None => Known::New,
-    })
-}
-
-/// The entry of an exchange that does not begin as a new one.
-pub(super) fn note(
-    tx: &mut Tx<'_>,
-    envelope: &Envelope,
-    exchange: &NewExchange,
-    state: State,
-) -> Result<(), StoreError> {
-    tx.append(&Draft {
-        source: envelope.source.clone(),
-        message_id: envelope.message_id.as_str().to_owned(),
-        message_type: envelope.message_type.clone(),
-        municipality: envelope.municipality.clone(),
-        route: exchange.route.as_str().into(),
-        counterpart: exchange.counterpart.as_str().into(),
-        operation: exchange.operation.as_str().into(),
-        idempotency_key: exchange.idempotency_key.clone(),
-        outcome: Some(state.name().to_owned()),
-        code: Some(codes::RESTORED.code.to_owned()),
-        operator: envelope.operator.clone(),
-        bundle: exchange.bundle.as_str().into(),
-        ..Draft::new(Kind::Receive, Phase::Noted, envelope.accepted_at)
-    })
+    Ok(Known::by(fate.as_deref(), tx.restored.window))
 }
 
 /// Begins a new epoch: the entries of the record that the store lost are taken over as they are,
@@ -165,15 +106,6 @@ pub(super) fn complete(
     tx.restored.window = false;
     tx.append(&act("restore-complete", operator, reason, at))?;
     Ok(true)
-}
-
-fn act(word: &str, operator: &str, reason: &str, at: Timestamp) -> Draft {
-    Draft {
-        outcome: Some(word.to_owned()),
-        operator: Some(operator.to_owned()),
-        reason: Some(reason.to_owned()),
-        ..Draft::new(Kind::Operate, Phase::Noted, at)
-    }
 }
 
 /// Everything that has not ended may have been sent after the backup. What waits for a person

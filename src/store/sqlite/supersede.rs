@@ -3,10 +3,10 @@
 use super::accept::Prepared;
 use super::claim::envelope;
 use super::exchanges::{leave_lane, open_exchange, seal, write_outgoing};
-use super::tallies::Ended;
 use super::writer::Tx;
 use crate::model::{Envelope, State};
 use crate::record::{Draft, Phase};
+use crate::store::acts::Ended;
 use crate::store::{NewExchange, StoreError, Supersede};
 use rusqlite::{Row, params};
 

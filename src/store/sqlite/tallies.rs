@@ -2,27 +2,13 @@
 //! them. They are added up in memory and written once per transaction.
 
 use crate::store::StoreError;
+use crate::store::acts::Ended;
 use rusqlite::Connection;
 
 /// What one transaction changes in them.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
     changes: Vec<Change>,
-}
-
-/// An exchange as the tallies see it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ended<'a> {
-    /// Its route.
-    pub route: &'a str,
-    /// Name of its final state.
-    pub state: &'static str,
-    /// Why it is dead.
-    pub code: &'a str,
-    /// Attempts it took.
-    pub attempts: i64,
-    /// Whether it was delivered after its outcome had been unknown.
-    pub resolved: bool,
 }
 
 #[derive(Debug)]

@@ -1,34 +1,23 @@
 //! Replays as tasks: made, read, changed, and each item replayed in one transaction.
 
 use super::accept::Prepared;
-use super::act::{self, Seen};
+use super::act;
 use super::claim;
 use super::ids::{self, Shared, json};
 use super::writer::Tx;
 use super::{reroute, views};
 use crate::model::State;
-use crate::model::codes::message as message_codes;
-use crate::model::codes::store as codes;
-use crate::record::{Draft, Kind, Phase};
+use crate::record::Draft;
+use crate::store::acts::Seen;
+use crate::store::task_steps::{End, Made, finished, parsed, text};
 use crate::store::tasks::{
-    Created, How, ItemEnd, ItemView, Manner, NewTask, NextItem, Selection, TaskChange, TaskState,
-    TaskView,
+    How, ItemEnd, ItemView, Manner, NewTask, NextItem, Selection, TaskChange, TaskState, TaskView,
 };
-use crate::store::{Act, ActVerb, Claimed, Keys, Rerouted, StoreError};
+use crate::store::{Act, ActVerb, Claimed, Keys, StoreError};
 use jiff::Timestamp;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::sync::Arc;
-
-fn text(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    let refused = |_| StoreError::new(&codes::STORE_REFUSED, "a value has no text form");
-    serde_json::to_string(value).map_err(refused)
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    let odd = |_| StoreError::new(&codes::STORE_REFUSED, "a task has another shape than expected");
-    serde_json::from_str(text).map_err(odd)
-}
 
 /// Rows that a selection matches, in order.
 pub(super) fn select(
@@ -47,14 +36,7 @@ pub(super) fn select(
         selection.from.map(Timestamp::as_millisecond),
         selection.to.map(Timestamp::as_millisecond),
     );
-    // State names stand in the text: only so does the partial index over dead ones apply.
-    let delivered = selection.states.iter().any(|state| state == State::Delivered.name());
-    let dead = !delivered || selection.states.iter().any(|state| state == State::Dead.name());
-    let state = match (dead, delivered) {
-        (true, true) => "(e.state = 'dead' OR e.state = 'delivered')",
-        (false, _) => "e.state = 'delivered'",
-        (true, false) => "e.state = 'dead'",
-    };
+    let state = selection.states_as_sql();
     let mut sql =
         format!("SELECT e.id FROM exchanges e JOIN messages m ON m.id = e.message WHERE {state}");
     let mut values: Vec<&dyn ToSql> = Vec::new();
@@ -119,45 +101,8 @@ pub(super) fn create(tx: &mut Tx<'_>, task: &NewTask) -> Result<Made, StoreError
     for exchange in &task.exchanges {
         tx.execute(sql, (id, exchange))?;
     }
-    let second = task.manner.new_effect.as_ref();
-    let second = second.map(|name| format!(", new effect, second person {name}"));
-    let count = task.exchanges.len();
-    tx.append(&Draft {
-        outcome: Some("replay-task-draft".to_owned()),
-        reference: Some(id.to_string()),
-        operator: Some(task.operator.clone()),
-        reason: Some(format!("{}; items {count}{}", task.reason, second.unwrap_or_default())),
-        bundle: Arc::from(task.bundle.as_str()),
-        ..Draft::new(Kind::Operate, Phase::Noted, task.at)
-    })?;
+    tx.append(&task.draft(id))?;
     Ok(Made::New(id))
-}
-
-/// What a request made; read again to be shown.
-#[derive(Clone, Copy)]
-pub(super) enum Made {
-    New(i64),
-    Known(i64),
-    Reused,
-}
-
-impl Made {
-    /// With the task as it is shown.
-    pub fn shown(self, view: impl FnOnce(i64) -> Option<TaskView>) -> Option<Created> {
-        Some(match self {
-            Made::New(id) => Created::New(view(id)?),
-            Made::Known(id) => Created::Known(view(id)?),
-            Made::Reused => Created::Reused,
-        })
-    }
-
-    /// The task it made or knows.
-    pub fn task(self) -> Option<i64> {
-        match self {
-            Made::New(id) | Made::Known(id) => Some(id),
-            Made::Reused => None,
-        }
-    }
 }
 
 const COLUMNS: &str =
@@ -254,13 +199,7 @@ pub(super) fn change(
         to = TaskState::Finished;
     }
     set_state(tx, change.task, to, change.at)?;
-    tx.append(&Draft {
-        outcome: Some(format!("replay-task-{}", change.verb.name())),
-        reference: Some(change.task.to_string()),
-        operator: Some(change.operator.clone()),
-        reason: Some(change.reason.clone()),
-        ..Draft::new(Kind::Operate, Phase::Noted, change.at)
-    })?;
+    tx.append(&change.draft())?;
     Ok(Some(to))
 }
 
@@ -318,28 +257,6 @@ pub(super) fn examine(
     known.map(|_| claim::claimed(connection, keys, exchange)).transpose()
 }
 
-/// How an item ended.
-struct End {
-    end: ItemEnd,
-    made: Option<i64>,
-    code: Option<&'static str>,
-    detail: Option<String>,
-}
-
-impl End {
-    fn done(made: Option<i64>) -> End {
-        End { end: ItemEnd::Done, made, code: None, detail: None }
-    }
-
-    fn skipped(detail: impl Into<String>) -> End {
-        End { end: ItemEnd::Skipped, made: None, code: None, detail: Some(detail.into()) }
-    }
-
-    fn failed(code: &'static str, detail: impl Into<String>) -> End {
-        End { end: ItemEnd::Failed, made: None, code: Some(code), detail: Some(detail.into()) }
-    }
-}
-
 /// An item as the writer takes it; without a `how` it comes with a message that was recognised.
 pub(super) struct Item {
     pub task: i64,
@@ -378,7 +295,7 @@ pub(super) fn replay(
         (_, Some(How::Anew { idempotency_key, bundle }), _) => {
             anew(tx, &act, idempotency_key, bundle.as_deref())?
         }
-        (_, _, Some(message)) => rerouted(tx, &act, message)?,
+        (_, _, Some(message)) => reroute::run(tx, &act, message)?.into(),
         (_, Some(How::Recognised(_)) | None, None) => End::skipped("nothing was recognised"),
     };
     finish(tx, item, &end)?;
@@ -386,11 +303,7 @@ pub(super) fn replay(
 }
 
 fn finish(tx: &mut Tx<'_>, item: &Item, end: &End) -> Result<(), StoreError> {
-    let word = match end.end {
-        ItemEnd::Done => "done",
-        ItemEnd::Failed => "failed",
-        ItemEnd::Skipped | ItemEnd::Gone => "skipped",
-    };
+    let word = end.word();
     let sql = "UPDATE task_items SET state = ?3, made = ?4, code = ?5, detail = ?6
         WHERE task = ?1 AND exchange = ?2";
     tx.execute(sql, params![item.task, item.exchange, word, end.made, end.code, end.detail])?;
@@ -398,22 +311,7 @@ fn finish(tx: &mut Tx<'_>, item: &Item, end: &End) -> Result<(), StoreError> {
         return Ok(());
     }
     set_state(tx, item.task, TaskState::Finished, item.at)?;
-    tx.append(&Draft {
-        outcome: Some("replay-task-finished".to_owned()),
-        reference: Some(item.task.to_string()),
-        ..Draft::new(Kind::System, Phase::Noted, item.at)
-    })
-}
-
-/// A message that no route could take is put in its place.
-fn rerouted(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<End, StoreError> {
-    Ok(match reroute::run(tx, act, message)? {
-        Rerouted::Done(_) => End::done(None),
-        Rerouted::IdTaken => {
-            End::failed(message_codes::MESSAGE_ID_REUSED.code, "accepted under its id since")
-        }
-        Rerouted::NotAllowed => End::skipped("it is not dead any more"),
-    })
+    tx.append(&finished(item.task, item.at))
 }
 
 /// A dead one goes again as it is.
@@ -421,18 +319,15 @@ fn again(tx: &mut Tx<'_>, act: Act) -> Result<End, StoreError> {
     if act::run(tx, &act)?.is_some() {
         return Ok(End::done(None));
     }
-    let state = act::find(tx, &act)?.map_or_else(|| "gone".to_owned(), |seen| seen.state);
-    Ok(End::skipped(format!("it is {state}")))
+    Ok(End::not_now(act::find(tx, &act)?.as_ref()))
 }
 
 /// A delivered one is sent once more: a row of its own, behind what its lane has under way.
 fn anew(tx: &mut Tx<'_>, act: &Act, key: &str, bundle: Option<&str>) -> Result<End, StoreError> {
-    let Some(Seen { state, lane, draft, .. }) = act::find(tx, act)? else {
-        return Ok(End::skipped("it is gone"));
+    let seen = act::find(tx, act)?;
+    let Some(Seen { state: Some(State::Delivered), lane, draft, .. }) = seen else {
+        return Ok(End::not_now(seen.as_ref()));
     };
-    if state != State::Delivered.name() {
-        return Ok(End::skipped(format!("it is {state}")));
-    }
     let counterpart = Arc::clone(&draft.counterpart);
     let next = if tx.lanes.is_open(&counterpart, lane) { State::Held } else { State::Received };
     let at = act.at.as_millisecond();
