@@ -61,7 +61,7 @@ metrics_register! {
     CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
-        "Items pulled: result is new, duplicate or failed";
+        "Items pulled: result is new, duplicate, failed or held (its signature cannot be judged yet)";
     SETS = "watashi_file_sets_total", "counter", ["counterpart", "operation", "result"],
         "Sets of files: result is written, waits (a try that failed), conflict or taken-back";
     FILES_READ = "watashi_files_read_total", "counter", ["counterpart", "operation", "result"],
