@@ -91,7 +91,7 @@ pub async fn accept(arrival: &Arrival, cx: &Arc<Context>) -> Result<Accepted, St
 ///
 /// # Errors
 /// As of [`accept`].
-pub(super) async fn accept_as(
+pub async fn accept_as(
     arrival: &Arrival,
     recognised: Result<Recognised<'_>, Failure>,
     cx: &Arc<Context>,
@@ -519,6 +519,7 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         Origin::Upstream | Origin::Undeliverable { .. } => String::new(),
     };
     let key = cx.keys.idempotency_key("", &arrival.source, message_id.as_str(), failure.code.code);
+    let record = signed::note(&arrival.origin, &envelope, &key, &failure, cx);
     let exchange = NewExchange {
         route: String::new(),
         counterpart: String::new(),
@@ -537,7 +538,7 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         fingerprint,
         body: Secret::new(kept.to_vec()),
         exchanges: vec![exchange],
-        record: Vec::new(),
+        record,
         if_reused: None,
     }
 }

@@ -65,6 +65,8 @@ pub mod seal;
 mod seal_tests;
 pub mod settle;
 mod signed;
+#[cfg(test)]
+mod signed_tests;
 pub mod steady;
 #[cfg(test)]
 mod steady_tests;

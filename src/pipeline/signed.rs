@@ -1,10 +1,11 @@
 //! What an operation demands to be signed: only the signed element goes on, as its own bytes.
 
-use super::accept::refuse;
+use super::accept::{Origin, refuse};
 use super::context::Context;
 use crate::adapter::{Adapter, Operation, Signature};
 use crate::model::codes::signature as codes;
-use crate::model::{Class, Failure};
+use crate::model::{Class, Envelope, Failure};
+use crate::record::{Draft, Kind, Phase};
 use jiff::Timestamp;
 
 /// The content of what an operation fetched, received at a time: the canonical bytes of the element
@@ -27,4 +28,48 @@ pub(super) fn content(
     })?;
     let response = operation.step.response.as_deref();
     rule.open(body, response, id.unwrap_or_default(), trust, at)
+}
+
+/// The entry of the record about something fetched whose signature does not hold: that it came, and
+/// that nothing of it went on.
+pub(super) fn note(
+    origin: &Origin,
+    envelope: &Envelope,
+    key: &str,
+    failure: &Failure,
+    cx: &Context,
+) -> Vec<Draft> {
+    let Origin::Pulled { adapter, operation } = origin else { return Vec::new() };
+    if operation.signature.is_none() || !codes::ALL.contains(&failure.code) {
+        return Vec::new();
+    }
+    let bundle = cx.bundle();
+    // The legal frame is that of the route it would have taken.
+    let routes = bundle.routes_for(&envelope.message_type);
+    let basis = routes.iter().find_map(|route| route.basis.clone());
+    vec![Draft {
+        kind: Kind::Receive,
+        phase: Phase::Noted,
+        at: envelope.accepted_at,
+        source: envelope.source.clone(),
+        message_id: envelope.message_id.as_str().to_owned(),
+        message_type: envelope.message_type.clone(),
+        municipality: envelope.municipality.clone(),
+        route: "".into(),
+        counterpart: adapter.name.as_str().into(),
+        operation: operation.name.as_str().into(),
+        attempt: 0,
+        idempotency_key: key.to_owned(),
+        basis,
+        items: Vec::new().into(),
+        reference: None,
+        not_disclosed: false,
+        outcome: Some("refused".to_owned()),
+        code: Some(failure.code.code.to_owned()),
+        subject: None,
+        commitment: None,
+        operator: None,
+        reason: None,
+        bundle: bundle.shared_digest(),
+    }]
 }

@@ -61,7 +61,7 @@ metrics_register! {
     CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
-        "Items pulled: result is new, duplicate or failed";
+        "Items pulled: result is new, duplicate, failed or held (its signature cannot be judged yet)";
     CALLBACKS = "watashi_callbacks_total", "counter", ["counterpart", "operation", "result"],
         "Notices of counterparts: result is woken, settled, known, new or duplicate, or the code of a refusal";
     SETS = "watashi_file_sets_total", "counter", ["counterpart", "operation", "result"],

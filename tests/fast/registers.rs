@@ -44,6 +44,7 @@ fn families_keep_to_their_letter() {
         ('A', codes::adapter::ALL),
         ('C', codes::config::ALL),
         ('G', codes::message::ALL),
+        ('G', codes::signature::ALL),
         ('T', codes::store::ALL),
         ('N', codes::transport::ALL),
     ];

@@ -8,7 +8,7 @@
 mod canonical;
 mod profile;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -123,7 +123,7 @@ fn wrapping_and_other_attacks_are_refused() {
         ("the signature in a wrapped element", "G851", {
             package(&format!("{NODE}<x>{signature}</x>"), "")
         }),
-        ("the whole package in another one", "G853", {
+        ("the whole package in another one", "G851", {
             format!("<package xmlns=\"urn:t\">{other_id}{good}</package>")
         }),
         (
@@ -367,4 +367,31 @@ fn no_text_of_the_document_is_in_a_failure() {
         assert!(!failure.detail.to_lowercase().contains("himitsu"), "{}", failure.detail);
         assert!(!failure.detail.contains("花子"), "{}", failure.detail);
     }
+}
+
+/// Signatures made by another implementation, over everything that canonical XML rewrites.
+#[test]
+fn documents_signed_by_xmlsec1_hold_until_one_letter_changes() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/signature");
+    let read = |name: &str| std::fs::read(format!("{corpus}/{name}")).unwrap();
+    let authority = String::from_utf8(read("authority.pem")).unwrap();
+    let trust = Trust::read(&authority, &[read("list.crl")]).unwrap();
+    let at = "2027-01-01T00:00:00Z".parse().unwrap();
+    let mut wrong = Vec::new();
+    for name in
+        ["exclusive-beside", "exclusive-in", "inclusive-beside", "inclusive-in", "mixed", "ecdsa"]
+    {
+        let document = String::from_utf8(read(&format!("{name}.xml"))).unwrap();
+        let check = |document: &str| verify(document.as_bytes(), &policy(), &trust, at);
+        match check(&document) {
+            Err(failure) => wrong.push(format!("{name}: {} {}", failure.code, failure.detail)),
+            Ok(bytes) => {
+                let text = String::from_utf8(bytes).unwrap();
+                assert!(text.contains("試験　太郎&#xD; &amp; &gt;") && !text.contains("Signature"));
+            }
+        }
+        assert_eq!(code(check(&document.replace("太郎", "次郎"))), "G852", "{name}");
+        assert_eq!(code(check(&document.replace("urn:q", "urn:r"))), "G852", "{name}");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -233,8 +233,15 @@ impl Signer {
 fn application(document: &Value) -> Result<String, Trouble> {
     const HEAD: [&str; 5] =
         ["receptionNumber", "receivedAt", "procedureCode", "procedureName", "municipalityCode"];
-    const APPLICANT: [&str; 6] =
-        ["serialResolvedAtenaNumber", "name", "nameKana", "dateOfBirth", "address", "phone"];
+    const APPLICANT: [&str; 7] = [
+        "serialResolvedAtenaNumber",
+        "certificateSerial",
+        "name",
+        "nameKana",
+        "dateOfBirth",
+        "address",
+        "phone",
+    ];
     let mut xml = format!("<application xmlns=\"{NAMESPACE}\" Id=\"application-1\">");
     texts(&mut xml, &HEAD, Some(document))?;
     xml.push_str("<applicant>");
