@@ -6,9 +6,9 @@ use super::{AmqpConfig, Config, CounterpartConfig, IngestConfig, PostgresConfig,
 use crate::adapter::{Adapter, Auth};
 use crate::model::codes::config as codes;
 use crate::model::{Clock, Code, Secret};
-use crate::store::{Owner, StoreError};
 use crate::store::keys::Keys;
 use crate::store::postgres::{self, Address};
+use crate::store::{Owner, StoreError};
 use crate::transport::amqp;
 use crate::transport::https::auth::LoginToken;
 use crate::transport::https::client::SettingsError;
