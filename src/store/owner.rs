@@ -62,7 +62,8 @@ mod tests {
     use crate::model::Secret;
 
     fn of(municipalities: &[&str], formerly: &[&str]) -> Keys {
-        let texts = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>();
+        let texts =
+            |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>();
         let master = ("k1".to_owned(), Secret::new(vec![1; 32]));
         let keys = Keys::from_masters("k1", vec![master]).unwrap();
         keys.of(Owner::new(&texts(municipalities), &texts(formerly)))

@@ -146,7 +146,8 @@ fn told(report: &Report, as_json: bool) -> Result<Outcome, Trouble> {
     if !as_json {
         let entries = print::plural(usize::try_from(entries).unwrap_or(usize::MAX), "entry");
         let segments = print::plural(report.segments, "segment");
-        let origin = report.origin.as_deref().map_or_else(String::new, |name| format!(" of {name}"));
+        let origin =
+            report.origin.as_deref().map_or_else(String::new, |name| format!(" of {name}"));
         print::data(&format!("verified: {entries} in {segments}{origin}\n"))?;
     }
     if report.start > 0 {

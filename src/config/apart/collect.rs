@@ -97,7 +97,8 @@ impl Collecting<'_> {
         let nodes = list.and_then(Node::as_seq).unwrap_or_default();
         let spans: Vec<Range<usize>> = nodes.iter().map(|node| node.span.clone()).collect();
         for (code, span) in config.municipalities.iter().zip(spans) {
-            let (what, shown) = (What::Municipality(code.clone()), format!("the 団体コード {code}"));
+            let (what, shown) =
+                (What::Municipality(code.clone()), format!("the 団体コード {code}"));
             self.found.push(Holding { what, shown, span });
         }
         let shown = format!("the name `{}`", config.name);
@@ -134,7 +135,8 @@ impl Collecting<'_> {
     fn password(&mut self, path: &[&str], reference: &Reference) {
         // What cannot be read has been told of.
         let Ok(url) = reference.secret() else { return };
-        let after_login = url.expose().split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+        let after_login =
+            url.expose().split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
         let login = after_login.map(|(login, _)| login).and_then(|login| login.split_once(':'));
         if let Some((_, password)) = login {
             let held = Secret::new(password.to_owned());
@@ -187,9 +189,10 @@ impl Collecting<'_> {
     /// By its bytes, however its text is written.
     fn sealing_key(&mut self, id: &str, reference: &Reference) {
         let path = ["keys", id];
-        let bytes = reference.secret().ok().and_then(|text| {
-            STANDARD.decode(text.expose().trim()).ok().map(Secret::new)
-        });
+        let bytes = reference
+            .secret()
+            .ok()
+            .and_then(|text| STANDARD.decode(text.expose().trim()).ok().map(Secret::new));
         match (reference, bytes) {
             (Reference::Env(_), _) | (_, None) => self.secret(&path, reference),
             (_, Some(bytes)) => {
@@ -264,13 +267,16 @@ impl Collecting<'_> {
 
     fn place(&mut self, path: &[&str], place: &PlaceConfig) {
         match place {
-            PlaceConfig::Folder { path: folder } => self.folder(&[path, &["path"]].concat(), folder),
+            PlaceConfig::Folder { path: folder } => {
+                self.folder(&[path, &["path"]].concat(), folder)
+            }
             PlaceConfig::S3 { endpoint, bucket, prefix, access_key, secret_key, .. } => {
                 let at = server(endpoint);
                 let shown = format!("`{prefix}` of the bucket `{bucket}` at {at}");
                 let what = What::Remote(format!("s3 {at} {bucket}"), PathBuf::from(prefix));
                 self.add(&[path, &["bucket"]].concat(), shown, what);
-                let (shown, what) = (format!("the access key at {at}"), format!("s3 {at} {access_key}"));
+                let (shown, what) =
+                    (format!("the access key at {at}"), format!("s3 {at} {access_key}"));
                 self.add(&[path, &["access-key"]].concat(), shown, What::Login(what));
                 self.secret(&[path, &["secret-key"]].concat(), secret_key);
             }
@@ -299,7 +305,10 @@ fn fingerprint(bytes: &[u8]) -> Digest {
     let plain: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let plain = Secret::new(plain);
     let mut found = Digest::default();
-    found.iter_mut().zip(digest(&SHA256, plain.expose()).as_ref()).for_each(|(to, from)| *to = *from);
+    found
+        .iter_mut()
+        .zip(digest(&SHA256, plain.expose()).as_ref())
+        .for_each(|(to, from)| *to = *from);
     found
 }
 

@@ -65,7 +65,8 @@ impl What {
     /// The code of what is wrong when two municipalities have these; `None` when nothing is. Both are
     /// of one group.
     pub fn meets(&self, other: &What) -> Option<&'static Code> {
-        let within = |one: &PathBuf, other: &PathBuf| one.starts_with(other) || other.starts_with(one);
+        let within =
+            |one: &PathBuf, other: &PathBuf| one.starts_with(other) || other.starts_with(one);
         match (self, other) {
             (What::Listener(one), What::Listener(other)) => {
                 let (one, other) = (one.ip(), other.ip());

@@ -68,7 +68,9 @@ fn shared(configs: &[Config], all: &[(usize, Holding)], problems: &mut Vec<Diagn
                 0 => String::new(),
                 count => format!(", and of {count} more"),
             };
-            let Some((here, there)) = configs.get(*number).zip(configs.get(other)) else { continue };
+            let Some((here, there)) = configs.get(*number).zip(configs.get(other)) else {
+                continue;
+            };
             let (line, column) = there.file.position(one.span.start);
             let place = format!("{}:{line}:{column}", there.file.path);
             let message = format!("{} is also {} of {place}{more}", later.shown, one.shown);

@@ -75,9 +75,7 @@ pub(super) fn owned_by_one(
 ) {
     let known: Vec<(usize, &Holding, Rights)> = all
         .iter()
-        .filter_map(|(number, holding)| {
-            Some((*number, holding, facts.rights(folder(holding)?)?))
-        })
+        .filter_map(|(number, holding)| Some((*number, holding, facts.rights(folder(holding)?)?)))
         .collect();
     for (index, (number, later, rights)) in known.iter().enumerate() {
         let shares = |other: &Rights| {

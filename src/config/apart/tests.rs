@@ -97,7 +97,8 @@ impl Machine {
             }
             machine.keep(code, "k1", &base64_of(port.as_bytes()[0]));
             machine.keep(code, "amqp", &format!("amqp://u{code}:p{code}@127.0.0.1:5672/{code}"));
-            let clients = format!("-----BEGIN CERTIFICATE-----\n{code}\n-----END CERTIFICATE-----\n");
+            let clients =
+                format!("-----BEGIN CERTIFICATE-----\n{code}\n-----END CERTIFICATE-----\n");
             machine.keep(code, "clients.pem", &clients);
             let seed = [port.as_bytes()[0]; 32];
             let key = SigningKey::text_of(&format!("log.example/{code}"), &seed).unwrap();
