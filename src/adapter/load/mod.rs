@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod characters;
+mod edge;
 mod field;
 mod file;
 pub mod hours;
