@@ -4,6 +4,7 @@ use crate::adapter::file::Layout;
 use crate::adapter::reconcile::{FileSide, Reconciliation, Told};
 use crate::codec::{DecodeError, Limits};
 use crate::mapping::Meta;
+use crate::schema::Shape;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -105,15 +106,18 @@ impl<'r> Teller<'r> {
             _ => return Err("it has no key".to_owned()),
         };
         let mut items = Vec::new();
-        self.items(document, &mut String::new(), &mut items)?;
+        let shape = Some(self.rule.schema.shape());
+        self.items(document, shape, &mut String::new(), &mut items)?;
         items.sort_unstable();
         Ok(Some(Row { key: key.into(), items: items.into() }))
     }
 
-    /// Every member that is no object of members itself, by its path.
+    /// Every member that is no object of members itself, by its path. A name that no schema declares is
+    /// told as `?`, because a sender's name could hold data.
     fn items(
         &mut self,
         value: &Value,
+        shape: Option<&Shape>,
         path: &mut String,
         items: &mut Vec<(u16, u64)>,
     ) -> Result<(), String> {
@@ -125,8 +129,10 @@ impl<'r> Teller<'r> {
                 if before > 0 {
                     path.push('.');
                 }
-                path.push_str(name);
-                self.items(member, path, items)?;
+                let declared = shape.and_then(|shape| shape.property(name));
+                path.push_str(declared.map_or("?", |_| name));
+                let shape = declared.map(|property| &property.shape);
+                self.items(member, shape, path, items)?;
                 path.truncate(before);
             }
             return Ok(());

@@ -205,6 +205,29 @@ fn r12_records_of_inquiries_are_compared_with_our_own() {
     assert_eq!(lines[1..], rest, "{}", ran.out);
 }
 
+/// A key that says something of a person, sides that cannot be compared: told with their place.
+#[test]
+fn a_comparison_that_cannot_be_is_refused_by_lint() {
+    let folder = crate::pages::checkout();
+    let file = "adapters/intermediate-server-files/adapter.yaml";
+    let original = folder.read(file);
+    for (old, new, code) in [
+        ("key: RecordKey", "key: PersonNumber", "A409"),
+        ("key: RecordKey", "key: RecordKye", "A210"),
+        (", mapping: vaccination-record-to-copy-export}", "}", "A506"),
+        ("mapping: record-entry-to-provision-log", "mapping: provision-log-to-comparison", "A3"),
+        ("entries: [求め]", "entries: [求む]", "M003"),
+    ] {
+        folder.change(file, old, new);
+        let ran = folder.run(&["lint"]);
+        assert_eq!(ran.code, 1, "{old}: {ran:?}");
+        let told = format!("{}{}", ran.out, ran.err);
+        assert!(told.contains(&format!("error[{code}")) && told.contains(file), "{old}: {told}");
+        folder.write(file, &original);
+    }
+    assert_eq!(folder.run(&["lint"]).code, 0);
+}
+
 /// The two adapters of one counterpart may ask for the same.
 #[test]
 fn permissions_by_file_are_those_on_line() {

@@ -49,7 +49,7 @@ fn f2_inquiries_by_file_are_split_behind_ten_thousand_lines() {
     assert_eq!((second.len(), second.ends_with("\r\n")), (239, true));
     assert_eq!(second.trim_end_matches("\r\n").split(',').count(), 18);
     let content = &operation.file_out.as_ref().unwrap().content;
-    let read = parse::records(content, &files[1].content, 10).unwrap();
+    let read = parse::records(content, &files[1].content, 10, 0).unwrap();
     assert_eq!(read[0].found.as_ref().unwrap(), &one);
 }
 
@@ -90,7 +90,7 @@ fn f3_results_of_copies_are_judged_one_by_one() {
     let operation = operation("intermediate-server-files", "read-copy-results");
     let file = operation.file_in.as_ref().unwrap();
     let rows = "Number,RecordKey,Result,ErrorCode,ReceiptNumber\r\n1,VR-1,0,,RN-1\r\n2,VR-2,E,E0301,\r\n3,VR-3,E,E9001,\r\n4,VR-4,7,,\r\n";
-    let records = parse::records(&file.content, rows.as_bytes(), 10).unwrap();
+    let records = parse::records(&file.content, rows.as_bytes(), 10, 0).unwrap();
     let outcomes = &file.settles.as_ref().unwrap().outcomes;
     let judged: Vec<String> = records
         .iter()

@@ -117,6 +117,10 @@ pub struct FileIn {
     pub folder: String,
     /// What the files hold.
     pub content: Content,
+    /// The first line, where it is no record.
+    pub header: Option<Edge>,
+    /// The last line, where it is no record.
+    pub trailer: Option<Edge>,
     /// Which files are meant.
     pub name: Template,
     /// When one is whole.
@@ -143,6 +147,15 @@ pub struct FileIn {
     pub message_type: Option<String>,
     /// The records are results of another operation's files.
     pub settles: Option<Settles>,
+}
+
+/// A line in front of the records of a file that came, or behind them.
+#[derive(Debug)]
+pub struct Edge {
+    /// Reads it.
+    pub plan: BodyPlan,
+    /// Where it says how many records there are.
+    pub count: Option<Path>,
 }
 
 /// How it is seen that a file is whole.

@@ -98,6 +98,8 @@ pub(in crate::adapter) static FILES_IN: Keys = Keys::new(
         Key::new("schema", SCHEMA_ID, SCHEMA_DOC),
         Key::new("record", SCHEMA_ID, RECORD_DOC),
         Key::new("records", Form::Text, RECORDS_DOC),
+        Key::new("header", Form::Map(&EDGE), "The first line, where it is no record."),
+        Key::new("trailer", Form::Map(&EDGE), "The last line, where it is no record."),
         Key::new("whole", Form::Map(&WHOLE), "How it is seen that a file is whole.").required(),
         Key::new("each", Form::Words(&["record", "file"]), "What becomes a message.")
             .default("record"),
@@ -113,6 +115,19 @@ pub(in crate::adapter) static FILES_IN: Keys = Keys::new(
         Key::new("aside", Form::Text, "Folder for files that cannot be used.").default("aside"),
         Key::new("max-bytes", Form::Count(1, 1 << 30), "Largest file.").default("67108864"),
         Key::new("max-records", Form::Count(1, 10_000_000), "Most records.").default("1000000"),
+    ],
+);
+
+pub(in crate::adapter) static EDGE: Keys = Keys::new(
+    "edge",
+    "a line of its own",
+    "A line in front of the records, or behind them, that says something of the file.",
+    &[
+        Key::new("format", Form::Words(&["csv", "fixed", "json"]), "How it is laid out.")
+            .required(),
+        Key::new("schema", SCHEMA_ID, "Of the line; of a table: an array with one record.")
+            .required(),
+        Key::new("count", FIELD, "Where it says how many records there are."),
     ],
 );
 

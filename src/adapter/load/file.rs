@@ -97,7 +97,10 @@ impl Loader<'_, '_> {
         let marker = files.get("marker").and_then(|node| self.template(node, false));
         let companions = self.companions(files);
         let gather = self.gather(node.get("gather"));
-        let (name, content) = (name?, content?);
+        let header = files.get("header").and_then(|node| self.sheet(node));
+        let trailer = files.get("trailer").and_then(|node| self.sheet(node));
+        let name = name?;
+        let content = Content { header, trailer, ..content? };
         let of_layout = match &content.layout {
             Layout::Table(plan) => plan.codec.split(),
             Layout::Lines | Layout::Document { .. } => None,
@@ -261,8 +264,6 @@ impl Loader<'_, '_> {
         let format = self.file_format(files, "files");
         let record = files.get("record").and_then(|node| self.schema(node));
         let record = record.and_then(|schema| self.plan(Format::Json, schema));
-        let header = files.get("header").and_then(|node| self.sheet(node));
-        let trailer = files.get("trailer").and_then(|node| self.sheet(node));
         let layout = match format? {
             None => Layout::Lines,
             Some(format) => {
@@ -304,7 +305,7 @@ impl Loader<'_, '_> {
                 self.plan(Format::Json, schema)?
             }
         };
-        let content = Content { layout, record: Arc::new(record), header, trailer };
+        let content = Content { layout, record: Arc::new(record), header: None, trailer: None };
         if files.get("record").is_some() {
             self.check_record(files, &content);
         }
@@ -392,6 +393,7 @@ impl Loader<'_, '_> {
         let expect = node.get("expect").and_then(|node| self.expect(node));
         let message_type = self.reader.text_at(node, "type").map(str::to_owned);
         let content = content?;
+        let (header, trailer) = self.edges(files, &content, each_record);
         let shape = content.record.schema.shape();
         let settles = node.get("settles").and_then(|node| self.settles(node, shape));
         let id = self.sink(files, Sink::Id, Start::whole(Some(shape)));
@@ -409,6 +411,8 @@ impl Loader<'_, '_> {
             place,
             folder,
             content,
+            header,
+            trailer,
             name: name?,
             whole: whole?,
             each_record,

@@ -18,6 +18,7 @@ mod callback;
 #[cfg(test)]
 mod callback_tests;
 mod characters;
+mod edge;
 mod field;
 mod file;
 pub mod hours;

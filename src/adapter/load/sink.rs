@@ -60,6 +60,8 @@ pub(super) enum Sink {
     Set,
     /// The record that a result belongs to.
     Item,
+    /// How many records a file has.
+    Count,
     /// What compared records are found by.
     Key,
 }
@@ -74,6 +76,7 @@ impl Sink {
             Sink::Municipality => "municipality",
             Sink::Set => "set",
             Sink::Item => "item",
+            Sink::Count => "count",
             Sink::Key => "key",
         }
     }
@@ -87,6 +90,7 @@ impl Sink {
             Sink::Id => "goes into URLs, the message id and the log in the clear",
             Sink::Municipality => "goes into the envelope, the store and the record in the clear",
             Sink::Key => "goes into the report of the comparison in the clear",
+            Sink::Count => "goes into the reason why a file is put aside",
             Sink::Set | Sink::Item => "is compared with what is kept and logged in the clear",
         }
     }

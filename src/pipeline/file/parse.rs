@@ -26,13 +26,19 @@ pub struct Bad {
     pub body: Vec<u8>,
 }
 
-/// Reads all records of a file.
+/// Reads all records of a file; so many lines stand `before` them.
 ///
 /// # Errors
 /// Where the file as a whole is not what it should be: why, with the place.
-pub fn records(content: &Content, bytes: &[u8], most: usize) -> Result<Vec<Record>, String> {
+pub fn records(
+    content: &Content,
+    bytes: &[u8],
+    most: usize,
+    before: usize,
+) -> Result<Vec<Record>, String> {
     let limits =
         Limits { max_bytes: bytes.len().max(1), max_nodes: usize::MAX, ..Limits::default() };
+    let placed = |error: DecodeError| DecodeError { line: error.line + before, ..error }.placed();
     let mut found = match &content.layout {
         Layout::Table(plan) => {
             let Some(mut records) = plan.codec.records(bytes, &limits) else {
@@ -44,10 +50,10 @@ pub fn records(content: &Content, bytes: &[u8], most: usize) -> Result<Vec<Recor
                 let record = match record {
                     Ok(value) => {
                         let row = records.row();
-                        valid(content, value, row)
+                        valid(content, value, row + before)
                     }
-                    Err(error) if over => return Err(error.placed()),
-                    Err(error) => Err(Bad { detail: error.placed(), body: records.raw().to_vec() }),
+                    Err(error) if over => return Err(placed(error)),
+                    Err(error) => Err(Bad { detail: placed(error), body: records.raw().to_vec() }),
                 };
                 found.push(record);
                 if found.len() > most {
@@ -62,7 +68,7 @@ pub fn records(content: &Content, bytes: &[u8], most: usize) -> Result<Vec<Recor
                 return Err(format!("more than {most} records"));
             }
             if lines.last().is_some_and(|last| !last.ends_with(b"\n")) {
-                return Err(format!("{}:1 the last line has no end", lines.len()));
+                return Err(format!("{}:1 the last line has no end", lines.len() + before));
             }
             let limits = Limits::default();
             let one =
@@ -73,7 +79,7 @@ pub fn records(content: &Content, bytes: &[u8], most: usize) -> Result<Vec<Recor
                         Err(Bad { detail: error.placed(), body: line.to_vec() })
                     }
                 };
-            lines.iter().zip(1..).map(one).collect()
+            lines.iter().zip(before + 1..).map(one).collect()
         }
         Layout::Document { plan, records, .. } => {
             let document = plan.codec.decode(bytes, &limits).map_err(|error| error.placed())?;
@@ -102,7 +108,7 @@ pub fn whole(content: &Content, bytes: &[u8]) -> Result<Value, String> {
     let plan = match &content.layout {
         Layout::Table(plan) | Layout::Document { plan, .. } => plan,
         Layout::Lines => {
-            let all = records(content, bytes, usize::MAX)?;
+            let all = records(content, bytes, usize::MAX, 0)?;
             let all: Result<Vec<Value>, Bad> = all.into_iter().map(|record| record.found).collect();
             return all.map(Value::Array).map_err(|bad| bad.detail);
         }

@@ -4,7 +4,7 @@
 use super::manifest::{LARGEST, Manifest};
 use super::parse::{self, Record};
 use super::state::{self, Finishing, Known, Progress};
-use super::{Failed, place, results, tell};
+use super::{Failed, edges, place, results, tell};
 use crate::adapter::file::{Done, FileIn, Found, OnBad, Whole, path_of};
 use crate::adapter::{Adapter, Operation};
 use crate::model::codes::message as codes;
@@ -216,9 +216,12 @@ impl Clerk {
         let told = format!("{}:{digest}", candidate.name);
         let key = self.cx.keys.idempotency_key(&self.adapter, &operation.name, &told, "file");
         let records = if rule.each_record {
-            let content = content.clone();
-            match parse::records(&rule.content, &content, rule.max_records) {
-                Ok(records) => records,
+            match edges::records(rule, &content) {
+                Ok(Ok(records)) => records,
+                Ok(Err(why)) => {
+                    let detail = format!("{}:{why}", candidate.name);
+                    return Ok(Err(Unfit(Failed::new(&codes::FILE_DIFFERS, detail))));
+                }
                 Err(why) => return Ok(Err(unfit(&candidate.name, &why))),
             }
         } else {

@@ -165,6 +165,37 @@ async fn a_late_and_a_short_file_are_told() {
     assert_eq!(world.notes(), [codes::FILE_SHORT.code], "it came in time");
 }
 
+/// Header and trailer are no records: what they promise is held to, and places count from the file's
+/// first line.
+#[tokio::test]
+async fn header_and_trailer_frame_the_records() {
+    let world = World::new(&[(
+        "      whole: {manifest",
+        "      header: {format: json, schema: desk/total@1}\n      trailer: {format: json, schema: desk/total@1, count: count}\n      whole: {manifest",
+    )]);
+    let mut clerk = world.clerk("take");
+    let framed = |rows: &str, count: usize| {
+        format!("{{\"set\":1,\"count\":0}}\n{rows}{{\"set\":1,\"count\":{count}}}\r\n")
+    };
+    let bad = rows(2).replace("p2,2", "p2,secret");
+    for (text, exchanges, to) in [
+        (framed(&rows(3), 3), 3, "done"),
+        (framed(&bad, 2), 5, "done"),
+        (framed(&rows(3), 4), 5, "aside"),
+        (rows(3), 5, "aside"),
+        (String::new(), 5, "aside"),
+    ] {
+        send(&world, &text, if to == "done" { text.lines().count() as u64 - 3 } else { 3 });
+        clerk.pass().await;
+        assert_eq!(world.exchanges().await.len(), exchanges, "{text}");
+        assert!(world.place.files().contains_key(&format!("{to}/{FILE}")), "{text}");
+        world.place.take(&format!("{to}/{FILE}"));
+    }
+    let details: Vec<String> =
+        world.exchanges().await.into_iter().filter_map(|one| one.detail).collect();
+    assert!(details[0].starts_with(&format!("{FILE}:4:2 ")), "{details:?}");
+}
+
 /// R12: one short file does not become what is usual; several do.
 #[tokio::test]
 async fn r12_what_is_usual_is_told_from_several_files() {
