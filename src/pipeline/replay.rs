@@ -56,7 +56,11 @@ pub(super) fn recognised_now(kept: Kept, cx: &Context) -> Result<NewMessage, Fai
     let (arrival, accepted_at) = arrival(kept, cx)?;
     let mut recognised = recognise(&arrival, cx)?;
     recognised.envelope.accepted_at = accepted_at;
-    Ok(new_message(recognised, cx))
+    let message = new_message(recognised, cx);
+    match message.exchanges.iter().find_map(|exchange| exchange.failure.clone()) {
+        Some(failure) => Err(failure),
+        None => Ok(message),
+    }
 }
 
 /// The message as it came in, as far as it was kept, and when that was.

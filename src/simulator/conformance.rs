@@ -2,7 +2,7 @@
 //! acceptance to the outcome, with an own store each time and with shortened times.
 
 use super::world::LATE;
-use super::{Behaviour, Simulator, World};
+use super::{Behaviour, Simulator, World, persons};
 use crate::adapter::bundle::Enabled;
 use crate::adapter::{Bundle, Destination, Interaction, Overrides, Route, UnknownRule};
 use crate::diagnostic::SourceFile;
@@ -157,6 +157,9 @@ pub async fn run(
     Ok(rows)
 }
 
+/// Who agrees to what a run has prepared.
+pub(super) const SECOND_PERSON: &str = "second person";
+
 /// The times of a run.
 fn shortened() -> Overrides {
     Overrides {
@@ -289,7 +292,10 @@ impl Stage {
     }
 
     async fn exchanges(&self) -> Result<Vec<ExchangeView>, StoreError> {
-        self.cx.store.list(Filter { limit: 1_000, ..Filter::default() }).await
+        let mut all = self.cx.store.list(Filter { limit: 1_000, ..Filter::default() }).await?;
+        // Without route and type: demands that were there before.
+        all.retain(|one| !(one.route.is_empty() && one.message_type.is_empty()));
+        Ok(all)
     }
 
     async fn route(
@@ -305,8 +311,10 @@ impl Stage {
         }
         let work = self.work(&self.cx.counterparts.all());
         for input in inputs {
+            persons::demand(route, &input.document, &self.cx).await?;
             accept(&arrival(route, input), &self.cx).await?;
         }
+        persons::agree(&self.cx).await?;
         row.messages = inputs.len();
         self.rest(&mut row, work, at_rest).await?;
         let not_sent = row.not_sent;

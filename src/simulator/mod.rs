@@ -8,6 +8,7 @@
 mod conformance;
 pub mod keys;
 mod load;
+mod persons;
 mod request;
 mod template;
 #[cfg(test)]

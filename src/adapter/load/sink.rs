@@ -6,6 +6,7 @@
 //! | `reference` | the record, the store and the log, in the clear | plain |
 //! | `detail` | the failure's text: store, log, dead letter | plain |
 //! | `list.id` | URLs, the message id, the log | plain |
+//! | `approval.answers.number`, `demand.number` | the store, the record and lists for people, in the clear | plain |
 //! | `municipality` | the envelope: store, record, `$meta` | plain |
 //! | `ordering-key`, `subject` | only their keyed hash is kept (HMAC under a key of `[keys]`) | any |
 //! | `permit`, `poll.items`, `list.more`, `not-disclosed`, `when` | compared; only the answer goes on | any |
@@ -59,6 +60,8 @@ pub(super) enum Sink {
     Set,
     /// The record that a result belongs to.
     Item,
+    /// The number of a demand.
+    Number,
 }
 
 impl Sink {
@@ -71,6 +74,7 @@ impl Sink {
             Sink::Municipality => "municipality",
             Sink::Set => "set",
             Sink::Item => "item",
+            Sink::Number => "number",
         }
     }
 
@@ -82,6 +86,7 @@ impl Sink {
             Sink::Detail => "goes into error texts, the store and the log in the clear",
             Sink::Id => "goes into URLs, the message id and the log in the clear",
             Sink::Municipality => "goes into the envelope, the store and the record in the clear",
+            Sink::Number => "goes into the store, the record and lists for people in the clear",
             Sink::Set | Sink::Item => "is compared with what is kept and logged in the clear",
         }
     }

@@ -1,5 +1,6 @@
 //! Accept: a message becomes durable, or is recognised.
 
+use super::approvals;
 use super::connection::{Params, Session, column, kept};
 use super::exchanges::lane_is_open;
 use super::group::Work;
@@ -9,7 +10,7 @@ use super::restored::{self, Known};
 use super::supersede;
 use super::tx::{Ended, Tx};
 use crate::model::codes::store as codes;
-use crate::model::{Envelope, Stage, State};
+use crate::model::{Stage, State};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{Accepted, NewExchange, StoreError};
 use std::borrow::Cow;
@@ -25,7 +26,8 @@ const OPEN: &str = "SELECT n.counterpart, n.lane
     FROM unnest($1::text[], $2::bigint[]) AS n (counterpart, lane)
     WHERE EXISTS (SELECT 1 FROM exchanges a
             WHERE a.counterpart = n.counterpart AND a.lane = n.lane
-                AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held'))
+                AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held',
+                    'waiting-approval'))
         OR EXISTS (SELECT 1 FROM exchanges h
             WHERE h.counterpart = n.counterpart AND h.lane = n.lane AND h.state = 'held')";
 const MESSAGES: &str = "INSERT INTO messages (id, source, message_id, message_type, content_type,
@@ -122,7 +124,7 @@ impl<'w> Arrivals<'w> {
     }
 
     /// Takes a message in, unless it has to be looked at alone: its id is known, it ends older ones
-    /// of its lane, or a restore has left doubts.
+    /// of its lane, it needs or opens something for persons, or a restore has left doubts.
     pub fn take(
         &mut self,
         tx: &mut Tx<'_>,
@@ -135,7 +137,9 @@ impl<'w> Arrivals<'w> {
         let ends_others = message.exchanges.iter().map(|one| &one.exchange).any(|exchange| {
             exchange.supersedes.is_some() && lanes.is_open(&exchange.counterpart, exchange.lane)
         });
-        self.put_off |= ends_others || restored.window || restored.ghosts;
+        let asks = |one: &Arriving| one.exchange.approval.is_some() || one.exchange.opens.is_some();
+        let asks = message.exchanges.iter().any(asks);
+        self.put_off |= ends_others || asks || restored.window || restored.ghosts;
         if self.put_off || !self.seen.insert((id.to_owned(), kept(&envelope.source).into_owned())) {
             return None;
         }
@@ -196,6 +200,9 @@ pub(super) fn first_state(
         State::Dead
     } else if let Known::Ended(state) = known {
         state
+    } else if exchange.approval.is_some() {
+        // It enters its lane when a second person has agreed, also where it is in doubt.
+        State::WaitingApproval
     } else if is_open() {
         State::Held
     } else if known == Known::Doubt {
@@ -221,24 +228,38 @@ pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> End
 /// state it begins in. First attempts are left to be claimed.
 pub(super) async fn insert_exchange(
     tx: &mut Tx<'_>,
-    message: i64,
-    envelope: &Envelope,
+    row: i64,
+    message: &Message,
     exchange: &NewExchange,
     at: jiff::Timestamp,
 ) -> Result<(i64, State), StoreError> {
+    let envelope = &message.envelope;
     let known = restored::known(tx, envelope, exchange).await?;
+    let refusal = match known {
+        Known::New => approvals::refusal(tx, exchange).await?,
+        Known::Doubt | Known::Ended(_) => None,
+    };
     let open = lane_is_open(tx, &exchange.counterpart, exchange.lane).await?;
-    let state = first_state(exchange, known, || open);
+    let original = exchange;
+    let mut exchange = Cow::Borrowed(original);
+    if let Some(refusal) = refusal {
+        exchange.to_mut().failure = Some(refusal.failure.clone());
+    }
+    let state = first_state(&exchange, known, || open);
     tx.head.exchange += 1;
-    enter(tx, exchange, state);
-    let (id, at) = (tx.head.exchange, at.as_millisecond());
-    let doubt = known == Known::Doubt;
-    let new = New { id, message, exchange: Cow::Borrowed(exchange), state, doubt, at };
+    let id = tx.head.exchange;
+    match refusal {
+        Some(refusal) => approvals::refused(tx, &message.keys, id, row, &exchange, refusal)?,
+        None => enter(tx, &exchange, state),
+    }
+    let (now, doubt) = (at.as_millisecond(), known == Known::Doubt);
+    let new = New { id, message: row, exchange, state, doubt, at: now };
     let columns = Exchanges::new(std::slice::from_ref(&new));
     tx.execute(EXCHANGES, &columns.params()).await?;
     if known != Known::New {
-        restored::note(tx, envelope, exchange, state);
+        restored::note(tx, envelope, &new.exchange, state);
     }
+    approvals::enter(tx, id, state, original, at).await?;
     Ok((id, state))
 }
 
@@ -265,8 +286,7 @@ pub(super) async fn alone(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted
         if let Some(rule) = &exchange.supersedes {
             supersede::run(tx, message, exchange, rule).await?;
         }
-        let (id, state) =
-            insert_exchange(tx, row, envelope, exchange, envelope.accepted_at).await?;
+        let (id, state) = insert_exchange(tx, row, message, exchange, envelope.accepted_at).await?;
         if let Some(outgoing) = announce {
             tx.post(id, row, Arc::clone(outgoing));
         }

@@ -1,5 +1,6 @@
 //! An operator's act: its effect and its entry in one transaction.
 
+use super::approvals::{self, Again};
 use super::connection::{Params, column, odd, plain};
 use super::exchanges::{lane_is_open, leave_lane};
 use super::prepared::Entry;
@@ -49,13 +50,13 @@ pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, Sto
     let to = match (act.verb, from) {
         // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
         (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
-        (ActVerb::Replay, Some(State::Dead)) => {
-            match lane_is_open(tx, counterpart, seen.lane).await? {
-                true => State::Held,
-                false if doubt => State::Unknown,
-                false => State::Received,
-            }
-        }
+        (ActVerb::Replay, Some(State::Dead)) => match approvals::again(tx, act.exchange).await? {
+            Again::Taken => return Ok(None),
+            Again::Asks => State::WaitingApproval,
+            Again::Free if lane_is_open(tx, counterpart, seen.lane).await? => State::Held,
+            Again::Free if doubt => State::Unknown,
+            Again::Free => State::Received,
+        },
         (ActVerb::Discard, Some(State::Dead | State::Unknown)) => State::Discarded,
         (ActVerb::ConfirmApplied, Some(State::Unknown)) => State::Delivered,
         (ActVerb::ConfirmNotApplied, Some(State::Unknown)) => State::WaitingRetry,
@@ -82,6 +83,9 @@ pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, Sto
     let params: Params<'_> =
         &[&act.exchange, &to.name(), &due, &at, &clear, &forget, &bundle, &doubt];
     tx.execute(sql, params).await?;
+    if to == State::WaitingApproval {
+        approvals::ask_again(tx, act.exchange, act.at).await?;
+    }
     if from == Some(State::Dead) {
         tx.reopened(&seen.ended(State::Dead));
     }

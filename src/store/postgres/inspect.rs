@@ -10,7 +10,8 @@ const LANES: &str = "SELECT count(*), coalesce(sum((going <> 1)::int), 0)::bigin
         coalesce(sum(bodiless), 0)::bigint
     FROM (SELECT sum((state <> 'held')::int) AS going, sum((NOT EXISTS (
             SELECT 1 FROM bodies b WHERE b.message = e.message))::int) AS bodiless
-        FROM exchanges e WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded')
+        FROM exchanges e WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded',
+            'waiting-approval')
         GROUP BY counterpart, lane) AS lanes";
 const REFERENCES: &str = "SELECT
     (SELECT count(*) FROM exchanges e

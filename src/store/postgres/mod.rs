@@ -25,6 +25,7 @@ use writer::{Loop, Writer, closed};
 
 mod accept;
 mod act;
+mod approvals;
 mod bundles;
 mod calls;
 mod claim;

@@ -1,6 +1,7 @@
 //! One item of a task: its effect, its end and its entry in one transaction.
 
 use super::act::{self, Seen};
+use super::approvals::{self, Again};
 use super::connection::{Params, column, kept, plain};
 use super::exchanges::lane_is_open;
 use super::prepared::{Entry, Message};
@@ -144,7 +145,11 @@ async fn anew(
     }
     let Seen { lane, draft, .. } = seen;
     let open = lane_is_open(tx, &draft.counterpart, lane).await?;
-    let next = if open { State::Held } else { State::Received };
+    let next = match approvals::again(tx, act.exchange).await? {
+        Again::Asks | Again::Taken => State::WaitingApproval,
+        Again::Free if open => State::Held,
+        Again::Free => State::Received,
+    };
     let at = act.at.as_millisecond();
     let sql = "INSERT INTO exchanges (id, message, route, counterpart, operation, lane,
             idempotency_key, subject, bundle, state, due, since, replay_of)
@@ -155,6 +160,7 @@ async fn anew(
     let made = tx.head.exchange;
     let params: Params<'_> = &[&act.exchange, &key, &bundle, &next.name(), &due, &at, &made];
     tx.execute(sql, params).await?;
+    approvals::ask_anew(tx, made, act.exchange, act.at).await?;
     tx.append(&Entry::new(&Draft {
         idempotency_key: key.to_owned(),
         bundle: bundle.map_or(draft.bundle, Arc::from),

@@ -4,7 +4,7 @@ use super::ids::Key;
 use super::restored::{self, Known};
 use super::tallies::Ended;
 use super::writer::{Entry, Tx};
-use super::{exchanges, supersede};
+use super::{approvals, exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -92,7 +92,7 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
             supersede::run(tx, message, exchange, rule)?;
         }
         let at = message.envelope.accepted_at;
-        let (id, state) = insert_exchange(tx, row, &message.envelope, exchange, at)?;
+        let (id, state) = insert_exchange(tx, row, message, exchange, at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
@@ -198,6 +198,9 @@ pub(super) fn first_state(tx: &Tx<'_>, exchange: &NewExchange, known: Known) -> 
         State::Dead
     } else if let Known::Ended(state) = known {
         state
+    } else if exchange.approval.is_some() {
+        // It enters its lane when a second person has agreed, also where it is in doubt.
+        State::WaitingApproval
     } else if tx.lanes.is_open(&exchange.counterpart, exchange.lane) {
         State::Held
     } else if known == Known::Doubt {
@@ -216,20 +219,26 @@ pub(super) fn born_final<'a>(route: &'a str, state: State, code: &'a str) -> End
 pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
     row: i64,
-    envelope: &Envelope,
+    message: &Prepared,
     exchange: &NewExchange,
     at: Timestamp,
 ) -> Result<(i64, State), StoreError> {
     let now = at.as_millisecond();
+    let envelope = &message.envelope;
     let known = restored::known(tx, envelope, exchange)?;
-    let state = match (first_state(tx, exchange, known), &exchange.first) {
-        (State::Received, Some(_)) => State::Sending,
-        (state, _) => state,
+    let refusal = match known {
+        Known::New => approvals::refusal(tx, exchange)?,
+        Known::Doubt | Known::Ended(_) => None,
+    };
+    let state = match (refusal, first_state(tx, exchange, known), &exchange.first) {
+        (Some(_), ..) => State::Dead,
+        (None, State::Received, Some(_)) => State::Sending,
+        (None, state, _) => state,
     };
     let due = matches!(state, State::Received | State::Unknown).then_some(now);
     // As if it had been claimed and taken: one attempt, and the fence of one intent.
     let begun = state == State::Sending;
-    let failure = exchange.failure.as_ref();
+    let failure = refusal.map(|refusal| &refusal.failure).or(exchange.failure.as_ref());
     let code = failure.map(|failure| failure.code.code);
     let doubt = known == Known::Doubt;
     if state.is_final() {
@@ -268,5 +277,9 @@ pub(super) fn insert_exchange(
     if known != Known::New {
         restored::note(tx, envelope, exchange, state)?;
     }
+    if let Some(refusal) = refusal {
+        approvals::refused(tx, id, row, message, refusal)?;
+    }
+    approvals::enter(tx, id, state, exchange, at)?;
     Ok((id, state))
 }

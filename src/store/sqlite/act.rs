@@ -1,5 +1,6 @@
 //! An operator's act: its effect and its entry in one transaction.
 
+use super::approvals::{self, Again};
 use super::exchanges::leave_lane;
 use super::tallies::Ended;
 use super::writer::Tx;
@@ -61,7 +62,12 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
         // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
         (ActVerb::Replay, Some(State::Dead)) if counterpart.is_empty() => return Ok(None),
         (ActVerb::Replay, Some(State::Dead)) => {
-            if tx.lanes.is_open(counterpart, seen.lane) {
+            let again = approvals::again(tx, act.exchange)?;
+            if again == Again::Taken {
+                return Ok(None);
+            } else if again == Again::Asks {
+                State::WaitingApproval
+            } else if tx.lanes.is_open(counterpart, seen.lane) {
                 State::Held
             } else if doubt {
                 State::Unknown
@@ -92,6 +98,9 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
         WHERE id = ?1";
     let bundle = act.bundle.as_deref().filter(|_| act.verb == ActVerb::Replay);
     tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, bundle, doubt])?;
+    if to == State::WaitingApproval {
+        approvals::ask_again(tx, act.exchange, act.at)?;
+    }
     if from == Some(State::Dead) {
         tx.tallies.take(&seen.ended(State::Dead));
     }

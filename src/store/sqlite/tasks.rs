@@ -2,6 +2,7 @@
 
 use super::accept::Prepared;
 use super::act::{self, Seen};
+use super::approvals::{self, Again};
 use super::claim;
 use super::ids::{self, Shared, json};
 use super::writer::Tx;
@@ -434,7 +435,13 @@ fn anew(tx: &mut Tx<'_>, act: &Act, key: &str, bundle: Option<&str>) -> Result<E
         return Ok(End::skipped(format!("it is {state}")));
     }
     let counterpart = Arc::clone(&draft.counterpart);
-    let next = if tx.lanes.is_open(&counterpart, lane) { State::Held } else { State::Received };
+    let next = if approvals::again(tx, act.exchange)? != Again::Free {
+        State::WaitingApproval
+    } else if tx.lanes.is_open(&counterpart, lane) {
+        State::Held
+    } else {
+        State::Received
+    };
     let at = act.at.as_millisecond();
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
             idempotency_key, subject, bundle, state, due, since, replay_of)
@@ -443,6 +450,7 @@ fn anew(tx: &mut Tx<'_>, act: &Act, key: &str, bundle: Option<&str>) -> Result<E
     let due = (next == State::Received).then_some(at);
     let made = tx.insert(sql, params![act.exchange, key, bundle, next.name(), due, at])?;
     tx.lanes.enter(&counterpart, lane, next);
+    approvals::ask_anew(tx, made, act.exchange, act.at)?;
     tx.append(&Draft {
         idempotency_key: key.to_owned(),
         bundle: bundle.map_or(draft.bundle, Arc::from),
