@@ -345,6 +345,8 @@ fn message((number, id): (u64, String)) -> NewMessage {
             supersedes: None,
             bundle: "5f".repeat(32),
             first: None,
+            approval: None,
+            opens: None,
         }],
         record: Vec::new(),
         if_reused: None,

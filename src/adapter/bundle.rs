@@ -89,6 +89,7 @@ impl Bundle {
         routes
             .iter()
             .for_each(|(route, place)| check_types(route, place, &schemas, &pulls, &mut found));
+        load::approval::check_answers(&routes, &mut found);
         let routes: Routes =
             routes.into_iter().map(|(route, _)| (route.name.clone(), route)).collect();
         let enabled = choose(enabled, &routes, &mut found);

@@ -402,11 +402,44 @@ pub struct Route {
     pub permit: Option<Permit>,
     /// The answer for upstream.
     pub reply: Option<Reply>,
+    /// A second person must agree before it is sent.
+    pub approval: Option<ApprovalRule>,
+    /// What it brings is a demand that a person must answer.
+    pub demand: Option<DemandRule>,
     /// What becomes of characters that the receiver does not know: the route's own rule, else
     /// that of its operation's request.
     pub characters: Option<Arc<CharacterPolicy>>,
     /// Its names as entries of the record share them.
     pub names: RecordNames,
+}
+
+/// Four eyes: prepared by one person, agreed to by another.
+#[derive(Clone, Debug)]
+pub struct ApprovalRule {
+    /// How long it waits.
+    pub expires: Duration,
+    /// The demand that a message of the route answers.
+    pub answers: Option<AnswersRule>,
+}
+
+/// Which demand a message answers.
+#[derive(Clone, Debug)]
+pub struct AnswersRule {
+    /// Kind of the demand.
+    pub kind: String,
+    /// Where the source document names its number.
+    pub number: Path,
+}
+
+/// How a demand of the counterpart is recognised.
+#[derive(Clone, Debug)]
+pub struct DemandRule {
+    /// Its kind.
+    pub kind: String,
+    /// Where the source document names its number.
+    pub number: Path,
+    /// How soon it should be answered.
+    pub within: Option<Duration>,
 }
 
 /// The names that all entries of a route have in common.

@@ -180,6 +180,12 @@ pub fn reference_text(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
+    is_number(&text).then_some(text)
+}
+
+/// Whether a text can be a counterpart's number of something: 1 to 128 characters of
+/// `A-Z a-z 0-9 . _ : / -`.
+pub fn is_number(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '-');
-    (!text.is_empty() && text.len() <= 128 && text.chars().all(allowed)).then_some(text)
+    !text.is_empty() && text.len() <= 128 && text.chars().all(allowed)
 }

@@ -12,8 +12,8 @@ use crate::model::{Clock, Code, Fault};
 use crate::ops::{self, Ops};
 use crate::pipeline::seal::{self, Sealer};
 use crate::pipeline::{
-    Context, Counterpart, Counterparts, Definitions, Settings, deadlines, guard, outbox, purge,
-    steady, tasks,
+    Context, Counterpart, Counterparts, Definitions, Settings, approve, deadlines, guard, outbox,
+    purge, steady, tasks,
 };
 use crate::store::{Keys, Store, StoreError};
 use crate::telemetry::{logging, metrics as metrics_register};
@@ -184,6 +184,7 @@ fn attend(
     sources.spawn(guard::run(Arc::clone(cx), sources_stop.clone()));
     sources.spawn(purge::run(Arc::clone(cx), config.retention, sources_stop.clone()));
     work.spawn(steady::run(Arc::clone(cx), work_stop.clone()));
+    work.spawn(approve::run(Arc::clone(cx), work_stop.clone()));
     work.spawn(tasks::run(Arc::clone(cx), work_stop.clone()));
     work.spawn(deadlines::run(Arc::clone(cx), work_stop.clone()));
 }

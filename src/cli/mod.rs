@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod apart;
+mod approvals;
 mod backup;
 mod broker;
 mod characters;
 mod check;
+mod deciding;
+mod demands;
 mod disclosure;
 mod dlq;
 mod docs;
@@ -102,6 +105,12 @@ enum Command {
     Trace(trace::Arguments),
     /// Look at and act on what waits for a person
     Dlq(dlq::Arguments),
+    /// What waits for a second person, and their word
+    Approvals(approvals::Arguments),
+    /// What counterparts ask for and a person must answer
+    Demands(demands::Arguments),
+    /// Answer a demand; a second person must agree before it is sent
+    Answer(demands::Answer),
     /// Send many exchanges again, as a task
     Replay(replay::Arguments),
     /// Compare what a counterpart holds with the originals, by key; this itself becomes an entry
@@ -177,6 +186,9 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Status => status::run(global),
         Command::Trace(arguments) => trace::run(global, arguments),
         Command::Dlq(arguments) => dlq::run(global, arguments),
+        Command::Approvals(arguments) => approvals::run(global, arguments),
+        Command::Demands(arguments) => demands::run(global, arguments),
+        Command::Answer(arguments) => demands::answer(global, arguments),
         Command::Replay(arguments) => replay::run(global, arguments),
         Command::Reconcile(arguments) => reconcile::run(global, arguments),
         Command::Log(arguments) => log::run(global, arguments),

@@ -334,7 +334,7 @@ impl<'c> Acting<'c> {
 }
 
 /// What recognising a message needs, as the gateway would have it; nothing is sent from here.
-fn recogniser(
+pub(super) fn recogniser(
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     config: &Config,
@@ -360,7 +360,7 @@ fn recogniser(
 }
 
 /// Posts to the running gateway: its answer, or why it refused.
-async fn ask(
+pub(super) async fn ask(
     address: std::net::SocketAddr,
     token: &Secret<String>,
     path: &str,
@@ -373,13 +373,18 @@ async fn ask(
     let page: Value = serde_json::from_slice(&body).unwrap_or_default();
     match status {
         200 => Ok(Ok(page)),
-        404 | 409 | 422 => {
-            let parts = ["code", "title", "detail"].map(|name| page.get(name)?.as_str());
-            let parts: Vec<&str> = parts.into_iter().flatten().collect();
-            Ok(Err(parts.join(" ")))
-        }
+        404 | 409 | 422 => Ok(Err(refusal(&page))),
+        // A registered code says more than the status: it is about the act, not about the token.
+        403 if page.get("code").is_some() => Ok(Err(refusal(&page))),
         _ => Err(gateway_refused(status, &page)),
     }
+}
+
+/// A refusal in words: code, title, detail.
+pub(super) fn refusal(page: &Value) -> String {
+    let parts = ["code", "title", "detail"].map(|name| page.get(name)?.as_str());
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    parts.join(" ")
 }
 
 /// A gateway that runs, and how to speak to it.
@@ -423,7 +428,7 @@ impl Gateway {
     }
 }
 
-async fn post(
+pub(super) async fn post(
     address: std::net::SocketAddr,
     token: &Secret<String>,
     path: &str,
@@ -459,7 +464,7 @@ pub(super) async fn post_json(
     }
 }
 
-fn gateway_refused(status: u16, answer: &Value) -> Trouble {
+pub(super) fn gateway_refused(status: u16, answer: &Value) -> Trouble {
     let text =
         |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let why = text("detail").or(text("title"));

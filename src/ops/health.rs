@@ -26,6 +26,8 @@ pub struct Certificate {
     ends: Timestamp,
 }
 
+/// Seconds of a year: a time left that concerns nobody.
+const YEAR: i64 = 365 * 24 * 3_600;
 /// Warned about from this many seconds before its end.
 const WARN_BEFORE: i64 = 30 * 24 * 3_600;
 
@@ -181,6 +183,16 @@ impl Ops {
             let owner = certificate.owner.clone();
             let left = certificate.ends.as_second() - now;
             metrics::gauge!(names::CERTIFICATE_EXPIRY, "counterpart" => owner).set(left as f64);
+        }
+        if let Ok(waiting) = self.cx.store.waiting().await {
+            // Without one the time is long: an alert on little time must not fire.
+            let left = |time: Option<jiff::Timestamp>| time.map_or(YEAR, |at| at.as_second() - now);
+            let age = waiting.oldest.map_or(0, |since| (now - since.as_second()).max(0));
+            metrics::gauge!(names::APPROVALS).set(waiting.approvals as f64);
+            metrics::gauge!(names::APPROVALS_OLDEST).set(age as f64);
+            metrics::gauge!(names::APPROVALS_EXPIRE).set(left(waiting.expires) as f64);
+            metrics::gauge!(names::DEMANDS).set(waiting.demands as f64);
+            metrics::gauge!(names::DEMANDS_DUE).set(left(waiting.due) as f64);
         }
         if let Ok(pending) = self.cx.store.pending(1_000).await {
             metrics::gauge!(names::OUTBOX_PENDING).set(pending.len() as f64);

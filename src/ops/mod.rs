@@ -7,7 +7,7 @@ use crate::model::Secret;
 use crate::pipeline::Context;
 use crate::transport::amqp::Control;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
 pub mod acts;
+pub mod approvals;
 pub mod callbacks;
 pub mod health;
 pub mod ingest;
@@ -140,7 +141,7 @@ pub fn router(ops: Arc<Ops>) -> Router {
         .route("/version", get(health::version))
         .merge(api(&ops))
         .fallback(problem::not_found)
-        .layer(axum::extract::DefaultBodyLimit::max(MAX_ACT))
+        .layer(DefaultBodyLimit::max(MAX_ACT))
         .with_state(ops)
 }
 
@@ -152,6 +153,16 @@ fn api(ops: &Arc<Ops>) -> Router<Arc<Ops>> {
         .route("/api/v1/replays", get(replays::list).post(replays::create))
         .route("/api/v1/replays/{id}", get(replays::show))
         .route("/api/v1/replays/{id}/{verb}", post(replays::change))
+        .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/approvals/{id}", get(approvals::show))
+        .route("/api/v1/approvals/{id}/{verb}", post(approvals::act))
+        .route("/api/v1/demands", get(approvals::demands))
+        .route("/api/v1/demands/{id}", get(approvals::demand))
+        .route("/api/v1/demands/{id}/close", post(approvals::close))
+        .route(
+            "/api/v1/demands/{id}/answer",
+            post(approvals::answer).layer(DefaultBodyLimit::max(approvals::MAX_ANSWER)),
+        )
         .route("/api/v1/restore/complete", post(acts::complete_restore))
         .route("/api/v1/record/access", post(record::access))
         .route("/api/v1/keys/rewrap", post(keys::rewrap))

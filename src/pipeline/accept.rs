@@ -1,13 +1,13 @@
 //! Accept: recognise a message, deduplicate it, make it durable. After that it is ours.
 
 use super::context::Context;
-use super::{direct, settle, signed};
+use super::{approve, direct, settle, signed};
 use crate::adapter::{Adapter, Bundle, Destination, Operation, Route, WhenStuck};
 use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage, State};
-use crate::record::hex;
+use crate::record::{Draft, hex};
 use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError, Supersede};
 use crate::telemetry::names;
 use bytes::Bytes;
@@ -120,7 +120,7 @@ pub async fn set_aside(
     keep(arrival, message, Vec::new(), &[], cx).await
 }
 
-async fn keep(
+pub(super) async fn keep(
     arrival: &Arrival,
     message: NewMessage,
     ready: Vec<Option<direct::Ready>>,
@@ -133,7 +133,7 @@ async fn keep(
         .iter()
         .filter_map(|exchange| Some((exchange.route.clone(), exchange.failure.clone()?)))
         .collect();
-    let may_end_others = message.exchanges.iter().any(|exchange| exchange.supersedes.is_some());
+    let mut tells = message.exchanges.iter().any(|exchange| exchange.supersedes.is_some());
     let accepted = direct::store(message, ready, cx).await?;
     let result = match &accepted {
         Accepted::New { .. } if all_dead => "dead",
@@ -144,6 +144,8 @@ async fn keep(
     let source = arrival.source.clone();
     metrics::counter!(names::ACCEPTED, "source" => source, "result" => result).increment(1);
     if let Accepted::New { states, .. } = &accepted {
+        // The store, too, may have found that one cannot be taken.
+        tells |= states.contains(&State::Dead);
         for (route, failure) in dead {
             super::settle::count_dead(&route, &failure);
         }
@@ -153,7 +155,7 @@ async fn keep(
             }
         }
     }
-    if !matches!(accepted, Accepted::New { .. }) || all_dead || may_end_others {
+    if !matches!(accepted, Accepted::New { .. }) || all_dead || tells {
         cx.outbox.notify_one();
     }
     Ok(accepted)
@@ -250,6 +252,7 @@ pub(super) fn recognise_as_of<'a>(
     if routes.is_empty() {
         return Err(refuse(&codes::NO_ROUTE_APPLIES, ""));
     }
+    approve::names_preparer(&envelope, &routes)?;
     Ok(Recognised { envelope, body, document, routes, bundle })
 }
 
@@ -409,16 +412,17 @@ pub(super) fn new_message(recognised: Recognised<'_>, cx: &Context) -> NewMessag
     with_exchanges(recognised, exchanges, cx)
 }
 
-fn new_exchanges(recognised: &Recognised<'_>, cx: &Context) -> Vec<NewExchange> {
+pub(super) fn new_exchanges(recognised: &Recognised<'_>, cx: &Context) -> Vec<NewExchange> {
     let Recognised { envelope, document, routes, bundle, .. } = recognised;
     routes.iter().map(|route| new_exchange(route, envelope, document, bundle, cx)).collect()
 }
 
-fn with_exchanges(
+pub(super) fn with_exchanges(
     recognised: Recognised<'_>,
     exchanges: Vec<NewExchange>,
     cx: &Context,
 ) -> NewMessage {
+    let record = ended_before(&recognised, &exchanges);
     let Recognised { envelope, body, .. } = recognised;
     let fingerprint = cx.keys.fingerprint(&envelope.message_type, &body);
     let keys = Arc::clone(&cx.keys);
@@ -432,9 +436,23 @@ fn with_exchanges(
         fingerprint,
         body: Secret::new(body),
         exchanges,
-        record: Vec::new(),
+        record,
         if_reused: Some(if_reused),
     }
+}
+
+/// Entries of exchanges that end on arrival.
+fn ended_before(recognised: &Recognised<'_>, exchanges: &[NewExchange]) -> Vec<Draft> {
+    let envelope = &recognised.envelope;
+    let entry = |(route, exchange): (&Arc<Route>, &NewExchange)| {
+        let (rule, failure) = (route.record.as_ref()?, exchange.failure.as_ref()?);
+        let claimed = direct::claimed(envelope, exchange);
+        let at = envelope.accepted_at;
+        let draft = settle::draft_not_sent(&claimed, route, rule.kind, failure.code, at);
+        // The store fills it in.
+        Some(Draft { commitment: None, ..draft })
+    };
+    recognised.routes.iter().zip(exchanges).filter_map(entry).collect()
 }
 
 fn new_exchange(
@@ -454,7 +472,7 @@ fn new_exchange(
         Some(key) => cx.keys.lane(counterpart, key),
         None => cx.keys.lane(counterpart, &format!("message:{}:{id}", envelope.source)),
     };
-    NewExchange {
+    let mut exchange = NewExchange {
         route: route.name.clone(),
         counterpart: counterpart.clone(),
         operation: route.operation_name().to_owned(),
@@ -466,7 +484,15 @@ fn new_exchange(
         supersedes: supersedes(route, id),
         bundle: bundle.digest().to_owned(),
         first: None,
+        approval: None,
+        opens: None,
+    };
+    if let Err(failure) = approve::needs(route, envelope, document, &mut exchange, cx) {
+        let key = &exchange.idempotency_key;
+        exchange.announce = Some(settle::announce_dead(envelope, &route.name, key, &failure));
+        exchange.failure = Some(failure);
     }
+    exchange
 }
 
 /// How the new message ends older states of its route, where the route says so.
@@ -532,6 +558,8 @@ fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context) -> NewMess
         failure: Some(failure),
         bundle: cx.bundle().digest().to_owned(),
         first: None,
+        approval: None,
+        opens: None,
     };
     NewMessage {
         envelope,

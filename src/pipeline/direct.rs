@@ -18,7 +18,7 @@ use super::validate;
 use super::worker;
 use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::codes::store as codes;
-use crate::model::{Secret, State};
+use crate::model::{Envelope, Secret, State};
 use crate::policy::Brake;
 use crate::store::{Accepted, Claimed, FirstAttempt, Intent, NewExchange, NewMessage, StoreError};
 use crate::telemetry::crash;
@@ -116,6 +116,8 @@ fn prepare_one(
     let Destination::Operation(operation) = &route.destination else { return None };
     if operation.batch.is_some()
         || operation.file_out.is_some()
+        || route.approval.is_some()
+        || exchange.failure.is_some()
         || cx.sealing.stops_sending().is_some()
     {
         return None;
@@ -131,7 +133,7 @@ fn prepare_one(
         UnknownRule::Person => Some(Arc::clone(&counterpart.slots).try_acquire_owned().ok()?),
         UnknownRule::Resend | UnknownRule::Ask => None,
     };
-    let claimed = claimed(recognised, exchange);
+    let claimed = claimed(&recognised.envelope, exchange);
     validate::check(&recognised.document, route, cx).ok()?;
     let mapped = map::map(&claimed, route, &recognised.document).ok()?;
     let Intent { request_digest, at, mut record, .. } =
@@ -146,7 +148,7 @@ fn prepare_one(
 
 /// The exchange as it would be claimed, but for what it does not have yet: rows and commitment.
 /// Its body is mapped already and not needed again.
-fn claimed(recognised: &super::accept::Recognised<'_>, exchange: &NewExchange) -> Claimed {
+pub(super) fn claimed(envelope: &Envelope, exchange: &NewExchange) -> Claimed {
     Claimed {
         id: 0,
         message: 0,
@@ -157,11 +159,11 @@ fn claimed(recognised: &super::accept::Recognised<'_>, exchange: &NewExchange) -
         attempts: 0,
         maybe_applied: false,
         ticket: None,
-        since: recognised.envelope.accepted_at,
+        since: envelope.accepted_at,
         subject: exchange.subject.clone(),
         bundle: exchange.bundle.as_str().into(),
         commitment: String::new(),
-        envelope: recognised.envelope.clone(),
+        envelope: envelope.clone(),
         body: Secret::new(Vec::new()),
     }
 }

@@ -25,6 +25,10 @@ use crate::store::Claimed;
 use std::sync::Arc;
 
 pub mod accept;
+pub mod answer;
+pub mod approve;
+#[cfg(test)]
+mod approve_tests;
 pub mod availability;
 pub mod batch;
 #[cfg(test)]
@@ -98,7 +102,11 @@ pub async fn process(claimed: Claimed, cx: &Arc<Context>) {
         .and_then(|document| map::map(&claimed, &route, &document));
     let outcome = match prepared {
         Err(failure) => Outcome::NotSent(failure),
-        Ok(mapped) => deliver::deliver(&claimed, &route, mapped, cx).await,
+        Ok(mapped) => match approve::is_agreed(&claimed, &route, &mapped, cx).await {
+            Ok(Ok(())) => deliver::deliver(&claimed, &route, mapped, cx).await,
+            Ok(Err(failure)) => Outcome::NotSent(failure),
+            Err(error) => Outcome::StoreDown(error),
+        },
     };
     settle::settle(&claimed, &route, outcome, cx).await;
 }

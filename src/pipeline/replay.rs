@@ -54,7 +54,11 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
 /// A message that no route could take, recognised by the definitions and limits in force.
 pub(super) fn recognised_now(kept: Kept, cx: &Context) -> Result<NewMessage, Failure> {
     let (arrival, accepted_at) = arrival(kept, cx)?;
-    Ok(new_message(recognise_as_of(&arrival, accepted_at, cx)?, cx))
+    let message = new_message(recognise_as_of(&arrival, accepted_at, cx)?, cx);
+    match message.exchanges.iter().find_map(|exchange| exchange.failure.clone()) {
+        Some(failure) => Err(failure),
+        None => Ok(message),
+    }
 }
 
 /// The message as it came in, as far as it was kept, and when that was.

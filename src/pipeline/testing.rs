@@ -254,6 +254,17 @@ impl Harness {
         Harness { cx, target, folder }
     }
 
+    /// The same store after the process ended and started again, with changed definitions and the
+    /// clock of the test.
+    pub async fn restart_changed(mut self, changes: &[(&str, &str)]) -> Harness {
+        self.cx.store.close().await.unwrap();
+        let folder = std::mem::take(&mut self.folder);
+        let (target, clock) = (Arc::clone(&self.target), Arc::clone(&self.cx.clock));
+        drop(self);
+        let cx = context_of(&folder, &target, Arc::new(bundle(&Enabled::All, changes)), clock);
+        Harness { cx, target, folder }
+    }
+
     /// A backup of the store as it is now.
     pub fn backup(&self, name: &str) -> PathBuf {
         let file = self.folder.join(name);

@@ -3,7 +3,7 @@
 
 use super::caller;
 use super::world::LATE;
-use super::{Behaviour, Simulator, World};
+use super::{Behaviour, Simulator, World, persons};
 use crate::adapter::bundle::Enabled;
 use crate::adapter::{Bundle, Destination, Interaction, Overrides, Route, UnknownRule};
 use crate::diagnostic::SourceFile;
@@ -165,6 +165,9 @@ pub async fn run(
     Ok(rows)
 }
 
+/// Who agrees to what a run has prepared.
+pub(super) const SECOND_PERSON: &str = "second person";
+
 /// The times of a run.
 fn shortened() -> Overrides {
     Overrides {
@@ -301,7 +304,10 @@ impl Stage {
     }
 
     async fn exchanges(&self) -> Result<Vec<ExchangeView>, StoreError> {
-        self.cx.store.list(Filter { limit: 1_000, ..Filter::default() }).await
+        let mut all = self.cx.store.list(Filter { limit: 1_000, ..Filter::default() }).await?;
+        // Without route and type: demands that were there before.
+        all.retain(|one| !(one.route.is_empty() && one.message_type.is_empty()));
+        Ok(all)
     }
 
     async fn route(
@@ -321,12 +327,14 @@ impl Stage {
         let operation = route.operation_name().to_owned();
         work.tasks.spawn(caller::run(world, simulator, operation, cx, stop));
         for input in inputs {
+            persons::demand(route, &input.document, &self.cx).await?;
             let arrival = arrival(route, input);
             match self.fetched(route, input) {
                 Some(fetched) => accept_as(&arrival, Ok(fetched), &self.cx).await?,
                 None => accept(&arrival, &self.cx).await?,
             };
         }
+        persons::agree(&self.cx).await?;
         row.messages = inputs.len();
         self.rest(&mut row, work, at_rest).await?;
         let not_sent = row.not_sent;

@@ -9,6 +9,7 @@ mod caller;
 mod conformance;
 pub mod keys;
 mod load;
+mod persons;
 mod request;
 mod template;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What both homes of the store decide alike about an operator's act, and about beginnings and ends.
 
+use super::approvals::Again;
 use super::epoch::Known;
 use super::{ActVerb, NewExchange};
 use crate::model::State;
@@ -18,10 +19,18 @@ impl ActVerb {
 
     /// The state it leads an exchange to; `None` where the present one does not allow it. `is_open`:
     /// its lane has something that has not ended; `doubt`: it may have gone on before a restore.
-    pub(super) fn leads_to(self, seen: &Seen, is_open: bool, doubt: bool) -> Option<State> {
+    pub(super) fn leads_to(
+        self,
+        seen: &Seen,
+        again: Again,
+        is_open: bool,
+        doubt: bool,
+    ) -> Option<State> {
         Some(match (self, seen.state?) {
             // Nothing claims an exchange without a counterpart: it would wait unseen (see reroute).
             (ActVerb::Replay, State::Dead) if seen.draft.counterpart.is_empty() => return None,
+            (ActVerb::Replay, State::Dead) if again == Again::Taken => return None,
+            (ActVerb::Replay, State::Dead) if again == Again::Asks => State::WaitingApproval,
             (ActVerb::Replay, State::Dead) if is_open => State::Held,
             (ActVerb::Replay, State::Dead) if doubt => State::Unknown,
             (ActVerb::Replay, State::Dead) => State::Received,
@@ -92,6 +101,9 @@ pub(super) fn first_state(
         State::Dead
     } else if let Known::Ended(state) = known {
         state
+    } else if exchange.approval.is_some() {
+        // It enters its lane when a second person has agreed, also where it is in doubt.
+        State::WaitingApproval
     } else if is_open() {
         State::Held
     } else if known == Known::Doubt {

@@ -34,6 +34,8 @@ pub fn exchange(lane: i64) -> NewExchange {
         supersedes: None,
         bundle: "b0".to_owned(),
         first: None,
+        approval: None,
+        opens: None,
     }
 }
 
@@ -145,6 +147,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
+    super::conformance_approvals::run(&fresh).await;
     super::conformance_tasks::run(&fresh).await;
     super::conformance_lanes::run(&fresh).await;
     super::conformance_record::run(&fresh).await;

@@ -3,7 +3,7 @@
 
 use super::conformance::{self as suite, at};
 use super::conformance_lanes;
-use super::{ActVerb, Filter, Next, Settled, Settlement, Store};
+use super::{ActVerb, Filter, Next, Settled, Settlement, Store, conformance_approvals as asked};
 use crate::model::State;
 use crate::record::verify;
 use futures_util::future::BoxFuture;
@@ -21,10 +21,34 @@ pub trait Home {
 /// One step of a run.
 #[derive(Clone, Debug)]
 pub enum Step {
-    Accept { lane: i64, supersedes: bool },
-    Intend { which: usize, stale: bool },
-    Settle { which: usize, next: usize, clear: bool, stale: bool },
-    Act { which: usize, verb: ActVerb },
+    Accept {
+        lane: i64,
+        supersedes: bool,
+    },
+    /// One that needs a second person.
+    Ask {
+        lane: i64,
+    },
+    /// A decision by the preparer or by another.
+    Decide {
+        which: usize,
+        approves: bool,
+        same: bool,
+    },
+    Intend {
+        which: usize,
+        stale: bool,
+    },
+    Settle {
+        which: usize,
+        next: usize,
+        clear: bool,
+        stale: bool,
+    },
+    Act {
+        which: usize,
+        verb: ActVerb,
+    },
     Restart,
 }
 
@@ -40,6 +64,9 @@ pub fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(which, stale)| Step::Intend { which, stale }),
         8 => (which.clone(), 0..6usize, prop::bool::weighted(0.2), prop::bool::weighted(0.1))
             .prop_map(|(which, next, clear, stale)| Step::Settle { which, next, clear, stale }),
+        2 => (0..2i64).prop_map(|lane| Step::Ask { lane }),
+        4 => (which.clone(), any::<bool>(), prop::bool::weighted(0.2))
+            .prop_map(|(which, approves, same)| Step::Decide { which, approves, same }),
         4 => (which, prop::sample::select(verbs.to_vec()))
             .prop_map(|(which, verb)| Step::Act { which, verb }),
         1 => Just(Step::Restart),
@@ -54,6 +81,14 @@ struct Exchange {
     fence: i64,
     maybe: bool,
     supersedes: bool,
+    asks: bool,
+}
+
+impl Exchange {
+    /// Whether it is in its lane: it has not ended, and waits for no second person.
+    fn is_in_lane(&self) -> bool {
+        !self.state.is_final() && self.state != State::WaitingApproval
+    }
 }
 
 #[derive(Default)]
@@ -63,7 +98,7 @@ struct Model {
 
 impl Model {
     fn open(&self, lane: i64) -> bool {
-        self.exchanges.iter().any(|one| one.lane == lane && !one.state.is_final())
+        self.exchanges.iter().any(|one| one.lane == lane && one.is_in_lane())
     }
 
     /// Moves one; when it ends, the oldest held one of its lane wakes.
@@ -73,12 +108,11 @@ impl Model {
         (one.state, one.due, one.fence) = (state, due, one.fence + 1);
         let lane = one.lane;
         // One that was behind the head has ended without its turn: nothing is free.
-        let goes = |one: &Exchange| !one.state.is_final() && one.state != State::Held;
+        let goes = |one: &Exchange| one.is_in_lane() && one.state != State::Held;
         if self.exchanges.iter().any(|one| one.lane == lane && goes(one)) {
             return false;
         }
-        let waiting =
-            self.exchanges.iter_mut().find(|one| one.lane == lane && !one.state.is_final());
+        let waiting = self.exchanges.iter_mut().find(|one| one.lane == lane && one.is_in_lane());
         match waiting {
             Some(next) if ended && next.state == State::Held => {
                 (next.state, next.due) = (State::Received, true);
@@ -112,7 +146,8 @@ impl Model {
     fn settle(&mut self, which: usize, next: usize, clear: bool) -> Settled {
         let one = &mut self.exchanges[which];
         let may_end = next == 1 && !one.maybe;
-        if one.state.is_final() || (one.state == State::Held && !may_end) {
+        let asked = one.state == State::WaitingApproval;
+        if asked || one.state.is_final() || (one.state == State::Held && !may_end) {
             return Settled::Stale;
         }
         one.maybe &= !clear;
@@ -131,6 +166,7 @@ impl Model {
     fn act(&mut self, which: usize, verb: ActVerb) -> Option<State> {
         let (state, lane) = (self.exchanges[which].state, self.exchanges[which].lane);
         let to = match (verb, state) {
+            (ActVerb::Replay, State::Dead) if self.exchanges[which].asks => State::WaitingApproval,
             (ActVerb::Replay, State::Dead) if self.open(lane) => State::Held,
             (ActVerb::Replay, State::Dead) => State::Received,
             (ActVerb::Discard, State::Dead | State::Unknown) => State::Discarded,
@@ -140,6 +176,20 @@ impl Model {
         };
         self.exchanges[which].maybe &= verb != ActVerb::ConfirmNotApplied;
         self.go(which, to, matches!(to, State::Received | State::WaitingRetry));
+        Some(to)
+    }
+
+    fn decide(&mut self, which: usize, approves: bool, same: bool) -> Option<State> {
+        let one = &self.exchanges[which];
+        if one.state != State::WaitingApproval || (approves && same) {
+            return None;
+        }
+        let to = match approves {
+            true if self.open(one.lane) => State::Held,
+            true => State::Received,
+            false => State::Dead,
+        };
+        self.go(which, to, to == State::Received);
         Some(to)
     }
 
@@ -160,11 +210,8 @@ impl Model {
     /// What must hold whatever happened.
     fn check(&self) {
         for lane in 0..2 {
-            let open: Vec<_> = self
-                .exchanges
-                .iter()
-                .filter(|one| one.lane == lane && !one.state.is_final())
-                .collect();
+            let open: Vec<_> =
+                self.exchanges.iter().filter(|one| one.lane == lane && one.is_in_lane()).collect();
             let heads = open.iter().filter(|one| one.state != State::Held).count();
             assert_eq!(heads, usize::from(!open.is_empty()), "exactly one head: {open:?}");
         }
@@ -214,8 +261,17 @@ pub async fn run(home: &dyn Home, steps: Vec<Step>) {
                 }
                 let state = if model.open(lane) { State::Held } else { State::Received };
                 let due = state == State::Received;
-                let new = Exchange { lane, state, due, fence: 0, maybe: false, supersedes };
+                let (maybe, asks) = (false, false);
+                let new = Exchange { lane, state, due, fence: 0, maybe, supersedes, asks };
                 model.exchanges.push(new);
+            }
+            Step::Ask { lane } => {
+                let exchange = asked::asking(lane);
+                let message = suite::message(&format!("m{number}"), 1, vec![exchange]);
+                store.accept(message).await.unwrap();
+                let (state, maybe) = (State::WaitingApproval, false);
+                let (supersedes, asks, due, fence) = (false, true, false, 0);
+                model.exchanges.push(Exchange { lane, state, due, fence, maybe, supersedes, asks });
             }
             Step::Restart => {
                 store = home.restart(store).await;
@@ -239,6 +295,12 @@ pub async fn run(home: &dyn Home, steps: Vec<Step>) {
                 let expected =
                     if stale { Settled::Stale } else { model.settle(which, kind, clear) };
                 assert_eq!(settled, expected);
+            }
+            Step::Decide { which, approves, same } => {
+                let which = which % count;
+                let operator = if same { asked::PREPARER } else { "sato" };
+                let became = asked::decide(&*store, which as i64 + 1, approves, operator).await;
+                assert_eq!(became, model.decide(which, approves, same));
             }
             Step::Act { which, verb } => {
                 let which = which % count;

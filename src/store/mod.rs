@@ -14,10 +14,13 @@ use std::sync::Arc;
 
 mod acts;
 mod announcement;
+pub mod approvals;
 pub mod backup;
 pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod conformance_approvals;
 #[cfg(test)]
 mod conformance_clock;
 #[cfg(test)]
@@ -50,6 +53,7 @@ mod task_steps;
 pub mod tasks;
 
 pub use announcement::Announcement;
+pub use approvals::Approvals;
 pub use bundles::{Bundles, KeptBundle};
 pub use epoch::{Epoch, EpochBegun, Fate, Ghost, NewEpoch};
 pub use inspect::Inspect;
@@ -105,6 +109,10 @@ pub struct NewExchange {
     pub bundle: String,
     /// The first attempt, where it can be made as soon as the message is safe.
     pub first: Option<FirstAttempt>,
+    /// A second person must agree before it is sent.
+    pub approval: Option<Box<approvals::NewApproval>>,
+    /// It brings something that a person must answer.
+    pub opens: Option<Box<approvals::NewDemand>>,
 }
 
 /// An intent that is written with the message itself: everything an [`Intent`] says of an exchange
@@ -531,7 +539,7 @@ pub type Later<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// The store. See the module for its promises.
 pub trait Store:
-    Bundles + Forget + Inspect + Instances + RecordStore + Rotate + Tasks + Send + Sync
+    Approvals + Bundles + Forget + Inspect + Instances + RecordStore + Rotate + Tasks + Send + Sync
 {
     /// Whether it can still be trusted. After a failed disk it cannot, for good: every later call
     /// answers the same error, and readiness is red.

@@ -38,6 +38,16 @@ metrics_register! {
         "Exchanges by state, from the store";
     BACKLOG = "watashi_backlog", "gauge", ["counterpart"],
         "Exchanges not yet ended";
+    APPROVALS = "watashi_approvals_waiting", "gauge", [],
+        "Exchanges that wait for a second person";
+    APPROVALS_OLDEST = "watashi_approvals_oldest_seconds", "gauge", [],
+        "Age of the oldest of them; 0 without one";
+    APPROVALS_EXPIRE = "watashi_approvals_expire_seconds", "gauge", [],
+        "Time until the first of them expires; one year without one";
+    DEMANDS = "watashi_demands_open", "gauge", [],
+        "Demands of counterparts that have no answer";
+    DEMANDS_DUE = "watashi_demands_due_seconds", "gauge", [],
+        "Time until the first of them should be answered, below zero after that; one year without one";
     OUTBOX_PENDING = "watashi_outbox_pending", "gauge", [],
         "Answers waiting to be taken by upstream";
     BREAKER_OPEN = "watashi_breaker_open", "gauge", ["counterpart"],

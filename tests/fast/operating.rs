@@ -152,6 +152,8 @@ fn message(folder: &Folder, id: &str) -> NewMessage {
             supersedes: None,
             bundle: "b".to_owned(),
             first: None,
+            approval: None,
+            opens: None,
         }],
         record: Vec::new(),
         if_reused: None,

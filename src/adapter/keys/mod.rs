@@ -484,6 +484,12 @@ pub(super) static ROUTE: Keys = Keys {
             Key::new("permit", Form::Map(&PERMIT), "照会許可用照合リスト."),
             Key::new("reply", Form::Map(&REPLY), "What goes back to upstream."),
             Key::new(
+                "approval",
+                Form::Map(&APPROVAL),
+                "A second person must agree before it is sent.",
+            ),
+            Key::new("demand", Form::Map(&DEMAND), "With publish: a person must answer it."),
+            Key::new(
                 "characters",
                 Form::Map(&CHARACTERS),
                 "What the receiver knows; instead of the operation's own.",
@@ -539,6 +545,42 @@ pub(super) static REPLY: Keys = Keys::new(
     &[
         Key::new("type", Form::Text, "Message type, unless the message has a reply-to.").required(),
         Key::new("mapping", Form::Text, "From the answer to what upstream gets.").required(),
+    ],
+);
+
+pub(super) static APPROVAL: Keys = Keys::new(
+    "approval",
+    "approval",
+    "Prepared by one person, agreed to by another, with a reason; then it is sent.",
+    &[
+        Key::new("expires", Form::Duration, "How long it waits for the second person.").required(),
+        Key::new(
+            "answers",
+            Form::Map(&ANSWERS),
+            "It answers a demand: once, and none but an open one.",
+        ),
+    ],
+);
+
+pub(super) static ANSWERS: Keys = Keys::new(
+    "answers",
+    "answers",
+    "The demand that a message answers.",
+    &[
+        Key::new("kind", Form::Text, "Kind of the demand, as `demand.kind` of a route names it.")
+            .required(),
+        Key::new("number", FIELD, "Path: the number of the demand.").required(),
+    ],
+);
+
+pub(super) static DEMAND: Keys = Keys::new(
+    "demand",
+    "demand",
+    "What the counterpart asks for, and a person must answer.",
+    &[
+        Key::new("kind", Form::Text, "Its kind: answers name it.").required(),
+        Key::new("number", FIELD, "Path: its number at the counterpart.").required(),
+        Key::new("within", Form::Duration, "How soon it should be answered."),
     ],
 );
 

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) mod approval;
 mod callback;
 #[cfg(test)]
 mod callback_tests;

@@ -61,6 +61,8 @@ impl Loader<'_, '_> {
             }),
             permit: node.get("permit").and_then(|node| self.permit(node, mapping.to.shape())),
             reply: node.get("reply").and_then(|node| self.reply(node, response.as_deref())),
+            approval: self.approval(node, &destination, shape),
+            demand: self.demand(node, &destination, shape),
             characters,
             on,
             destination,

@@ -7,6 +7,7 @@
 //! | `detail` | the failure's text: store, log, dead letter | plain |
 //! | `list.id` | URLs, the message id, the log | plain |
 //! | `reconcile.key` | the report of a comparison | plain |
+//! | `approval.answers.number`, `demand.number` | the store, the record and lists for people, in the clear | plain |
 //! | `municipality` | the envelope: store, record, `$meta` | plain |
 //! | `ordering-key`, `subject` | only their keyed hash is kept (HMAC under a key of `[keys]`) | any |
 //! | `permit`, `poll.items`, `list.more`, `not-disclosed`, `when` | compared; only the answer goes on | any |
@@ -64,6 +65,8 @@ pub(super) enum Sink {
     Count,
     /// What compared records are found by.
     Key,
+    /// The number of a demand.
+    Number,
 }
 
 impl Sink {
@@ -78,6 +81,7 @@ impl Sink {
             Sink::Item => "item",
             Sink::Count => "count",
             Sink::Key => "key",
+            Sink::Number => "number",
         }
     }
 
@@ -91,6 +95,7 @@ impl Sink {
             Sink::Municipality => "goes into the envelope, the store and the record in the clear",
             Sink::Key => "goes into the report of the comparison in the clear",
             Sink::Count => "goes into the reason why a file is put aside",
+            Sink::Number => "goes into the store, the record and lists for people in the clear",
             Sink::Set | Sink::Item => "is compared with what is kept and logged in the clear",
         }
     }

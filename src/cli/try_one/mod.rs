@@ -179,6 +179,11 @@ fn arrival(
     let cloud_event = serde_json::from_slice::<Value>(&body)
         .is_ok_and(|value| value.get("specversion").is_some() && value.get("data").is_some());
     let kind = if cloud_event { "application/cloudevents+json" } else { "application/json" };
+    // Where a second person must agree, the first one has a name.
+    let asks = |kind: &String| {
+        bundle.routes().any(|route| route.approval.is_some() && route.on.contains(kind))
+    };
+    let operator = message_type.as_ref().filter(|kind| asks(kind)).map(|_| "try".to_owned());
     Ok(Arrival {
         source: "try".to_owned(),
         origin,
@@ -188,7 +193,7 @@ fn arrival(
         correlation_id: None,
         reply_to: None,
         traceparent: None,
-        operator: None,
+        operator,
         municipality: None,
         body: Bytes::from(body),
     })

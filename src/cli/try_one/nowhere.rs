@@ -5,6 +5,9 @@ use crate::model::codes::store as codes;
 use crate::model::{Secret, State};
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Draft, Frontier, Hash};
+use crate::store::approvals::{
+    ApprovalFilter, ApprovalView, Approvals, Decided, Decision, DemandFilter, DemandView, Waiting,
+};
 use crate::store::inspect::{Inspect, Inspected};
 use crate::store::purge::{Forget, Purge, Purged};
 use crate::store::rotation::{Rewrap, Rewrapped, Rotate};
@@ -41,6 +44,30 @@ impl Forget for Nowhere {
 
 impl Inspect for Nowhere {
     fn inspect(&self) -> Later<'_, Vec<Inspected>> {
+        closed()
+    }
+}
+
+impl Approvals for Nowhere {
+    fn approvals(&self, _filter: ApprovalFilter) -> Later<'_, Vec<ApprovalView>> {
+        closed()
+    }
+    fn decide(&self, _decision: Decision) -> Later<'_, Decided> {
+        closed()
+    }
+    fn demands(&self, _filter: DemandFilter) -> Later<'_, Vec<DemandView>> {
+        closed()
+    }
+    fn close_demand(
+        &self,
+        _demand: i64,
+        _operator: String,
+        _reason: String,
+        _at: Timestamp,
+    ) -> Later<'_, bool> {
+        closed()
+    }
+    fn waiting(&self) -> Later<'_, Waiting> {
         closed()
     }
 }

@@ -117,6 +117,15 @@ codes! {
     SUPERSEDE_NEEDS_KEY = "A415", Configuration, "supersede without an ordering key",
         "`when-stuck: supersede` gives older states of the same person or thing up for a newer one: the ordering key says which those are.",
         "Declare `ordering-key:`, or leave `when-stuck` at `block`.";
+    APPROVAL_NOT_HERE = "A420", Configuration, "approval not possible here",
+        "A second person agrees to one message that goes to one operation: not on a route that publishes, not where several messages travel in one request or file, and not where newer messages take the place of older ones.",
+        "Leave `approval:` away, or lead the route to an operation without `batch:` and files.";
+    ANSWERS_NO_DEMAND = "A421", Configuration, "answers to demands that nothing opens",
+        "`approval.answers.kind` names the kind of demand that another route of the same adapter opens with `demand.kind`.",
+        "Correct the name; the hint shows the nearest one.";
+    DEMAND_NOT_HERE = "A422", Configuration, "demand not possible here",
+        "Demands are opened by what a counterpart sent: by a route with `publish:`.",
+        "Move `demand:` to the route that publishes the demand.";
     BAD_FILE_NAME = "A501", Configuration, "file name not allowed",
         "A file's name has A-Z a-z 0-9 . _ - and the placeholders {date}, {time}, {set:N}, {part:N}; a file that is written has {set} in it, and {part} where a set has several parts. Between two placeholders stands a character that is no digit.",
         "Correct the name.";

@@ -129,6 +129,36 @@ codes! {
     KEY_FORGOTTEN = "G413", Counterpart, "counterpart no longer knows the key",
         "An attempt may have been applied, and more time has passed since the first one than the counterpart keeps idempotency keys (`idempotency.retention`). Sent again, the request could take effect twice.",
         "Look at the counterpart's own screen, then `watashi dlq confirm ID --applied` or `--not-applied`; do not guess.";
+    APPROVAL_NO_PREPARER = "G420", Sender, "nobody is named who prepared it",
+        "A route with `approval:` takes the message, and such a message must say who prepared it: somebody else has to agree before it is sent.",
+        "Set the header `watashi-operator` (or `watashioperator` of a CloudEvent); send it again under a new id.";
+    APPROVAL_REJECTED = "G421", Sender, "rejected by the second person",
+        "The route needs a second person's agreement, and it was refused or taken back. Nothing was sent. The detail is the reason that was given.",
+        "Correct it and send it under a new id. A replay asks the second person again.";
+    APPROVAL_EXPIRED = "G422", Sender, "nobody agreed in time",
+        "The route needs a second person's agreement, and nobody decided within `approval.expires`. Nothing was sent.",
+        "`watashi dlq replay ID` asks again; or send what is still wanted under a new id.";
+    NOT_AS_APPROVED = "G423", Gateway, "not what was agreed to",
+        "The route needs a second person's agreement, and the document that would leave now is not the one that was agreed to, or none was: definitions have changed since. Nothing was sent.",
+        "`watashi dlq replay ID` asks again where it was asked before; else have it sent under a new id.";
+    DEMAND_MISSING = "G424", Sender, "there is no such demand",
+        "The message answers a demand of the counterpart, and no demand of that kind and number was received.",
+        "Compare the number with `watashi demands list`; send the answer under a new id.";
+    DEMAND_ANSWERED = "G425", Sender, "the demand has an answer",
+        "Another answer to the same demand is on its way or was delivered, or an operator closed the demand. A second answer is never sent.",
+        "Look at `watashi demands show ID`. Reject the other answer first if it waits for its approval and is wrong.";
+    APPROVAL_SAME_PERSON = "G426", Sender, "who prepared it may not approve it",
+        "Four eyes: the person who approves is another one than the person who prepared the message. Case, spaces and width of letters make no other person.",
+        "Let somebody else approve it; who prepared it may only reject it, which takes it back.";
+    APPROVAL_CLOSED = "G427", Sender, "nothing waits for this decision",
+        "The exchange waits for no approval: it was decided before, its time is over, or it never needed one.",
+        "Look at `watashi approvals show ID`.";
+    DEMAND_NUMBER = "G428", Counterpart, "demand without a usable number",
+        "A received demand names no number, or one that is not 1 to 128 characters of A-Z a-z 0-9 . _ : / -. Nobody could answer it.",
+        "Ask the counterpart; correct `demand.number` of the route if it names the wrong place, then replay.";
+    ANSWER_NOT_POSSIBLE = "G429", Configuration, "answer not possible as asked",
+        "`watashi answer` posts a message of the type whose route answers demands of that kind. The detail says what does not fit.",
+        "Name the type with `--type`, or enable the route that takes such answers.";
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
         "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";

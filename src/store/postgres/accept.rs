@@ -1,5 +1,6 @@
 //! Accept: a message becomes durable, or is recognised.
 
+use super::approvals;
 use super::connection::{Params, Session, column, kept};
 use super::exchanges::{BEGIN_ATTEMPTS, lane_is_open};
 use super::group::Work;
@@ -9,7 +10,7 @@ use super::restored;
 use super::supersede;
 use super::tx::Tx;
 use crate::model::codes::store as codes;
-use crate::model::{Envelope, Stage, State};
+use crate::model::{Stage, State};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{born_final, first_state};
 use crate::store::epoch::{Known, not_new};
@@ -27,7 +28,8 @@ const OPEN: &str = "SELECT n.counterpart, n.lane
     FROM unnest($1::text[], $2::bigint[]) AS n (counterpart, lane)
     WHERE EXISTS (SELECT 1 FROM exchanges a
             WHERE a.counterpart = n.counterpart AND a.lane = n.lane
-                AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held'))
+                AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held',
+                    'waiting-approval'))
         OR EXISTS (SELECT 1 FROM exchanges h
             WHERE h.counterpart = n.counterpart AND h.lane = n.lane AND h.state = 'held')";
 const MESSAGES: &str = "INSERT INTO messages (id, source, message_id, message_type, content_type,
@@ -129,8 +131,8 @@ impl<'w> Arrivals<'w> {
     }
 
     /// Takes a message in, unless it has to be looked at alone: its id is known, it ends older ones
-    /// of its lane, or a restore has left doubts. First attempts that come with it begin where
-    /// `owner`, an instance with a lease, makes them.
+    /// of its lane, it needs or opens something for persons, or a restore has left doubts. First attempts
+    /// that come with it begin where `owner`, an instance with a lease, makes them.
     pub fn take(
         &mut self,
         tx: &mut Tx<'_>,
@@ -144,7 +146,9 @@ impl<'w> Arrivals<'w> {
         let ends_others = message.exchanges.iter().map(|one| &one.exchange).any(|exchange| {
             exchange.supersedes.is_some() && lanes.is_open(&exchange.counterpart, exchange.lane)
         });
-        self.put_off |= ends_others || restored.window || restored.ghosts;
+        let asks = |one: &Arriving| one.exchange.approval.is_some() || one.exchange.opens.is_some();
+        let asks = message.exchanges.iter().any(asks);
+        self.put_off |= ends_others || asks || restored.window || restored.ghosts;
         if self.put_off || !self.seen.insert((id.to_owned(), kept(&envelope.source).into_owned())) {
             return None;
         }
@@ -221,25 +225,38 @@ fn enter(tx: &mut Tx<'_>, exchange: &NewExchange, state: State) {
 /// state it begins in. First attempts are left to be claimed.
 pub(super) async fn insert_exchange(
     tx: &mut Tx<'_>,
-    message: i64,
-    envelope: &Envelope,
+    row: i64,
+    message: &Message,
     exchange: &NewExchange,
     at: jiff::Timestamp,
 ) -> Result<(i64, State), StoreError> {
+    let envelope = &message.envelope;
     let known = restored::known(tx, envelope, exchange).await?;
+    let refusal = match known {
+        Known::New => approvals::refusal(tx, exchange).await?,
+        Known::Doubt | Known::Ended(_) => None,
+    };
     let open = lane_is_open(tx, &exchange.counterpart, exchange.lane).await?;
-    let state = first_state(exchange, known, || open);
+    let original = exchange;
+    let mut exchange = Cow::Borrowed(original);
+    if let Some(refusal) = refusal {
+        exchange.to_mut().failure = Some(refusal.failure.clone());
+    }
+    let state = first_state(&exchange, known, || open);
     tx.head.exchange += 1;
-    enter(tx, exchange, state);
-    let (id, at) = (tx.head.exchange, at.as_millisecond());
-    let doubt = known == Known::Doubt;
-    let exchange_row = Cow::Borrowed(exchange);
-    let new = New { id, message, exchange: exchange_row, state, doubt, owner: None, at };
+    let id = tx.head.exchange;
+    match refusal {
+        Some(refusal) => approvals::refused(tx, &message.keys, id, row, &exchange, refusal)?,
+        None => enter(tx, &exchange, state),
+    }
+    let (now, doubt) = (at.as_millisecond(), known == Known::Doubt);
+    let new = New { id, message: row, exchange, state, doubt, owner: None, at: now };
     let columns = Exchanges::new(std::slice::from_ref(&new));
     tx.execute(EXCHANGES, &columns.params()).await?;
     if known != Known::New {
-        tx.append(&Entry::new(&not_new(envelope, exchange, state)));
+        tx.append(&Entry::new(&not_new(envelope, &new.exchange, state)));
     }
+    approvals::enter(tx, id, state, original, at).await?;
     Ok((id, state))
 }
 
@@ -266,8 +283,7 @@ pub(super) async fn alone(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted
         if let Some(rule) = &exchange.supersedes {
             supersede::run(tx, message, exchange, rule).await?;
         }
-        let (id, state) =
-            insert_exchange(tx, row, envelope, exchange, envelope.accepted_at).await?;
+        let (id, state) = insert_exchange(tx, row, message, exchange, envelope.accepted_at).await?;
         if let Some(outgoing) = announce {
             tx.post(id, row, Arc::clone(outgoing));
         }

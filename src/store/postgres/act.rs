@@ -1,5 +1,6 @@
 //! An operator's act: its effect and its entry in one transaction.
 
+use super::approvals;
 use super::connection::{Params, column, odd, plain};
 use super::exchanges::{lane_is_open, leave_lane};
 use super::prepared::Entry;
@@ -8,6 +9,7 @@ use crate::model::State;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{Ended, Seen};
+use crate::store::approvals::Again;
 use crate::store::{Act, ActVerb, StoreError};
 use std::sync::Arc;
 use tokio_postgres::Row;
@@ -20,7 +22,11 @@ pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, Sto
     // It may have been replayed, and applied, before the store was put back.
     let doubt = act.verb == ActVerb::Replay && tx.head.restored.doubts(seen.since);
     let is_open = lane_is_open(tx, counterpart, seen.lane).await?;
-    let Some(to) = act.verb.leads_to(&seen, is_open, doubt) else { return Ok(None) };
+    let again = match act.verb {
+        ActVerb::Replay => approvals::again(tx, act.exchange).await?,
+        _ => Again::Free,
+    };
+    let Some(to) = act.verb.leads_to(&seen, again, is_open, doubt) else { return Ok(None) };
     if act.verb == ActVerb::Replay {
         let sql = "SELECT 1 FROM bodies WHERE message = $1";
         if tx.row(sql, &[&seen.message]).await?.is_none() {
@@ -42,6 +48,9 @@ pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, Sto
     let params: Params<'_> =
         &[&act.exchange, &to.name(), &due, &at, &clear, &forget, &bundle, &doubt];
     tx.execute(sql, params).await?;
+    if to == State::WaitingApproval {
+        approvals::ask_again(tx, act.exchange, act.at).await?;
+    }
     if from == Some(State::Dead) {
         tx.reopened(&seen.ended(State::Dead));
     }

@@ -32,7 +32,8 @@ const READ: &str =
 const READ_LANES: &str = "SELECT ended.counterpart, ended.lane,
         (SELECT count(*) FROM exchanges a
             WHERE a.counterpart = ended.counterpart AND a.lane = ended.lane
-                AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held')),
+                AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held',
+                    'waiting-approval')),
         held.id
     FROM (SELECT DISTINCT counterpart, lane FROM exchanges WHERE id = ANY($1)) ended
     CROSS JOIN LATERAL (SELECT id FROM exchanges h
@@ -212,7 +213,9 @@ impl Rows {
         // What is held is under way nowhere: it can only end, and only as never applied.
         let is_held = row.state == Some(State::Held);
         let ends_held = matches!(settlement.next, Next::Dead(_)) && !row.maybe_applied;
-        let over = row.state.is_none_or(State::is_final) || (is_held && !ends_held);
+        // What waits for a second person ends by a decision only (`approvals.rs`).
+        let asked = row.state == Some(State::WaitingApproval);
+        let over = asked || row.state.is_none_or(State::is_final) || (is_held && !ends_held);
         if row.fence != settlement.fence || over {
             return Settled::Stale;
         }
@@ -401,7 +404,8 @@ pub(super) async fn leave_lane(
         WHERE id = (SELECT id FROM exchanges
             WHERE counterpart = $1 AND lane = $2 AND state = 'held' ORDER BY id LIMIT 1)
         AND NOT EXISTS (SELECT 1 FROM exchanges a WHERE a.counterpart = $1 AND a.lane = $2
-            AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held'))";
+            AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held',
+                'waiting-approval'))";
     Ok(tx.execute(sql, &[&counterpart, &lane, &at.as_millisecond()]).await? > 0)
 }
 
@@ -412,7 +416,8 @@ pub(super) async fn lane_is_open(
     lane: i64,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM exchanges a WHERE a.counterpart = $1 AND a.lane = $2
-            AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held'))
+            AND a.state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held',
+                'waiting-approval'))
         OR EXISTS (SELECT 1 FROM exchanges h WHERE h.counterpart = $1 AND h.lane = $2
             AND h.state = 'held')";
     column(&tx.one(sql, &[&counterpart, &lane]).await?, 0)

@@ -5,6 +5,7 @@
 //! callers, but for the messages: those keep the order in which they were queued.
 
 use super::accept;
+use super::approvals::{self, Closing, Deciding};
 use super::bundles::{self, Keeping};
 use super::connection::{Session, column};
 use super::exchanges::{self, Rows};
@@ -17,6 +18,7 @@ use super::{act, instances, purge, record, reroute, restored, rotation, set_back
 use crate::model::State;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Frontier};
+use crate::store::approvals::Decided;
 use crate::store::purge::{Purge, Purged};
 use crate::store::rotation::{Rewrap, Rewrapped};
 use crate::store::task_steps::Made;
@@ -33,6 +35,8 @@ pub(super) enum Work {
     Intend(Arc<[Intended]>),
     Settle(Arc<[Ending]>),
     Act(Act),
+    Decide(Arc<Deciding>),
+    CloseDemand(Closing),
     Reroute(Act, Arc<Message>),
     /// Only the round trip counts: the store can be written.
     Room,
@@ -73,6 +77,7 @@ pub(super) enum Output {
     Taken(Vec<bool>),
     Settled(Vec<Settled>),
     State(Option<State>),
+    Decided(Decided),
     Rerouted(Rerouted),
     Begun(EpochBegun),
     Made(Made),
@@ -92,7 +97,9 @@ impl Work {
             Work::Accept(_) => ("accept:before-commit", "accept:after-commit"),
             Work::Intend(_) => ("intend:before-commit", "intend:after-commit"),
             Work::Settle(_) => ("settle:before-commit", "settle:after-commit"),
-            Work::Act(_) | Work::Reroute(..) => ("act:before-commit", "act:after-commit"),
+            Work::Act(_) | Work::Decide(_) | Work::CloseDemand(_) | Work::Reroute(..) => {
+                ("act:before-commit", "act:after-commit")
+            }
             _ => ("other:before-commit", "other:after-commit"),
         }
     }
@@ -191,6 +198,8 @@ async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, Stor
     Ok(match work {
         Work::Accept(message) => Output::Accepted(accept::alone(tx, message).await?),
         Work::Act(act) => Output::State(act::run(tx, act).await?),
+        Work::Decide(deciding) => Output::Decided(approvals::decide(tx, deciding).await?),
+        Work::CloseDemand(closing) => Output::Word(approvals::close(tx, closing).await?),
         Work::Reroute(act, message) => Output::Rerouted(reroute::run(tx, act, message).await?),
         Work::Note(entries) => {
             tx.append_all(entries);

@@ -10,7 +10,8 @@ const LANES: &str = "SELECT count(*), coalesce(sum((going <> 1)::int), 0)::bigin
         coalesce(sum(bodiless), 0)::bigint
     FROM (SELECT sum((state <> 'held')::int) AS going, sum((NOT EXISTS (
             SELECT 1 FROM bodies b WHERE b.message = e.message))::int) AS bodiless
-        FROM exchanges e WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded')
+        FROM exchanges e WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded',
+            'waiting-approval')
         GROUP BY counterpart, lane) AS lanes";
 /// Rows whose own ids are in a range and which lack the row they belong to. A step ends within the
 /// time that one statement may take, however large the store is.

@@ -67,6 +67,7 @@ impl Lanes {
             State::Held => {
                 lane.held.get_or_insert(id);
             }
+            State::WaitingApproval => {}
             state if state.is_final() => {}
             _ => lane.active += 1,
         }

@@ -7,7 +7,8 @@ use crate::store::owner::{self, KEYS, OWNER};
 use crate::store::{Keys, StoreError};
 
 /// One script per version of the tables; `meta.version` counts those that ran.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// Several instances start together; the first one does it, the others wait. The letters of the name.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8241990181258617)";
 

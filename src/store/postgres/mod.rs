@@ -27,6 +27,7 @@ use writer::{Loop, Writer, closed};
 mod accept;
 mod act;
 mod address;
+mod approvals;
 mod bundles;
 mod calls;
 mod claim;

@@ -98,6 +98,12 @@ async fn forget(tx: &mut Tx<'_>, messages: &[i64]) -> Result<u64, StoreError> {
     let sql = "DELETE FROM attempts WHERE exchange IN
         (SELECT id FROM exchanges WHERE message = ANY($1))";
     tx.execute(sql, &[&messages]).await?;
+    let sql = "DELETE FROM approvals WHERE exchange IN
+        (SELECT id FROM exchanges WHERE message = ANY($1))";
+    tx.execute(sql, &[&messages]).await?;
+    let sql = "DELETE FROM demands WHERE exchange IN
+        (SELECT id FROM exchanges WHERE message = ANY($1))";
+    tx.execute(sql, &[&messages]).await?;
     let sql = "DELETE FROM exchanges WHERE message = ANY($1)
         RETURNING route, state, coalesce(code, ''), attempts, was_unknown";
     for row in &tx.query(sql, &[&messages]).await? {

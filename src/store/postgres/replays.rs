@@ -1,15 +1,15 @@
 //! One item of a task: its effect, its end and its entry in one transaction.
 
-use super::act;
 use super::connection::{Params, column, kept, plain};
 use super::exchanges::lane_is_open;
 use super::prepared::{Entry, Message};
-use super::reroute;
 use super::tasks::{is_waiting, set_state};
 use super::tx::Tx;
+use super::{act, approvals, reroute};
 use crate::model::State;
 use crate::record::Draft;
 use crate::store::acts::Seen;
+use crate::store::approvals::Again;
 use crate::store::task_steps::{End, finished, parsed};
 use crate::store::tasks::{How, ItemEnd, Manner, TaskState};
 use crate::store::{Act, ActVerb, StoreError};
@@ -98,7 +98,11 @@ async fn anew(
         return Ok(End::not_now(seen.as_ref()));
     };
     let open = lane_is_open(tx, &draft.counterpart, lane).await?;
-    let next = if open { State::Held } else { State::Received };
+    let next = match approvals::again(tx, act.exchange).await? {
+        Again::Asks | Again::Taken => State::WaitingApproval,
+        Again::Free if open => State::Held,
+        Again::Free => State::Received,
+    };
     let at = act.at.as_millisecond();
     let sql = "INSERT INTO exchanges (id, message, route, counterpart, operation, lane,
             idempotency_key, subject, bundle, state, due, since, replay_of)
@@ -109,6 +113,7 @@ async fn anew(
     let made = tx.head.exchange;
     let params: Params<'_> = &[&act.exchange, &key, &bundle, &next.name(), &due, &at, &made];
     tx.execute(sql, params).await?;
+    approvals::ask_anew(tx, made, act.exchange, act.at).await?;
     tx.append(&Entry::new(&Draft {
         idempotency_key: key.to_owned(),
         bundle: bundle.map_or(draft.bundle, Arc::from),

@@ -1,13 +1,13 @@
 //! Reroute: a message that no route could take goes its way after all.
 
 use super::accept::{insert_exchange, seen};
-use super::act;
 use super::claim::{envelope, original};
 use super::connection::{Params, Session, column, kept, odd};
 use super::exchanges::lane_is_open;
 use super::prepared::{Entry, Message};
 use super::restored;
 use super::tx::Tx;
+use super::{act, approvals};
 use crate::model::{MessageId, State};
 use crate::store::acts::{born_final, first_state};
 use crate::store::epoch::Known;
@@ -54,11 +54,14 @@ pub(super) async fn run(
     if holder.is_some_and(|(row, _)| row != before.message) {
         return Ok(Rerouted::IdTaken);
     }
+    if approvals::refusal(tx, &first.exchange).await?.is_some() {
+        return Ok(Rerouted::NotAllowed);
+    }
     replace_message(tx, before.message, message).await?;
     tx.reopened(&before.ended(State::Dead));
     let state = replace_exchange(tx, act, message, &first.exchange, before.since).await?;
     for other in others {
-        insert_exchange(tx, before.message, &message.envelope, &other.exchange, act.at).await?;
+        insert_exchange(tx, before.message, message, &other.exchange, act.at).await?;
     }
     if let Some(mut after) = act::find(tx, act).await? {
         // The way it goes now, and why it had not gone before.
@@ -135,5 +138,6 @@ async fn replace_exchange(
         &(known == Known::Doubt),
     ];
     tx.execute(sql, params).await?;
+    approvals::enter(tx, act.exchange, state, exchange, act.at).await?;
     Ok(state)
 }

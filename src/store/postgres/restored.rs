@@ -120,14 +120,15 @@ fn take_over(tx: &mut Tx<'_>, rows: &[RecordRow], heads: &[Head]) -> Result<(), 
 }
 
 /// Everything that has not ended may have been sent after the backup. What waits for a person
-/// goes on waiting; what is held wakes as unknown (`leave_lane`).
+/// goes on waiting; what is held wakes as unknown (`leave_lane`), what waits for a second person is
+/// asked about anew and then resolved as its operation declares.
 async fn doubt_open(tx: &Tx<'_>, at: i64) -> Result<u64, StoreError> {
     let sql = "UPDATE attempts a SET outcome = 'unknown', finished_at = $1 FROM exchanges e
         WHERE e.state = 'sending' AND a.exchange = e.id AND a.number = e.attempts
             AND a.outcome IS NULL";
     tx.execute(sql, &[&at]).await?;
     let sql = "UPDATE exchanges SET fence = fence + 1, maybe_applied = true
-        WHERE state = 'held'";
+        WHERE state IN ('held', 'waiting-approval')";
     let held = tx.execute(sql, &[]).await?;
     let sql = concat!(
         "UPDATE exchanges SET state = 'unknown', since = $1::bigint, fence = fence + 1,
@@ -136,7 +137,7 @@ async fn doubt_open(tx: &Tx<'_>, at: i64) -> Result<u64, StoreError> {
             stage = CASE state WHEN 'unknown' THEN stage ELSE $3::text END,
             detail = CASE state WHEN 'unknown' THEN detail ELSE '' END,
             maybe_applied = true, was_unknown = true, owner = NULL, reserved_until = 0
-         WHERE state <> 'held' AND state NOT IN ",
+         WHERE state <> 'held' AND state <> 'waiting-approval' AND state NOT IN ",
         final_states!()
     );
     let stage = Stage::Deliver.name();
@@ -189,7 +190,7 @@ async fn end_known(tx: &mut Tx<'_>, ghost: &Ghost, at: Timestamp) -> Result<Foun
         tx.reopened(&Ended { state: State::Dead.name(), code, resolved: false, ..ended });
     }
     tx.ended(&ended);
-    if !matches!(from, Some(State::Dead | State::Held)) {
+    if !matches!(from, Some(State::Dead | State::Held | State::WaitingApproval)) {
         leave_lane(tx, column(&row, 2)?, column(&row, 3)?, at).await?;
     }
     Ok(Found::Ended)

@@ -138,11 +138,12 @@ pub(super) async fn counts(session: &Session) -> Result<Vec<Count>, StoreError> 
     rows.iter().map(count).collect()
 }
 
-/// Exchanges not yet ended, per counterpart.
+/// Exchanges not yet ended, per counterpart, but for those that wait for a second person.
 pub(super) async fn backlog(session: &Session) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = "SELECT counterpart, sum(count)::bigint FROM (
             SELECT counterpart, count(*) AS count FROM exchanges
-                WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held')
+                WHERE state NOT IN ('delivered', 'dead', 'duplicate', 'discarded', 'held',
+                    'waiting-approval')
                 GROUP BY counterpart
             UNION ALL
             SELECT counterpart, count(*) FROM exchanges WHERE state = 'held' GROUP BY counterpart)

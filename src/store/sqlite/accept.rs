@@ -3,7 +3,7 @@
 use super::ids::Key;
 use super::restored;
 use super::writer::{Entry, Tx};
-use super::{exchanges, supersede};
+use super::{approvals, exchanges, supersede};
 use crate::model::codes::store as codes;
 use crate::model::{Envelope, Stage, State};
 use crate::record::{Draft, Kind, Phase, hex};
@@ -93,7 +93,7 @@ pub(super) fn run(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, Store
             supersede::run(tx, message, exchange, rule)?;
         }
         let at = message.envelope.accepted_at;
-        let (id, state) = insert_exchange(tx, row, &message.envelope, exchange, at)?;
+        let (id, state) = insert_exchange(tx, row, message, exchange, at)?;
         if let (Some(outgoing), Some(sealed)) = (&exchange.announce, sealed) {
             exchanges::write_outgoing(tx, id, row, outgoing, sealed)?;
         }
@@ -197,21 +197,27 @@ fn insert(tx: &mut Tx<'_>, message: &Prepared, (key, id): (Key, &str)) -> Result
 pub(super) fn insert_exchange(
     tx: &mut Tx<'_>,
     row: i64,
-    envelope: &Envelope,
+    message: &Prepared,
     exchange: &NewExchange,
     at: Timestamp,
 ) -> Result<(i64, State), StoreError> {
     let now = at.as_millisecond();
+    let envelope = &message.envelope;
     let known = restored::known(tx, envelope, exchange)?;
+    let refusal = match known {
+        Known::New => approvals::refusal(tx, exchange)?,
+        Known::Doubt | Known::Ended(_) => None,
+    };
     let open = || tx.lanes.is_open(&exchange.counterpart, exchange.lane);
-    let state = match (first_state(exchange, known, open), &exchange.first) {
-        (State::Received, Some(_)) => State::Sending,
-        (state, _) => state,
+    let state = match (refusal, first_state(exchange, known, open), &exchange.first) {
+        (Some(_), ..) => State::Dead,
+        (None, State::Received, Some(_)) => State::Sending,
+        (None, state, _) => state,
     };
     let due = matches!(state, State::Received | State::Unknown).then_some(now);
     // As if it had been claimed and taken: one attempt, and the fence of one intent.
     let begun = state == State::Sending;
-    let failure = exchange.failure.as_ref();
+    let failure = refusal.map(|refusal| &refusal.failure).or(exchange.failure.as_ref());
     let code = failure.map(|failure| failure.code.code);
     let doubt = known == Known::Doubt;
     if state.is_final() {
@@ -250,5 +256,9 @@ pub(super) fn insert_exchange(
     if known != Known::New {
         tx.append(&not_new(envelope, exchange, state))?;
     }
+    if let Some(refusal) = refusal {
+        approvals::refused(tx, id, row, message, refusal)?;
+    }
+    approvals::enter(tx, id, state, exchange, at)?;
     Ok((id, state))
 }

@@ -1,11 +1,13 @@
 //! An operator's act: its effect and its entry in one transaction.
 
+use super::approvals;
 use super::exchanges::leave_lane;
 use super::writer::Tx;
 use crate::model::State;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{Ended, Seen};
+use crate::store::approvals::Again;
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
 use std::sync::Arc;
@@ -18,7 +20,11 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
     // It may have been replayed, and applied, before the store was put back.
     let doubt = act.verb == ActVerb::Replay && tx.restored.doubts(seen.since);
     let is_open = tx.lanes.is_open(counterpart, seen.lane);
-    let Some(to) = act.verb.leads_to(&seen, is_open, doubt) else { return Ok(None) };
+    let again = match act.verb {
+        ActVerb::Replay => approvals::again(tx, act.exchange)?,
+        _ => Again::Free,
+    };
+    let Some(to) = act.verb.leads_to(&seen, again, is_open, doubt) else { return Ok(None) };
     if act.verb == ActVerb::Replay {
         let sql = "SELECT 1 FROM bodies WHERE message = ?1";
         if tx.row(sql, [seen.message], |_| Ok(()))?.is_none() {
@@ -37,6 +43,9 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreErro
         WHERE id = ?1";
     let bundle = act.bundle.as_deref().filter(|_| act.verb == ActVerb::Replay);
     tx.execute(sql, params![act.exchange, to.name(), due, at, clear, forget, bundle, doubt])?;
+    if to == State::WaitingApproval {
+        approvals::ask_again(tx, act.exchange, act.at)?;
+    }
     if from == Some(State::Dead) {
         tx.tallies.take(&seen.ended(State::Dead));
     }

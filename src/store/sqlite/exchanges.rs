@@ -176,7 +176,9 @@ fn settle_one(
     // What is held is under way nowhere: it can only end, and only as never applied.
     let is_held = state == Some(State::Held);
     let ends_held = matches!(settlement.next, Next::Dead(_)) && !held.maybe_applied;
-    if state.is_none_or(State::is_final) || (is_held && !ends_held) {
+    // What waits for a second person ends by a decision only (`approvals.rs`).
+    let asked = state == Some(State::WaitingApproval);
+    if asked || state.is_none_or(State::is_final) || (is_held && !ends_held) {
         return Ok(Settled::Stale);
     }
     let before = held.maybe_applied && !settlement.clear_maybe_applied;

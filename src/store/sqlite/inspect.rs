@@ -32,7 +32,8 @@ fn lanes(connection: &Connection) -> Result<String, StoreError> {
                 SELECT 1 FROM bodies b WHERE b.message = e.message)) AS bodiless
             FROM exchanges e INDEXED BY exchanges_open WHERE ",
         open_exchange!(),
-        " GROUP BY counterpart, lane)"
+        // What waits for a second person is in no lane yet.
+        " AND state <> 'waiting-approval' GROUP BY counterpart, lane)"
     );
     let (lanes, bad, bodiless): (i64, i64, i64) =
         connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -143,7 +143,12 @@ impl Lanes {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let counterpart: String = row.get(0)?;
-            let held = row.get_ref(2)?.as_str().is_ok_and(|state| state == State::Held.name());
+            let state = row.get_ref(2)?.as_str().ok().and_then(State::from_name);
+            // What waits for a second person is in no lane yet.
+            if state == Some(State::WaitingApproval) {
+                continue;
+            }
+            let held = state == Some(State::Held);
             lanes.change(&counterpart, row.get(1)?, |lane| match held {
                 true => lane.held += 1,
                 false => lane.active += 1,
@@ -171,6 +176,7 @@ impl Lanes {
     pub fn enter(&mut self, counterpart: &str, lane: i64, state: State) {
         match state {
             State::Held => self.change(counterpart, lane, |lane| lane.held += 1),
+            State::WaitingApproval => {}
             state if state.is_final() => {}
             _ => self.change(counterpart, lane, |lane| lane.active += 1),
         }

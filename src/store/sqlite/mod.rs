@@ -24,6 +24,7 @@ use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
 mod act;
+mod approvals;
 pub mod backup;
 mod bundles;
 mod chain;

@@ -122,6 +122,12 @@ fn forget(tx: &mut Tx<'_>, message: i64) -> Result<bool, StoreError> {
     let sql = "DELETE FROM attempts WHERE exchange IN
         (SELECT id FROM exchanges WHERE message = ?1)";
     tx.execute(sql, [message])?;
+    let sql = "DELETE FROM approvals WHERE exchange IN
+        (SELECT id FROM exchanges WHERE message = ?1)";
+    tx.execute(sql, [message])?;
+    let sql = "DELETE FROM demands WHERE exchange IN
+        (SELECT id FROM exchanges WHERE message = ?1)";
+    tx.execute(sql, [message])?;
     tx.execute("DELETE FROM exchanges WHERE message = ?1", [message])?;
     Ok(tx.execute("DELETE FROM messages WHERE id = ?1", [message])? > 0)
 }

@@ -1,11 +1,11 @@
 //! Reroute: a message that no route could take goes its way after all.
 
 use super::accept::{Prepared, insert_exchange, seen};
-use super::act;
 use super::claim::{envelope, original};
 use super::ids::Key;
 use super::restored;
 use super::writer::Tx;
+use super::{act, approvals};
 use crate::model::codes::store as codes;
 use crate::model::{MessageId, State};
 use crate::store::acts::{born_final, first_state};
@@ -54,6 +54,9 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     if holder.is_some_and(|(row, _)| row != before.message) {
         return Ok(Rerouted::IdTaken);
     }
+    if approvals::refusal(tx, first)?.is_some() {
+        return Ok(Rerouted::NotAllowed);
+    }
     if id != before.draft.message_id {
         tx.ids.change(tx.connection, Key::of(id), before.message)?;
     }
@@ -61,7 +64,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     tx.tallies.take(&before.ended(State::Dead));
     let state = replace_exchange(tx, act, message, first, before.since)?;
     for exchange in others {
-        insert_exchange(tx, before.message, &message.envelope, exchange, act.at)?;
+        insert_exchange(tx, before.message, message, exchange, act.at)?;
     }
     if let Some(mut after) = act::find(tx, act)? {
         // The way it goes now, and why it had not gone before.
@@ -144,5 +147,6 @@ fn replace_exchange(
             known == Known::Doubt,
         ],
     )?;
+    approvals::enter(tx, act.exchange, state, exchange, act.at)?;
     Ok(state)
 }

@@ -109,13 +109,15 @@ pub(super) fn complete(
 }
 
 /// Everything that has not ended may have been sent after the backup. What waits for a person
-/// goes on waiting; what is held wakes as unknown (`leave_lane`).
+/// goes on waiting; what is held wakes as unknown (`leave_lane`), what waits for a second person is
+/// asked about anew and then resolved as its operation declares.
 fn doubt_open(tx: &Tx<'_>, at: i64) -> Result<u64, StoreError> {
     let sql = "UPDATE attempts SET outcome = 'unknown', finished_at = ?1 WHERE outcome IS NULL
         AND (exchange, number) IN (SELECT id, attempts FROM exchanges WHERE state = 'sending')";
     tx.execute(sql, [at])?;
     let sql = concat!(
-        "UPDATE exchanges SET fence = fence + 1, maybe_applied = 1 WHERE state = 'held' AND ",
+        "UPDATE exchanges SET fence = fence + 1, maybe_applied = 1
+         WHERE (state = 'held' OR state = 'waiting-approval') AND ",
         open_exchange!()
     );
     let held = tx.execute(sql, [])?;
@@ -126,7 +128,7 @@ fn doubt_open(tx: &Tx<'_>, at: i64) -> Result<u64, StoreError> {
             stage = CASE state WHEN 'unknown' THEN stage ELSE ?3 END,
             detail = CASE state WHEN 'unknown' THEN detail ELSE '' END,
             maybe_applied = 1, was_unknown = 1
-         WHERE state <> 'held' AND ",
+         WHERE state <> 'held' AND state <> 'waiting-approval' AND ",
         open_exchange!()
     );
     let others = tx.execute(sql, (at, codes::RESTORED.code, Stage::Deliver.name()))?;
@@ -182,7 +184,7 @@ fn end_known(tx: &mut Tx<'_>, ghost: &Ghost, at: Timestamp) -> Result<Found, Sto
     }
     tx.tallies.add(&ended);
     match from {
-        Some(State::Dead) => {}
+        Some(State::Dead | State::WaitingApproval) => {}
         Some(State::Held) => tx.lanes.withdraw(&counterpart, lane),
         _ => {
             leave_lane(tx, &counterpart, lane, at)?;

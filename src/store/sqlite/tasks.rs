@@ -1,14 +1,14 @@
 //! Replays as tasks: made, read, changed, and each item replayed in one transaction.
 
 use super::accept::Prepared;
-use super::act;
 use super::claim;
 use super::ids::{self, Shared, json};
 use super::writer::Tx;
-use super::{reroute, views};
+use super::{act, approvals, reroute, views};
 use crate::model::State;
 use crate::record::Draft;
 use crate::store::acts::Seen;
+use crate::store::approvals::Again;
 use crate::store::task_steps::{End, Made, finished, parsed, text};
 use crate::store::tasks::{
     How, ItemEnd, ItemView, Manner, NewTask, NextItem, Selection, TaskChange, TaskState, TaskView,
@@ -329,7 +329,13 @@ fn anew(tx: &mut Tx<'_>, act: &Act, key: &str, bundle: Option<&str>) -> Result<E
         return Ok(End::not_now(seen.as_ref()));
     };
     let counterpart = Arc::clone(&draft.counterpart);
-    let next = if tx.lanes.is_open(&counterpart, lane) { State::Held } else { State::Received };
+    let next = if approvals::again(tx, act.exchange)? != Again::Free {
+        State::WaitingApproval
+    } else if tx.lanes.is_open(&counterpart, lane) {
+        State::Held
+    } else {
+        State::Received
+    };
     let at = act.at.as_millisecond();
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
             idempotency_key, subject, bundle, state, due, since, replay_of)
@@ -338,6 +344,7 @@ fn anew(tx: &mut Tx<'_>, act: &Act, key: &str, bundle: Option<&str>) -> Result<E
     let due = (next == State::Received).then_some(at);
     let made = tx.insert(sql, params![act.exchange, key, bundle, next.name(), due, at])?;
     tx.lanes.enter(&counterpart, lane, next);
+    approvals::ask_anew(tx, made, act.exchange, act.at)?;
     tx.append(&Draft {
         idempotency_key: key.to_owned(),
         bundle: bundle.map_or(draft.bundle, Arc::from),

@@ -302,7 +302,7 @@ async fn a_limit_below_what_is_there_refuses_the_new_and_finishes_the_old() {
         }
     }
     drop(store);
-    let limited = || Options { max_bytes: Some(200_000), ..options() };
+    let limited = || Options { max_bytes: Some(230_000), ..options() };
     let store = folder.open_with(limited());
     let new = || suite::message("new", 1, vec![suite::exchange(99)]);
     assert_eq!(store.accept(new()).await.unwrap_err().code, &codes::STORE_FULL);
@@ -522,7 +522,7 @@ async fn the_writer_syncs_every_commit() {
         ("foreign_keys", 1),
         ("secure_delete", 1),
         ("trusted_schema", 0),
-        ("user_version", 4),
+        ("user_version", 5),
     ];
     for (name, expected) in settings {
         let read = move |tx: &mut Tx<'_>| {

@@ -147,12 +147,12 @@ pub(super) fn counts(connection: &Connection) -> Result<Vec<Count>, StoreError> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Exchanges not yet ended, per counterpart.
+/// Exchanges not yet ended, per counterpart, but for those that wait for a second person.
 pub(super) fn backlog(connection: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = concat!(
         "SELECT counterpart, count(*) FROM exchanges INDEXED BY exchanges_open WHERE ",
         open_exchange!(),
-        " GROUP BY counterpart"
+        " AND state <> 'waiting-approval' GROUP BY counterpart"
     );
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
