@@ -182,7 +182,12 @@ impl Loop {
         self.told = true;
         if let Some(gap) = session.failover_gap().await? {
             let code = &codes::FAILOVER_FORGETS;
-            tracing::warn!(code = code.code, detail = gap, action = code.remedy, "{}", code.title);
+            tracing::warn!(
+                code = code.code,
+                detail = gap,
+                action = code.remedy,
+                "a failover would lose what was confirmed"
+            );
         }
         Ok(())
     }
