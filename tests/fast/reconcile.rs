@@ -215,8 +215,8 @@ fn a_comparison_that_cannot_be_is_refused_by_lint() {
         ("key: RecordKey", "key: PersonNumber", "A409"),
         ("key: RecordKey", "key: RecordKye", "A210"),
         (", mapping: vaccination-record-to-copy-export}", "}", "A506"),
-        ("mapping: record-entry-to-provision-log", "mapping: provision-log-to-comparison", "A3"),
-        ("entries: [求め]", "entries: [求む]", "M003"),
+        ("mapping: record-entry-to-provision-log", "mapping: provision-log-to-comparison", "A206"),
+        ("entries: [求め]", "entries: [求む]", "A102"),
     ] {
         folder.change(file, old, new);
         let ran = folder.run(&["lint"]);

@@ -152,7 +152,7 @@ pub(in crate::adapter) static EXPECT: Keys = Keys::new(
     &[
         Key::new("by", TIME, "Time of day in Japan.").required(),
         Key::new("days", Form::Map(&HOURS), "Days that count; hours play no part."),
-        Key::new("min-percent", Form::Count(0, 100), "Least records, of those of the one before.")
+        Key::new("min-percent", Form::Count(0, 100), "Least records, of the usual number.")
             .default("0"),
     ],
 );
