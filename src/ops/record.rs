@@ -11,16 +11,19 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Somebody looks at entries of the record.
+/// Somebody looks at entries of the record, or counts what was carried.
 #[derive(Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// `record-disclosed` or `record-exported`.
+    /// `record-disclosed`, `record-exported` or `counts-made`.
     pub act: String,
+    /// Which counts of which month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
     /// Pseudonym, when it is one person's entries.
     #[serde(default)]
     pub subject: Option<String>,
-    /// How many entries are shown.
+    /// How many entries are shown, or messages counted.
     pub count: u64,
     /// Who.
     pub operator: String,
@@ -30,14 +33,17 @@ pub struct Access {
 
 impl Access {
     /// The words an act may have.
-    pub const ACTS: [&str; 2] = ["record-disclosed", "record-exported"];
+    pub const ACTS: [&str; 3] = ["record-disclosed", "record-exported", "counts-made"];
 
     /// Its entry.
     pub fn draft(self, at: Timestamp) -> Draft {
         Draft {
             outcome: Some(self.act),
             subject: self.subject,
-            reference: Some(format!("entries: {}", self.count)),
+            reference: Some(match self.what {
+                Some(what) => format!("{what}, messages: {}", self.count),
+                None => format!("entries: {}", self.count),
+            }),
             operator: Some(self.operator),
             reason: Some(self.reason),
             ..Draft::new(Kind::Operate, Phase::Noted, at)
@@ -55,7 +61,12 @@ pub async fn access(
     let refused = |title| Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title);
     check_words(&access.operator, &access.reason).map_err(refused)?;
     let hex = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if !Access::ACTS.contains(&access.act.as_str()) || !access.subject.iter().all(hex) {
+    let plain = |text: &String| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_. ".contains(c);
+        text.len() <= 80 && text.chars().all(allowed)
+    };
+    let known = Access::ACTS.contains(&access.act.as_str());
+    if !known || !access.subject.iter().all(hex) || !access.what.iter().all(plain) {
         return Err(refused("not an act on the record"));
     }
     let at = ops.cx.clock.now();

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// From the words to what people touch; a module uses only those before it.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "model",
     "diagnostic",
     "schema",
@@ -13,6 +13,7 @@ const LAYERS: [&str; 18] = [
     "policy",
     "record",
     "adapter",
+    "counts",
     "store",
     "archive",
     "telemetry",
@@ -26,8 +27,8 @@ const LAYERS: [&str; 18] = [
 ];
 
 /// Modules whose answers must be the same for ever: no I/O, no clock, no chance.
-const PURE: [&str; 8] =
-    ["model", "diagnostic", "schema", "codec", "mapping", "policy", "record", "adapter"];
+const PURE: [&str; 9] =
+    ["model", "diagnostic", "schema", "codec", "mapping", "policy", "record", "adapter", "counts"];
 
 /// Libraries and the one folder that speaks their words.
 const HOMES: [(&str, &[&str]); 6] = [

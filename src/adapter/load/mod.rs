@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod characters;
-mod field;
+pub mod field;
 mod file;
 pub mod hours;
 #[cfg(test)]

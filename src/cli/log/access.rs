@@ -16,11 +16,17 @@ pub(super) async fn note(
 ) -> Result<(), Trouble> {
     let access = Access {
         act: act.to_owned(),
+        what: None,
         subject,
         count: count as u64,
         operator: reasons.operator.clone(),
         reason: reasons.reason.clone(),
     };
+    write(acting, access).await
+}
+
+/// The same for an access of any kind.
+pub(in crate::cli) async fn write(acting: &Acting<'_>, access: Access) -> Result<(), Trouble> {
     match acting {
         Acting::Here { store, .. } => Ok(store.note(vec![access.draft(SystemClock.now())]).await?),
         Acting::There { address, token } => {

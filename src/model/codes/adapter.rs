@@ -132,6 +132,21 @@ codes! {
     FILE_PEER = "A505", Configuration, "no such file operation",
         "`results:` of a file-out names a file-in of the same adapter with `settles:`, and `settles.operation` names that file-out: each points to the other.",
         "Check the spelling; declare both.";
+    BAD_COUNTS = "A701", Configuration, "definition of counts cannot be used",
+        "`counts/<name>.yaml` says which route's messages are counted, which day decides the month, what tells records \
+         apart, and by which dimensions. The message says what is wrong with it.",
+        "Correct what the message names.";
+    DIMENSION_PERSONAL = "A702", Configuration, "a dimension could show a person",
+        "Counts are made by values that many share: never by a 個人番号, by what tells persons or records apart, or by \
+         personal values that the schema does not list. A birth date counts only by bands of ages.",
+        "Choose another item, or `birth-date` with `ages`.";
+    DIMENSION_OPEN = "A703", Configuration, "the values of a dimension are not known",
+        "Every category stands in the definition or the schema before anything is counted, so that no value of a message \
+         is ever printed.",
+        "List the values under `values`; all others are counted as one.";
+    COUNTED_TWICE = "A704", Configuration, "two definitions count the same records",
+        "Who has both tables may subtract one from the other and find what each withholds.",
+        "Join them to one definition, or publish only one of them.";
     SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",
