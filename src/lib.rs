@@ -10,6 +10,7 @@
 // The words, and everything pure: no I/O, no clock, no chance.
 pub mod adapter;
 pub mod codec;
+pub mod counts;
 pub mod diagnostic;
 pub mod mapping;
 pub mod model;

@@ -4,6 +4,7 @@ use super::trouble::{Trouble, UNAVAILABLE};
 use crate::adapter::keys::hours::CALENDAR_FILE;
 use crate::adapter::keys::{ADAPTER_FILE, PERMISSIONS_FILE};
 use crate::config::keys::CONFIG_FILE;
+use crate::counts::keys::COUNTS_FILE;
 use crate::diagnostic::keys::{File, json_schema};
 use crate::mapping::keys::{CASE_FILE, MAPPING_FILE, TABLE_FILE};
 use crate::simulator::keys::SIMULATOR_FILE;
@@ -13,10 +14,11 @@ use std::path::Path;
 pub const SCHEMA_FOLDER: &str = "docs/reference/schema";
 
 /// Every kind of file.
-pub static KINDS: [&File; 8] = [
+pub static KINDS: [&File; 9] = [
     &ADAPTER_FILE,
     &CALENDAR_FILE,
     &CASE_FILE,
+    &COUNTS_FILE,
     &MAPPING_FILE,
     &PERMISSIONS_FILE,
     &SIMULATOR_FILE,
@@ -34,6 +36,7 @@ pub fn kind(path: &str) -> Option<&'static File> {
     }
     match (above, folder) {
         (_, Some("cases")) => Some(&CASE_FILE),
+        (_, Some("counts")) => Some(&COUNTS_FILE),
         (Some("mappings"), Some("tables")) => Some(&TABLE_FILE),
         (Some("mappings"), _) if file == "mapping.yaml" => Some(&MAPPING_FILE),
         (Some("adapters"), Some("calendars")) => Some(&CALENDAR_FILE),

@@ -5,6 +5,7 @@ use super::{Global, Outcome, load, print, simulated};
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
 use crate::config::{self, agree, definitions};
+use crate::counts;
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile, render};
 use crate::model::codes::config as codes;
 use clap::Args;
@@ -54,6 +55,8 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
     let bundle = Bundle::build(&files, &enabled, &overrides, &mut diagnostics);
     if let Some(bundle) = &bundle {
         simulated::load_all(&files, bundle, &mut diagnostics);
+        let counted = definitions::counts(&folder, &mut diagnostics);
+        counts::load(&counted, bundle, &mut diagnostics);
     }
     if let (Some(config), Some(bundle)) = (&config, &bundle) {
         diagnostics.append(&mut agree::check(config, bundle));

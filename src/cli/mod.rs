@@ -13,6 +13,7 @@ mod backup;
 mod broker;
 mod characters;
 mod check;
+mod counts;
 mod deciding;
 mod demands;
 mod disclosure;
@@ -123,6 +124,8 @@ enum Command {
     Restore(restore::Arguments),
     /// Make and show the keys that sign the record
     Keys(keys::Arguments),
+    /// Count the records of a month; what could show a person is withheld
+    Counts(counts::Arguments),
     /// Exchanges and queues on the broker
     Broker(broker::Arguments),
     /// Write files ready to be edited: a schema, a mapping, an adapter
@@ -195,6 +198,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome, Trouble> {
         Command::Backup(arguments) => backup::run(global, arguments),
         Command::Restore(arguments) => restore::run(global, arguments),
         Command::Keys(arguments) => keys::run(global, arguments),
+        Command::Counts(arguments) => counts::run(global, arguments),
         Command::Broker(arguments) => broker::run(global, arguments),
         Command::New(arguments) => new::run(global, arguments),
         Command::Docs(arguments) => docs::run(global, arguments),

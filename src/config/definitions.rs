@@ -22,6 +22,14 @@ pub fn read(folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Vec<Arc<SourceF
     files
 }
 
+/// All definitions of counts, which stand beside them: they decide nothing of what is carried, and so are
+/// no part of the definitions in force.
+pub fn counts(folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Vec<Arc<SourceFile>> {
+    let mut files = Vec::new();
+    walk(&folder.join("counts"), "counts", MAX_DEPTH, &mut files, diagnostics);
+    files
+}
+
 fn walk(
     folder: &Path,
     shown: &str,

@@ -11,18 +11,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Somebody looks at entries of the record.
+/// Somebody looks at entries of the record, or counts what was carried.
 #[derive(Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// `record-disclosed`, `record-exported` or `reconciled`.
+    /// `record-disclosed`, `record-exported`, `reconciled` or `counts-made`.
     pub act: String,
     /// Pseudonym, when it is one person's entries.
     #[serde(default)]
     pub subject: Option<String>,
-    /// How many entries are shown; of a comparison: how many findings there are.
+    /// How many entries are shown, findings a comparison has, or messages were counted.
     pub count: u64,
-    /// Of a comparison: which one, as `ADAPTER/NAME`.
+    /// Of a comparison: which one, as `ADAPTER/NAME`; of counts: which, and of which month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
     /// Who.
@@ -33,7 +33,8 @@ pub struct Access {
 
 impl Access {
     /// The words an act may have.
-    pub const ACTS: [&str; 3] = ["record-disclosed", "record-exported", "reconciled"];
+    pub const ACTS: [&str; 4] =
+        ["record-disclosed", "record-exported", "reconciled", "counts-made"];
 
     /// Its entry.
     pub fn draft(self, at: Timestamp) -> Draft {
@@ -62,14 +63,13 @@ pub async fn access(
     check_words(&access.operator, &access.reason).map_err(refused)?;
     let hex = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let name = |text: &String| {
-        let plain =
-            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/');
+        let plain = |b: u8| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/' | b' ')
+        };
         text.len() <= 200 && text.bytes().all(plain)
     };
-    if !access.about.iter().all(name)
-        || !Access::ACTS.contains(&access.act.as_str())
-        || !access.subject.iter().all(hex)
-    {
+    let known = Access::ACTS.contains(&access.act.as_str());
+    if !known || !access.subject.iter().all(hex) || !access.about.iter().all(name) {
         return Err(refused("not an act on the record"));
     }
     let at = ops.cx.clock.now();

@@ -13,6 +13,7 @@ const LAYERS: [&str; 19] = [
     "policy",
     "record",
     "adapter",
+    "counts",
     "store",
     "archive",
     "reconcile",
@@ -27,8 +28,8 @@ const LAYERS: [&str; 19] = [
 ];
 
 /// Modules whose answers must be the same for ever: no I/O, no clock, no chance.
-const PURE: [&str; 8] =
-    ["model", "diagnostic", "schema", "codec", "mapping", "policy", "record", "adapter"];
+const PURE: [&str; 9] =
+    ["model", "diagnostic", "schema", "codec", "mapping", "policy", "record", "adapter", "counts"];
 
 /// Libraries and the one folder that speaks their words.
 const HOMES: [(&str, &[&str]); 6] = [

@@ -7,8 +7,17 @@ use std::path::PathBuf;
 use watashi::diagnostic::keys::{File, Form, Keys, json_schema, structures};
 use watashi::diagnostic::{SourceFile, yaml};
 
-const KINDS: [&str; 8] =
-    ["adapter", "calendar", "case", "mapping", "permissions", "simulator", "table", "watashi"];
+const KINDS: [&str; 9] = [
+    "adapter",
+    "calendar",
+    "case",
+    "counts",
+    "mapping",
+    "permissions",
+    "simulator",
+    "table",
+    "watashi",
+];
 
 fn file(name: &str) -> &'static File {
     match name {
@@ -17,6 +26,7 @@ fn file(name: &str) -> &'static File {
         "simulator" => &watashi::simulator::keys::SIMULATOR_FILE,
         "permissions" => &watashi::adapter::keys::PERMISSIONS_FILE,
         "case" => &watashi::mapping::keys::CASE_FILE,
+        "counts" => &watashi::counts::keys::COUNTS_FILE,
         "mapping" => &watashi::mapping::keys::MAPPING_FILE,
         "table" => &watashi::mapping::keys::TABLE_FILE,
         "watashi" => &watashi::config::keys::CONFIG_FILE,

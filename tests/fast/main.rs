@@ -14,6 +14,7 @@ mod characters;
 mod commands;
 #[path = "../support/copy.rs"]
 mod copy;
+mod counts;
 mod examples;
 mod failures;
 mod fixture;

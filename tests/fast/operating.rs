@@ -7,7 +7,8 @@ use watashi::model::{Class, Envelope, Failure, MessageId, Secret, Stage, State};
 use watashi::record::{Draft, Kind, Phase};
 use watashi::store::sqlite::Options;
 use watashi::store::{
-    AttemptResult, Claim, Intent, NewExchange, NewMessage, Next, Settlement, SqliteStore, Store,
+    AttemptResult, Claim, Intent, Keys, NewExchange, NewMessage, Next, Settlement, SqliteStore,
+    Store,
 };
 
 pub const WHO: [&str; 4] = ["--operator", "sato", "--reason", "checked by phone"];
@@ -125,7 +126,19 @@ pub fn with_store() -> Folder {
 
 fn message(folder: &Folder, id: &str) -> NewMessage {
     let keys = folder.keys();
-    let envelope = Envelope {
+    NewMessage {
+        fingerprint: keys.fingerprint("order.placed", id.as_bytes()),
+        body: Secret::new(MESSAGE.as_bytes().to_vec()),
+        exchanges: vec![exchange(&keys, id)],
+        record: Vec::new(),
+        if_reused: None,
+        envelope: envelope(id),
+    }
+}
+
+/// The envelope of a message of the fixture's route.
+pub fn envelope(id: &str) -> Envelope {
+    Envelope {
         source: "shop".to_owned(),
         message_id: MessageId::parse(id).unwrap(),
         message_type: "order.placed".to_owned(),
@@ -136,28 +149,25 @@ fn message(folder: &Folder, id: &str) -> NewMessage {
         operator: None,
         municipality: Some("131237".to_owned()),
         accepted_at: "2026-06-01T00:00:00Z".parse().unwrap(),
-    };
-    NewMessage {
-        fingerprint: keys.fingerprint("order.placed", id.as_bytes()),
-        body: Secret::new(MESSAGE.as_bytes().to_vec()),
-        exchanges: vec![NewExchange {
-            route: "placing".to_owned(),
-            counterpart: "post".to_owned(),
-            operation: "place".to_owned(),
-            lane: keys.lane("post", id),
-            idempotency_key: keys.idempotency_key("post", "shop", id, "placing"),
-            subject: Some(keys.subject("山田")),
-            failure: None,
-            announce: None,
-            supersedes: None,
-            bundle: "b".to_owned(),
-            first: None,
-            approval: None,
-            opens: None,
-        }],
-        record: Vec::new(),
-        if_reused: None,
-        envelope,
+    }
+}
+
+/// Its exchange, in a lane of its own.
+pub fn exchange(keys: &Keys, id: &str) -> NewExchange {
+    NewExchange {
+        route: "placing".to_owned(),
+        counterpart: "post".to_owned(),
+        operation: "place".to_owned(),
+        lane: keys.lane("post", id),
+        idempotency_key: keys.idempotency_key("post", "shop", id, "placing"),
+        subject: Some(keys.subject("山田")),
+        failure: None,
+        announce: None,
+        supersedes: None,
+        bundle: "b".to_owned(),
+        first: None,
+        approval: None,
+        opens: None,
     }
 }
 

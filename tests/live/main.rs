@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod amqp;
+mod apart;
 #[path = "../support/copy.rs"]
 mod copy;
 mod crossing;

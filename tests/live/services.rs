@@ -93,6 +93,16 @@ impl Broker {
         self.url().replace("%2f", name)
     }
 
+    /// The URL of a new login that has the gateway's rights in one virtual host and none elsewhere.
+    pub fn gateway_in(&self, name: &str, host: &str) -> String {
+        self.control(&["add_user", name, &format!("password-of-{name}")]);
+        let read = r"^watashi\.(ingest|undeliverable)$";
+        self.control(&["set_permissions", "-p", host, name, "^$", r"^watashi\.out$", read]);
+        self.url()
+            .replace("guest:guest", &format!("{name}:password-of-{name}"))
+            .replace("%2f", host)
+    }
+
     fn control(&self, arguments: &[&str]) {
         let [port, _, epmd, _] = self.ports;
         let output = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl")

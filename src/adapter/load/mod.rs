@@ -20,7 +20,7 @@ mod callback;
 mod callback_tests;
 mod characters;
 mod edge;
-mod field;
+pub mod field;
 mod file;
 pub mod hours;
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(super) fn table(page: &Description, language: Language) -> String {
     text
 }
 
-fn line(into: &mut String, cells: impl Iterator<Item = String>) {
+pub(in crate::cli) fn line(into: &mut String, cells: impl Iterator<Item = String>) {
     let quoted: Vec<String> = cells.map(|cell| quoted(&cell)).collect();
     into.push_str(&quoted.join(","));
     into.push_str("\r\n");

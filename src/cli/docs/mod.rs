@@ -1,6 +1,6 @@
 //! `watashi docs`: mappings as tables (項目対応表), for those who check them on paper.
 
-mod csv;
+pub(super) mod csv;
 mod html;
 
 use super::trouble::{CONFIGURATION, Trouble};

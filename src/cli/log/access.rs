@@ -20,6 +20,11 @@ pub(super) async fn note(
         operator: reasons.operator.clone(),
         reason: reasons.reason.clone(),
     };
+    write(acting, access).await
+}
+
+/// The same for an access of any kind.
+pub(in crate::cli) async fn write(acting: &Acting<'_>, access: Access) -> Result<(), Trouble> {
     match acting {
         Acting::Here { store, clock, .. } => {
             Ok(store.note(vec![access.draft(clock.now())]).await?)

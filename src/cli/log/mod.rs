@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, IsTerminal as _};
 use std::path::Path;
 
-mod access;
+pub(super) mod access;
 mod find;
 mod prune;
 mod report;

@@ -153,6 +153,21 @@ codes! {
     BAD_SEGMENT = "A703", Configuration, "path of a callback not allowed",
         "`callback.path` is one segment of 1 to 64 of a-z 0-9 -, and no other operation of the adapter has the same.",
         "Choose another one.";
+    BAD_COUNTS = "A801", Configuration, "definition of counts cannot be used",
+        "`counts/<name>.yaml` says which route's messages are counted, which day decides the month, what tells records \
+         apart, and by which dimensions. The message says what is wrong with it.",
+        "Correct what the message names.";
+    DIMENSION_PERSONAL = "A802", Configuration, "a dimension could show a person",
+        "Counts are made by values that many share: never by a 個人番号, by what tells persons or records apart, or by \
+         personal values that the schema does not list. A birth date counts only by bands of ages.",
+        "Choose another item, or `birth-date` with `ages`.";
+    DIMENSION_OPEN = "A803", Configuration, "the values of a dimension are not known",
+        "Every category stands in the definition or the schema before anything is counted, so that no value of a message \
+         is ever printed.",
+        "List the values under `values`; all others are counted as one.";
+    COUNTED_TWICE = "A804", Configuration, "two definitions count the same records",
+        "Who has both tables may subtract one from the other and find what each withholds.",
+        "Join them to one definition, or publish only one of them.";
     SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",

@@ -1,6 +1,6 @@
 //! Codes `T…`: the store and the record. 1xx opening, 2xx reading and writing, 3xx keys and
 //! sealing, 4xx the record, 5xx what the store itself decides about an exchange,
-//! 6xx backup and restore.
+//! 6xx backup and restore, 7xx counts.
 
 codes! {
     STORE_IN_USE = "T101", Gateway,
@@ -197,6 +197,15 @@ codes! {
         "It was stopped, paused or cut off from the store for longer than its lease, so the others \
          have taken over what it had under way. Nothing it does late is written.",
         "Find out why it stood still: the machine, its clock, the network to the store.";
+    MONTH_INCOMPLETE = "T701", Gateway,
+        "the month cannot be counted whole",
+        "It has not ended, bodies of its messages were purged, messages that could change it are still under way, or \
+         some cannot be read.",
+        "Wait until they have ended, or count within `[retention] bodies-days`; `--incomplete` prints it, marked so.";
+    TOO_MANY_RECORDS = "T702", Gateway,
+        "there are too many records to count",
+        "Each record is kept in memory by a fingerprint, and there are more than ten million since the month began.",
+        "Count the month soon after its end, when fewer newer records are in the store.";
     BACKUP_EXISTS = "T601", Gateway,
         "the backup is there already",
         "A backup never overwrites anything, and two do not write one file.",
