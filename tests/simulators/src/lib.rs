@@ -18,6 +18,7 @@ pub mod random;
 pub mod scanner;
 pub mod storage;
 pub mod torture;
+pub mod year;
 
 /// Why something of this package could not be done; shown as it is to the one who runs it.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;

@@ -68,6 +68,7 @@ impl ApplicationIntake {
             .knowledge
             .applications
             .iter()
+            .filter(|one| self.knowledge.times.is_there(&one.received_at))
             .filter(|one| match (since, one.received_at.parse::<jiff::Timestamp>()) {
                 (Some(since), Ok(at)) => at >= since,
                 _ => true,
@@ -90,8 +91,10 @@ impl ApplicationIntake {
     fn get(&self, reception_number: &str) -> Answer {
         let mut all = self.knowledge.applications.iter();
         match all.find(|one| one.reception_number == reception_number) {
-            Some(one) => Answer::json(200, &one.document),
-            None => Answer::json(200, &json!({"errorCode": "E1001"})),
+            Some(one) if self.knowledge.times.is_there(&one.received_at) => {
+                Answer::json(200, &one.document)
+            }
+            _ => Answer::json(200, &json!({"errorCode": "E1001"})),
         }
     }
 }

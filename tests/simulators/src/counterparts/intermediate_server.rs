@@ -2,12 +2,14 @@
 
 use crate::counterparts::envelope::{self, Problem, refusal, success};
 use crate::counterparts::faults::{Caution, Repertoire};
+use crate::counterparts::holdings::Holdings;
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::xml::{Element, Fields, Form, escape};
 use crate::counterparts::{Answer, Behaviour, Counterpart, INTERMEDIATE_SERVER};
 use crate::counterparts::{Knowledge, Received};
 use crate::numbers::is_atena_number;
 use crate::random::{Random, hash};
+use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,11 +26,17 @@ const ITEMS: [(&str, &str); 9] = [
     ("TK00008400000090", "circumstances"),
 ];
 
+/// What the second layout adds.
+const NEWER_ITEMS: [(&str, &str); 2] =
+    [("TK00008400000100", "gtin"), ("TK00008400000110", "expiry")];
+
 #[derive(Clone, Debug)]
 struct Inquiry {
     person: String,
     information: String,
     request_key: String,
+    /// What was asked.
+    asked: BTreeMap<String, String>,
     /// Milliseconds since 1970 from which on the answer is there.
     ready_ms: i64,
 }
@@ -72,7 +80,7 @@ impl IntermediateServer {
     fn dispatch(&self, request: &Received, interface: &str) -> Outcome {
         let (header, body) = envelope::open(request, interface)?;
         let received_ms = request.received_ms;
-        let cause = Cause { received_ms, idempotency_key: header.message_id };
+        let cause = Cause { received_ms, idempotency_key: header.message_id.clone() };
         let mut fields = Fields::of(&body, "Body")?;
         if interface == "IF_DBM_10111" {
             requester(&mut fields)?;
@@ -90,7 +98,7 @@ impl IntermediateServer {
         let inner = fields.group(group)?;
         fields.end()?;
         match interface {
-            "IF_DBM_10111" => self.copy(&cause, inner),
+            "IF_DBM_10111" => self.copy(&cause, header.sent_on, inner),
             "IF_OSR_10111" => self.notice(&cause, inner),
             "IF_SKI_10111" => self.register_inquiry(&cause, inner),
             "IF_SKI_10912" => self.find_inquiry(inner),
@@ -100,18 +108,26 @@ impl IntermediateServer {
         }
     }
 
-    fn copy(&self, cause: &Cause, mut copy: Fields<'_>) -> Outcome {
+    /// Layouts of 副本 on a day: the one in force when the message was made.
+    fn layouts(&self, day: Date) -> &'static [&'static str] {
+        match self.knowledge.times.second_layout {
+            Some(first_day) if day >= first_day => &["0002"],
+            _ => &["0001"],
+        }
+    }
+
+    fn copy(&self, cause: &Cause, sent: Date, mut copy: Fields<'_>) -> Outcome {
         let person = atena(copy.text("PersonNumber", Form::Digits(15))?)?;
         let information =
             copy.text("InformationCode", Form::OneOf(&["TM00000000000084"]))?.to_owned();
         copy.text("DatasetNumber", Form::OneOf(&["0001"]))?;
         let record = copy.text("RecordKey", Form::Identifier(40))?.to_owned();
-        copy.text("MajorVersion", Form::OneOf(&["0001"]))?;
+        let second = copy.text("MajorVersion", Form::OneOf(self.layouts(sent)))? == "0002";
         let revision = number(copy.text("Revision", Form::DigitsBetween(1, 9))?);
         let publish_from = copy.text("PublishFrom", Form::Date)?.to_owned();
         copy.optional("PublishUntil", Form::Date)?;
         let operation = copy.text("Operation", Form::OneOf(&["1", "2"]))?.to_owned();
-        let mut content = items(copy.group("Items")?, operation == "2")?;
+        let mut content = items(copy.group("Items")?, operation == "2", second)?;
         copy.end()?;
         content.insert("operation".to_owned(), operation);
         content.insert("publish_from".to_owned(), publish_from);
@@ -202,7 +218,11 @@ impl IntermediateServer {
         let processing = format!("{:020}", state.inquiries.len() + 1);
         let mut random = Random::new(self.seed ^ hash(request_key.as_bytes()), "inquiry");
         let delay = random.word() % (self.longest_task_ms + 1);
-        let ready_ms = cause.received_ms.saturating_add_unsigned(delay);
+        let takes = self.knowledge.times.answer_takes.get(&request_key).copied();
+        let ready_ms = match takes {
+            Some(takes) => cause.received_ms.saturating_add(takes),
+            None => cause.received_ms.saturating_add_unsigned(delay),
+        };
         let content = BTreeMap::from([
             ("affair".to_owned(), affair),
             ("procedure".to_owned(), procedure),
@@ -213,6 +233,7 @@ impl IntermediateServer {
             person: person.clone(),
             information,
             request_key: request_key.clone(),
+            asked: content.clone(),
             ready_ms,
         };
         state.inquiries.insert(processing.clone(), inquiry);
@@ -286,6 +307,27 @@ impl Counterpart for IntermediateServer {
         INTERMEDIATE_SERVER
     }
 
+    fn pending(&self) -> usize {
+        let now = crate::clock::now_ms();
+        self.state().inquiries.values().filter(|inquiry| now < inquiry.ready_ms).count()
+    }
+
+    fn holdings(&self) -> Holdings {
+        let state = self.state();
+        let mut holdings = Holdings::default();
+        for (place, (_, content)) in &state.copies {
+            let record = place.rsplit('/').next().unwrap_or_default();
+            holdings.put("copy", record, content.clone());
+        }
+        for (key, (_, content)) in &state.notices {
+            holdings.put("notice", key, content.clone());
+        }
+        for inquiry in state.inquiries.values() {
+            holdings.put("inquiry", &inquiry.request_key, inquiry.asked.clone());
+        }
+        holdings
+    }
+
     fn repertoire(&self) -> Repertoire {
         Repertoire { busy_body: true, tokens: false }
     }
@@ -337,9 +379,15 @@ fn requester(fields: &mut Fields<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn items(mut items: Fields<'_>, withdrawn: bool) -> Result<BTreeMap<String, String>, Problem> {
+fn items(
+    mut items: Fields<'_>,
+    withdrawn: bool,
+    second: bool,
+) -> Result<BTreeMap<String, String>, Problem> {
     let mut content = BTreeMap::new();
-    for (code, name) in ITEMS {
+    let newer: &[(&str, &str)] = if second { &NEWER_ITEMS } else { &[] };
+    content.insert("layout".to_owned(), if second { "0002" } else { "0001" }.to_owned());
+    for (code, name) in ITEMS.iter().chain(newer).copied() {
         let item: &Element = items.child(code)?;
         let reasons: &[&str] =
             if withdrawn { &["Withdrawn"] } else { &["NotAcceptable", "NotRecorded"] };
@@ -350,7 +398,10 @@ fn items(mut items: Fields<'_>, withdrawn: bool) -> Result<BTreeMap<String, Stri
             None if !item.children.is_empty() || !Form::Text(200).fits(&item.text) => {
                 return Err(format!("{code}: empty without nil, or not a text").into());
             }
-            None if name == "date" && !Form::Date.fits(&item.text) => {
+            None if name == "gtin" && !Form::Digits(14).fits(&item.text) => {
+                return Err(format!("{code}: not 14 digits").into());
+            }
+            None if ["date", "expiry"].contains(&name) && !Form::Date.fits(&item.text) => {
                 return Err(format!("{code}: not a date").into());
             }
             None => {

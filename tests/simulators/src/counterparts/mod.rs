@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,12 +18,14 @@ pub mod application_intake;
 pub mod application_management;
 pub mod envelope;
 pub mod faults;
+pub mod holdings;
 pub mod intermediate_server;
 pub mod json;
 pub mod ledger;
 pub mod pmh;
 pub mod pmh_items;
 pub mod server;
+pub mod times;
 pub mod tokens;
 pub mod xml;
 
@@ -30,7 +33,10 @@ pub mod xml;
 mod tests;
 
 use faults::{Caution, Plan, Repertoire};
+use holdings::Holdings;
 use ledger::Ledger;
+use server::Line;
+use times::Times;
 
 /// Name of the simulated 中間サーバー.
 pub const INTERMEDIATE_SERVER: &str = "intermediate-server";
@@ -123,6 +129,14 @@ pub trait Counterpart: Send + Sync + 'static {
     fn admits_my_number(&self, _request: &Received) -> bool {
         false
     }
+    /// How many answers it has not given yet, because their time has not come.
+    fn pending(&self) -> usize {
+        0
+    }
+    /// What it holds now.
+    fn holdings(&self) -> Holdings {
+        Holdings::default()
+    }
 }
 
 /// What the counterparts know of the municipality before the first message.
@@ -141,6 +155,8 @@ pub struct Knowledge {
     pub resumes_at: Option<String>,
     /// Applications waiting at the intake, oldest first.
     pub applications: Vec<Application>,
+    /// What changes with time.
+    pub times: Times,
 }
 
 /// One electronic application as the intake hands it out.
@@ -227,6 +243,7 @@ pub struct Running {
     pub ledger: Arc<Ledger>,
     /// What each shows: a good certificate, and one that has expired.
     certificates: Vec<(Certificate, [Arc<rustls::ServerConfig>; 2])>,
+    counterparts: Vec<(Arc<dyn Counterpart>, Arc<Line>)>,
     _listeners: JoinSet<()>,
 }
 
@@ -238,6 +255,33 @@ impl Running {
         for (shown, [good, bad]) in &self.certificates {
             shown.send_replace(Arc::clone(if expired { bad } else { good }));
         }
+    }
+
+    /// Cuts a counterpart's line: open connections end and new ones are closed at once; or mends it.
+    pub fn set_down(&self, name: &str, down: bool) {
+        for (counterpart, line) in &self.counterparts {
+            if counterpart.name() == name {
+                line.down.send_replace(down);
+            }
+        }
+    }
+
+    /// Connections that met a line that was cut.
+    pub fn turned_away(&self, name: &str) -> u64 {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map_or(0, |(_, line)| line.turned_away.load(Ordering::Acquire))
+    }
+
+    /// How many answers a counterpart has not given yet.
+    pub fn pending(&self, name: &str) -> usize {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map_or(0, |(one, _)| one.pending())
+    }
+
+    /// What a counterpart holds now.
+    pub fn holdings(&self, name: &str) -> Holdings {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map(|(one, _)| one.holdings()).unwrap_or_default()
     }
 }
 
@@ -271,7 +315,7 @@ pub async fn start(
     ];
     let mut listeners = JoinSet::new();
     let mut addresses = BTreeMap::new();
-    let mut certificates = Vec::new();
+    let (mut certificates, mut stages) = (Vec::new(), Vec::new());
     for counterpart in all {
         let name = counterpart.name();
         let tls = |identity| server_config(&authority.certificate, &identity).map(Arc::new);
@@ -280,14 +324,15 @@ pub async fn start(
         let shown = watch::Sender::new(Arc::clone(good));
         let plan = Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
         let stage = server::Stage::new(
-            counterpart,
+            Arc::clone(&counterpart),
             Arc::clone(&ledger),
             Arc::clone(&knowledge),
             plan,
             behaviour.clone(),
         );
+        stages.push((counterpart, stage.line()));
         addresses.insert(name, server::listen(stage, shown.subscribe(), &mut listeners).await?);
         certificates.push((shown, both));
     }
-    Ok(Running { addresses, ledger, certificates, _listeners: listeners })
+    Ok(Running { addresses, ledger, certificates, counterparts: stages, _listeners: listeners })
 }

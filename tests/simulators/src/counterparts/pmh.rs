@@ -1,6 +1,7 @@
 //! The simulated PMH: 対象者, 接種記録 (asynchronous tasks with per-item results) and notices.
 
 use crate::counterparts::faults::{Caution, Repertoire};
+use crate::counterparts::holdings::Holdings;
 use crate::counterparts::json::{self, Check, refuse};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::pmh_items::{Item, NoticeBody, RecordItem, SubjectItem};
@@ -239,6 +240,32 @@ impl Pmh {
 impl Counterpart for Pmh {
     fn name(&self) -> &'static str {
         PMH
+    }
+
+    /// The newest revision of each subject and record, and all notices.
+    fn holdings(&self) -> Holdings {
+        let state = self.shared.state();
+        let mut newest: BTreeMap<(&'static str, &str), (u64, &BTreeMap<String, String>)> =
+            BTreeMap::new();
+        for (key, content) in &state.applied {
+            let Some((kind, key)) = key.split_once(':') else { continue };
+            let (id, revision) = key.split_once('/').unwrap_or((key, "1"));
+            let revision = revision.parse().unwrap_or(0);
+            let kind = match kind {
+                "subject" => "subject",
+                "record" => "record",
+                _ => "notice",
+            };
+            let known = newest.entry((kind, id)).or_insert((revision, content));
+            if revision >= known.0 {
+                *known = (revision, content);
+            }
+        }
+        let mut holdings = Holdings::default();
+        for ((kind, id), (_, content)) in newest {
+            holdings.put(kind, id, content.clone());
+        }
+        holdings
     }
 
     fn repertoire(&self) -> Repertoire {

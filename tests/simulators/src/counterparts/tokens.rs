@@ -40,13 +40,13 @@ impl Tokens {
         let number = state.issued;
         let mut random = crate::random::Random::new(self.seed.wrapping_add(number), "tokens");
         let token = format!("{:016x}{:016x}", random.word(), random.word());
-        state.valid_until.insert(token.clone(), clock::now_ms() + self.lifetime_ms);
+        state.valid_until.insert(token.clone(), clock::passed_ms() + self.lifetime_ms);
         token
     }
 
     /// Whether the token is known and has not expired.
     pub fn accepts(&self, token: &str) -> bool {
-        self.lock().valid_until.get(token).is_some_and(|until| clock::now_ms() < *until)
+        self.lock().valid_until.get(token).is_some_and(|until| clock::passed_ms() < *until)
     }
 
     /// Takes a token back.

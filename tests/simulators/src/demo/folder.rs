@@ -46,6 +46,8 @@ pub struct Plan<'a> {
     pub routes: &'a str,
     /// Lines of every counterpart's section: its times.
     pub times: &'a str,
+    /// Lines of one counterpart's section, by its name.
+    pub own: &'a BTreeMap<&'static str, String>,
     /// More lines at the end of the file: sections of their own.
     pub more: &'a str,
 }
@@ -142,6 +144,7 @@ fn toml(
              client-key = \"file:{folder}/keys/client.pem\"\naddresses = [\"127.0.0.1\"]\n{times}",
             times = plan.times
         )?;
+        text.push_str(plan.own.get(name).map(String::as_str).unwrap_or_default());
         if let Some(Some((id, secret))) = logins.get(name) {
             let secret = format!("file:{folder}/secrets/{secret}");
             write!(text, "client-id = \"{id}\"\nclient-secret = \"{secret}\"\n")?;

@@ -1,6 +1,7 @@
 //! The synthetic municipality: people, what happens to them in a year, and the messages the
 //! health system posts about it. Everything follows from the seed; nobody in it exists.
 
+use crate::counterparts::times::Times;
 use crate::counterparts::{Application, Knowledge};
 use serde::Serialize;
 use serde_json::Value;
@@ -108,6 +109,7 @@ impl Municipality {
             unavailable: year.unavailable,
             resumes_at: None,
             applications: applications.clone(),
+            times: Times::default(),
         };
         Municipality { people, messages: year.messages, applications, knowledge }
     }
