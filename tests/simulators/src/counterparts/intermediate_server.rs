@@ -2,7 +2,7 @@
 
 use crate::counterparts::envelope::{self, Problem, refusal, success};
 use crate::counterparts::faults::{Caution, Repertoire};
-use crate::counterparts::holdings::Holdings;
+use crate::counterparts::holdings::{Holdings, Item};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::xml::{Element, Fields, Form, escape};
 use crate::counterparts::{Answer, Behaviour, Counterpart, INTERMEDIATE_SERVER};
@@ -10,8 +10,12 @@ use crate::counterparts::{Knowledge, Received};
 use crate::numbers::is_atena_number;
 use crate::random::{Random, hash};
 use jiff::civil::Date;
+use publication::Ended;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod answers;
+mod publication;
 
 /// Item codes of a 副本 and the name the oracle knows them by, in their order.
 const ITEMS: [(&str, &str); 9] = [
@@ -49,6 +53,10 @@ struct State {
     notices: BTreeMap<String, (String, BTreeMap<String, String>)>,
     /// Inquiries by 処理通番.
     inquiries: BTreeMap<String, Inquiry>,
+    /// What was answered, by RequestKey.
+    given: BTreeMap<String, Item>,
+    /// 公開終了 by RequestKey.
+    ended: BTreeMap<String, Ended>,
 }
 
 /// See the module.
@@ -82,11 +90,13 @@ impl IntermediateServer {
         let received_ms = request.received_ms;
         let cause = Cause { received_ms, idempotency_key: header.message_id.clone() };
         let mut fields = Fields::of(&body, "Body")?;
-        if interface == "IF_DBM_10111" {
+        if ["IF_DBM_10111", "IF_DBM_90311"].contains(&interface) {
             requester(&mut fields)?;
         }
         let group = match interface {
             "IF_DBM_10111" => "Copy",
+            "IF_DBM_90311" => "PublicationEnd",
+            "IF_DBM_90332" => "PublicationEndQuery",
             "IF_OSR_10111" => "Notice",
             "IF_SKI_10111" => "Inquiry",
             "IF_SKI_10912" => "InquiryQuery",
@@ -99,6 +109,8 @@ impl IntermediateServer {
         fields.end()?;
         match interface {
             "IF_DBM_10111" => self.copy(&cause, header.sent_on, inner),
+            "IF_DBM_90311" => self.end_publication(&cause, inner),
+            "IF_DBM_90332" => self.publication_ended(inner),
             "IF_OSR_10111" => self.notice(&cause, inner),
             "IF_SKI_10111" => self.register_inquiry(&cause, inner),
             "IF_SKI_10912" => self.find_inquiry(inner),
@@ -268,19 +280,15 @@ impl IntermediateServer {
     fn inquiry_result(&self, mut query: Fields<'_>) -> Outcome {
         let processing = query.text("ProcessingNumber", Form::Digits(20))?.to_owned();
         query.end()?;
-        let state = self.state();
+        let mut state = self.state();
         let Some(inquiry) = state.inquiries.get(&processing) else {
             return Ok(refusal("IF_SKI_11112", "E0404"));
         };
         let available = !self.unavailable(inquiry);
-        let records = if available { records(inquiry, self.seed) } else { String::new() };
-        let body = format!(
-            "<Answer>{}<PersonNumber>{}</PersonNumber><Availability>{}</Availability>\
-             <Records>{records}</Records></Answer>",
-            processing_number(&processing),
-            inquiry.person,
-            if available { "1" } else { "2" },
-        );
+        let by_item = self.knowledge.by_item.contains(&inquiry.request_key);
+        let (body, said) = answers::answer(&processing, inquiry, available, by_item, self.seed);
+        let key = inquiry.request_key.clone();
+        state.given.insert(key, said);
         Ok(success("IF_SKI_11112", &body))
     }
 
@@ -307,6 +315,14 @@ impl Counterpart for IntermediateServer {
         INTERMEDIATE_SERVER
     }
 
+    fn given(&self) -> Holdings {
+        let mut holdings = Holdings::default();
+        for (key, said) in &self.state().given {
+            holdings.put("answer", key, said.clone());
+        }
+        holdings
+    }
+
     fn pending(&self) -> usize {
         let now = crate::clock::now_ms();
         self.state().inquiries.values().filter(|inquiry| now < inquiry.ready_ms).count()
@@ -324,6 +340,10 @@ impl Counterpart for IntermediateServer {
         }
         for inquiry in state.inquiries.values() {
             holdings.put("inquiry", &inquiry.request_key, inquiry.asked.clone());
+        }
+        for (key, ended) in &state.ended {
+            let item = Item::from([("until".to_owned(), ended.until.clone())]);
+            holdings.put("publication-end", key, item);
         }
         holdings
     }
@@ -426,20 +446,4 @@ fn number(digits: &str) -> u64 {
 
 fn processing_number(processing: &str) -> String {
     format!("<ProcessingNumber>{}</ProcessingNumber>", escape(processing))
-}
-
-/// What another municipality holds: one to three doses, the same for the same person and seed.
-fn records(inquiry: &Inquiry, seed: u64) -> String {
-    let mut random = Random::new(seed ^ hash(inquiry.person.as_bytes()), &inquiry.information);
-    let mut text = String::new();
-    for dose in 1..=random.between(1, 3) {
-        let day = format!("2025-{:02}-{:02}", random.between(1, 12), random.between(1, 28));
-        let values = ["A01".to_owned(), dose.to_string(), day, format!("EX{}", random.digits(4))];
-        text.push_str("<Record>");
-        for ((code, _), value) in ITEMS.iter().zip(values) {
-            text.push_str(&format!("<{code}>{value}</{code}>"));
-        }
-        text.push_str("</Record>");
-    }
-    text
 }

@@ -6,7 +6,7 @@ use crate::municipality::{MUNICIPALITY, Message, applications};
 use crate::oracle::{Answer, Posted, Posting};
 use crate::random::hash;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,8 +45,8 @@ pub struct Desk {
     received: Mutex<BTreeSet<String>>,
     /// Whether an application's status changes are posted when it has come.
     at_once: bool,
-    /// Everything that came, by its id.
-    events: Mutex<BTreeMap<String, Value>>,
+    /// Everything that came, each id once, in the order of coming.
+    events: Mutex<(BTreeSet<String>, Vec<Value>)>,
 }
 
 impl Desk {
@@ -187,7 +187,7 @@ impl Desk {
             event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let message_type = text("/type");
-        lock(&self.events).insert(text("/id"), event.clone());
+        self.keep(text("/id"), event);
         let key = match message_type.as_str() {
             "application.received" => text("/data/receptionNumber"),
             "inquiry.answered" => text("/data/inquiryId"),
@@ -206,6 +206,13 @@ impl Desk {
         Ok(())
     }
 
+    fn keep(&self, id: String, event: &Value) {
+        let mut events = lock(&self.events);
+        if events.0.insert(id) {
+            events.1.push(event.clone());
+        }
+    }
+
     /// What was posted so far.
     pub fn posted(&self) -> Vec<Posted> {
         lock(&self.posted).clone()
@@ -218,13 +225,13 @@ impl Desk {
 
     /// How many different messages of a type came so far.
     pub fn came(&self, message_type: &str) -> usize {
-        lock(&self.events).values().filter(|one| is_of(one, message_type)).count()
+        lock(&self.events).1.iter().filter(|one| is_of(one, message_type)).count()
     }
 
-    /// The contents of all that came of a type, each once.
+    /// The contents of all that came of a type, each once, in the order of coming.
     pub fn of_type(&self, message_type: &str) -> Vec<Value> {
         let events = lock(&self.events);
-        let found = events.values().filter(|one| is_of(one, message_type));
+        let found = events.1.iter().filter(|one| is_of(one, message_type));
         found.filter_map(|one| one.get("data").cloned()).collect()
     }
 

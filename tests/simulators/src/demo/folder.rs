@@ -2,7 +2,8 @@
 
 use crate::Trouble;
 use crate::counterparts::{
-    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, Credentials, INTERMEDIATE_SERVER, PMH,
+    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, Credentials, INTEGRATED_DATABASE,
+    INTERMEDIATE_SERVER, PMH,
 };
 use crate::municipality::MUNICIPALITY;
 use crate::pki::{Authority, Identity, write_private, write_secret};
@@ -87,6 +88,7 @@ impl Site {
         put("secrets/pmh", &plan.credentials.pmh_secret)?;
         put("secrets/intake", &plan.credentials.intake_password)?;
         put("secrets/management", &plan.credentials.management_password)?;
+        put("secrets/integrated", &plan.credentials.integrated_secret)?;
         if let Some(url) = plan.amqp {
             put("secrets/amqp", url)?;
         }
@@ -134,6 +136,7 @@ fn toml(
         (PMH, Some((&credentials.pmh_id, "pmh"))),
         (APPLICATION_INTAKE, Some((&credentials.intake_id, "intake"))),
         (APPLICATION_MANAGEMENT, Some((&credentials.management_id, "management"))),
+        (INTEGRATED_DATABASE, Some((&credentials.integrated_id, "integrated"))),
     ]);
     for (name, address) in plan.addresses {
         write!(

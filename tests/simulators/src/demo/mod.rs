@@ -54,7 +54,7 @@ pub struct Options {
     /// The same through a RabbitMQ that is started for it
     #[arg(long, conflicts_with = "amqp")]
     pub rabbit: bool,
-    /// Share of the requests that the counterparts mistreat, 0 to 1 [default: 0.04, of a year 0.002]
+    /// Share of the requests that the counterparts mistreat, 0 to 1 [default: 0.04, of a year 0]
     #[arg(long, value_name = "RATE")]
     pub faults: Option<f64>,
     /// Kill the gateway with SIGKILL at so many seeded moments and start it again
@@ -116,7 +116,7 @@ impl Options {
 
     /// Share of the requests that the counterparts mistreat.
     pub fn fault_rate(&self) -> f64 {
-        self.faults.unwrap_or(if self.scenario == Scenario::Year { 0.002 } else { 0.04 })
+        self.faults.unwrap_or(if self.scenario == Scenario::Year { 0.0 } else { 0.04 })
     }
 
     fn program(&self) -> Result<PathBuf, Trouble> {

@@ -107,8 +107,11 @@ impl Municipality {
             my_numbers: people.iter().filter_map(|p| p.my_number.clone()).collect(),
             refused: year.refused,
             unavailable: year.unavailable,
+            by_item: BTreeSet::new(),
             resumes_at: None,
             applications: applications.clone(),
+            downloads: Vec::new(),
+            residents: Vec::new(),
             times: Times::default(),
         };
         Municipality { people, messages: year.messages, applications, knowledge }

@@ -21,7 +21,11 @@ impl Books {
         if expected.fate != Fate::Delivered {
             return;
         }
-        let key = expected.key.split('/').next().unwrap_or_default();
+        // An application has one status at a time; a thing has one revision that counts.
+        let key = match expected.operation {
+            "status" => expected.person.as_str(),
+            _ => expected.key.split('/').next().unwrap_or_default(),
+        };
         let item = expected.content.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
         self.put(expected.counterpart, expected.operation, key, item.collect());
     }

@@ -2,6 +2,7 @@
 
 use super::calendar::{self, FIRST, LAST};
 use super::pen::Pen;
+use super::{campaign, downloads, inquiries, residents};
 use crate::municipality::draft::Dose;
 use crate::municipality::names::Address;
 use crate::municipality::people::Person;
@@ -38,6 +39,7 @@ pub struct Life {
     pub going: Option<Going>,
     random: Random,
     revision: usize,
+    changes: usize,
     doses: usize,
 }
 
@@ -45,7 +47,7 @@ impl Life {
     /// A life of its own chance.
     pub fn new(person: Person, coming: Coming, going: Option<Going>, seed: u64) -> Life {
         let random = Random::new(seed, &format!("life {}", person.index));
-        Life { person, coming, going, random, revision: 0, doses: 0 }
+        Life { person, coming, going, random, revision: 0, changes: 0, doses: 0 }
     }
 
     /// The first day on which they are a subject.
@@ -61,12 +63,27 @@ impl Life {
         day >= self.begins() && self.going.is_none_or(|going| day < going.day)
     }
 
+    /// A change of a resident, as the 統合DB tells it.
+    fn told(&mut self, pen: &mut Pen, day: Date, reason: &str) {
+        self.changes += 1;
+        residents::change(pen, day, &self.person, reason, self.changes);
+    }
+
     /// Writes it down: first what the offices do, then the vaccinations of all months.
     pub fn live(&mut self, pen: &mut Pen) {
         let begins = self.begins();
+        match self.coming {
+            Coming::Here => {}
+            Coming::Born(day) => self.told(pen, day, "11"),
+            Coming::Moves(day) => self.told(pen, day, "10"),
+        }
         self.revise(pen, begins, "registered");
         if self.coming != Coming::Here {
-            pen.notice(begins, &self.person.clone());
+            pen.notice(begins, &self.person);
+            downloads::pmh_id(pen, begins, &self.person);
+        }
+        if let Coming::Moves(_) = self.coming {
+            inquiries::earlier_vaccinations(pen, begins, &self.person);
         }
         let end = self.going.map_or(LAST, |going| going.day);
         let move_on = self.random.chance(0.1).then(|| self.some_day(begins, end));
@@ -78,6 +95,7 @@ impl Life {
                 && self.revision == 1
             {
                 self.person.address = Address::new(&mut self.random);
+                self.told(pen, moved, "12");
                 self.revise(pen, moved, "changed");
             }
             // Results of the clinics come once a month; small children are there more often.
@@ -86,6 +104,7 @@ impl Life {
                 self.vaccinated(pen, day);
             }
         }
+        self.campaigns(pen);
         if let Some(going) = self.going {
             self.goes(pen, going);
         }
@@ -121,7 +140,35 @@ impl Life {
         pen.subject(day, &self.person, event, self.revision);
     }
 
+    /// School age in September, influenza in autumn: many within a few weeks.
+    fn campaigns(&mut self, pen: &mut Pen) {
+        let birth = self.person.birth.clone();
+        let school_age = ("2014".."2016").contains(&birth.as_str());
+        if school_age && self.is_here(campaign::SCHOOL) {
+            pen.notice(campaign::SCHOOL, &self.person);
+            self.within(pen, campaign::SCHOOL, 14, 70, 0.7);
+        }
+        let elderly = birth.as_str() < "1962";
+        if elderly && self.is_here(campaign::INFLUENZA) {
+            pen.notice(campaign::INFLUENZA, &self.person);
+        }
+        let chance = if elderly { 0.8 } else { 0.3 };
+        self.within(pen, campaign::INFLUENZA, 7, 56, chance);
+    }
+
+    fn within(&mut self, pen: &mut Pen, from: Date, least: i64, most: i64, chance: f64) {
+        let day = calendar::later(from, self.random.between(least, most));
+        if self.is_here(day) && self.random.chance(chance) {
+            self.vaccinated(pen, day);
+        }
+    }
+
     fn goes(&mut self, pen: &mut Pen, going: Going) {
+        match going.reason {
+            "moved-out" => self.told(pen, going.day, "20"),
+            "died" => self.told(pen, going.day, "21"),
+            _ => {}
+        }
         self.revision += 1;
         pen.removal(going.day, &self.person, self.revision, going.reason);
     }

@@ -1,14 +1,17 @@
 //! Plays what happens, moment by moment: the clocks are set, it happens, and nothing more until all
 //! that could be done then was done.
 
-use super::pen::{Happening, What};
+use super::pen::{Daily, Happening, What};
 use super::quiet::{self, Owed};
+use super::routes::PUBLIC_ASSISTANCE;
 use super::steer::Steer;
 use super::told;
 use crate::Trouble;
 use crate::counterparts::{PMH, times};
 use crate::demo::Stage;
 use crate::municipality::Message;
+use std::fs;
+use std::time::Duration;
 
 /// What playing brought.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Played {
     pub missing: Vec<String>,
     /// Connections that the gateway tried while PMH was out of reach.
     pub tried: u64,
+    /// Alarms that were to be raised.
+    pub alarms: usize,
 }
 
 /// Plays all.
@@ -38,7 +43,7 @@ pub(crate) async fn all(
             month = day.month();
             told(stage, &format!("{day}: {} effects", stage.running.ledger.effects()));
         }
-        let mut messages = Vec::new();
+        let (mut messages, mut alarms) = (Vec::new(), Vec::new());
         for happening in moment {
             match happening.what {
                 What::Post(message) => messages.push(*message),
@@ -50,12 +55,30 @@ pub(crate) async fn all(
                     };
                 }
                 What::Look => {}
+                What::Arrives { message_type, from } => {
+                    *owed.arrived.entry((message_type, from)).or_default() += 1;
+                }
+                What::File(daily) => {
+                    let from = (STATUSES, PUBLIC_ASSISTANCE);
+                    *owed.arrived.entry(from).or_default() += daily.good;
+                    owed.exchanges += (daily.good + daily.bad) as u64;
+                    put(stage, &daily)?;
+                }
+                What::Told(code) => alarms.push(code),
+                What::Gathered => owed.gathered = true,
             }
         }
         owed.exchanges += messages.iter().map(exchanges).sum::<u64>();
         stage.desk.post_all(messages).await?;
         for left in quiet::until(stage, &owed).await? {
+            told(stage, &format!("not in time: {left}"));
             played.missing.push(format!("{}: {left}", times::written(at)));
+        }
+        for code in alarms {
+            if !is_told(stage, code).await? {
+                played.missing.push(format!("{}: readiness told of {code}", times::written(at)));
+            }
+            played.alarms += 1;
         }
         if played.missing.len() > 10 {
             return Err(format!("given up: {}", played.missing.join("; ")).into());
@@ -65,9 +88,34 @@ pub(crate) async fn all(
     Ok(played)
 }
 
-/// On how many routes a message goes.
+/// The type of a record of the daily file, at upstream.
+const STATUSES: &str = "welfare.status-received";
+
+/// On how many routes a message goes; that of the extract leads to no counterpart's ledger.
 fn exchanges(message: &Message) -> u64 {
-    message.expects.len().max(1) as u64
+    let extracted = u64::from(message.message_type.starts_with("subject."));
+    message.expects.len().max(1) as u64 + extracted
+}
+
+/// Puts a file where it is fetched, and its marker when it is whole.
+fn put(stage: &Stage, daily: &Daily) -> Result<(), Trouble> {
+    let folder = super::daily_folder(stage).join("statuses");
+    let name = |end: &str| folder.join(format!("SEIHO_KUBUN_{}.{end}", daily.day));
+    fs::write(name("csv"), &daily.text)?;
+    fs::write(name("end"), "")?;
+    Ok(())
+}
+
+/// Whether readiness tells of a code, now or within the next seconds.
+async fn is_told(stage: &Stage, code: &str) -> Result<bool, Trouble> {
+    for _ in 0..200 {
+        let (_, text) = stage.gateway.get("/ready").await?;
+        if text.contains(code) {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(false)
 }
 
 fn by_moment(happenings: Vec<Happening>) -> Vec<Vec<Happening>> {

@@ -6,11 +6,11 @@ use crate::Trouble;
 use crate::counterparts::INTERMEDIATE_SERVER;
 use crate::demo::Stage;
 use crate::demo::gateway::Count;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Nothing is waited for longer.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(45);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(15);
 
@@ -24,6 +24,10 @@ pub struct Owed {
     pub exchanges: u64,
     /// Counterparts out of reach.
     pub down: BTreeSet<&'static str>,
+    /// How many messages of each type must have come, and from where.
+    pub arrived: BTreeMap<(&'static str, &'static str), usize>,
+    /// Nothing may wait for a file any more.
+    pub gathered: bool,
 }
 
 /// Waits; gives what is left when patience is over.
@@ -62,8 +66,18 @@ fn left(stage: &Stage, owed: &Owed, counts: &[Count]) -> Vec<String> {
             continue;
         };
         let asked = count.state == "waiting-result" && routes::asks(&count.route);
-        if count.count > 0 && !asked && !route.gathers && !away(route.counterpart) {
+        if count.count > 0
+            && !asked
+            && !(route.gathers && !owed.gathered)
+            && !away(route.counterpart)
+        {
             left.push(format!("{} {} of {}", count.count, count.state, count.route));
+        }
+    }
+    for ((message_type, from), count) in &owed.arrived {
+        let came = stage.desk.came(message_type);
+        if came < *count && !away(from) {
+            left.push(format!("{} {message_type} from {from}", count - came));
         }
     }
     for Route { name, reply, .. } in routes::ALL {

@@ -1,6 +1,8 @@
 //! The comparison of all books at the end.
 
 use super::books::{Books, Difference, compare};
+use super::routes::{HEALTH, RESERVATION};
+use super::{extracts, upstream};
 use crate::Trouble;
 use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER, PMH};
 use crate::demo::Stage;
@@ -12,6 +14,8 @@ pub struct Compared {
     pub items: Vec<(&'static str, usize)>,
     /// Where they part.
     pub differences: Vec<Difference>,
+    /// What is wrong with files.
+    pub problems: Vec<String>,
 }
 
 /// Counterparts that hold something.
@@ -25,5 +29,17 @@ pub(crate) fn all(stage: &Stage, truth: &Books) -> Result<Compared, Trouble> {
         compared.items.push((owner, truth.count()));
         compared.differences.extend(compare(owner, &truth, &stage.running.holdings(owner)));
     }
+    let reached = truth.of(HEALTH);
+    compared.items.push((HEALTH, reached.count()));
+    compared.differences.extend(compare(HEALTH, &reached, &upstream::holdings(stage)));
+    // What others answered is theirs to say: it must be what came.
+    let given = stage.running.given(INTERMEDIATE_SERVER);
+    compared.items.push(("answers", given.count()));
+    compared.differences.extend(compare("answers", &given, &upstream::answers(&stage.desk)));
+    let (extracts, problems) = extracts::read(&super::extracts_folder(stage).join("subjects"))?;
+    let subjects = truth.of(RESERVATION);
+    compared.items.push((RESERVATION, subjects.count()));
+    compared.differences.extend(compare(RESERVATION, &subjects, &extracts));
+    compared.problems = problems;
     Ok(compared)
 }

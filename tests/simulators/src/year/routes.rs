@@ -1,6 +1,15 @@
 //! The routes of the year, and what the run must know of each.
 
-use crate::counterparts::{APPLICATION_INTAKE, APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER, PMH};
+use crate::counterparts::{
+    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, INTEGRATED_DATABASE, INTERMEDIATE_SERVER, PMH,
+};
+
+/// The health system itself, as the owner of what reached it.
+pub const HEALTH: &str = "health";
+/// Name of the 予約システム, which takes files.
+pub const RESERVATION: &str = "reservation";
+/// Name of the 生活保護システム, which gives files.
+pub const PUBLIC_ASSISTANCE: &str = "public-assistance";
 
 /// One route.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +42,14 @@ pub const ALL: &[Route] = &[
     answered("inquiry-to-intermediate-server", INTERMEDIATE_SERVER, "inquiry.answered"),
     answered("application-to-health", APPLICATION_INTAKE, "application.received"),
     route("application-status-to-management", APPLICATION_MANAGEMENT),
+    route("subject-removal-to-copy", INTERMEDIATE_SERVER),
+    answered("inquiry-item-28", INTERMEDIATE_SERVER, "inquiry.by-item.answered"),
+    answered("pmh-record-to-health", PMH, "vaccination.record.received"),
+    answered("pmh-questionnaire-answer-to-health", PMH, "questionnaire.answered"),
+    answered("pmh-id-to-health", PMH, "subject.pmh-id.assigned"),
+    answered("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
+    answered("welfare-status-to-health", PUBLIC_ASSISTANCE, "welfare.status-received"),
+    Route { gathers: true, ..route("subject-to-reservation-file", RESERVATION) },
 ];
 
 /// The route of a name.

@@ -4,6 +4,7 @@ use super::books::Books;
 use super::calendar::{self, FIRST, LAST, OUTAGE, WorkDays};
 use super::life::{Coming, Going, Life};
 use super::pen::{Happening, Pen, What};
+use super::{applications, downloads, inquiries, welfare};
 use crate::counterparts::PMH;
 use crate::counterparts::times::moment;
 use crate::municipality::{Municipality, people};
@@ -51,14 +52,22 @@ pub fn write(seed: u64, residents: usize, days_a_week: u8) -> Script {
     for life in &mut lives {
         life.live(&mut pen);
     }
+    let here: Vec<&Life> = lives.iter().collect();
+    applications::write(&mut pen, &here);
+    downloads::write(&mut pen, &here);
+    inquiries::reliefs(&mut pen, &here);
+    welfare::write(&mut pen, &here);
     outage(&mut pen);
     for day in [calendar::CLOSED.1, calendar::SECOND_LAYOUT] {
         pen.happens(moment(day, 7, 0), What::Look);
     }
-    // The night after the last day.
-    pen.happens(moment(LAST, 23, 0), What::Look);
+    // The morning after the last day: the last file goes out, and the last pull has run.
+    pen.happens(moment(LAST.tomorrow().unwrap_or(LAST), 5, 0), What::Gathered);
     let Pen { mut happenings, truth, mut knowledge, .. } = pen;
     happenings.sort_by_key(|one| one.at);
+    knowledge.applications.sort_by(|one, other| one.received_at.cmp(&other.received_at));
+    knowledge.downloads.sort_by(|one, other| one.at.cmp(&other.at));
+    knowledge.residents.sort_by(|one, other| one.at.cmp(&other.at));
     let answer_takes = std::mem::take(&mut knowledge.times.answer_takes);
     knowledge.times = calendar::times(answer_takes);
     let messages = happenings.iter().filter_map(|one| match &one.what {
@@ -116,4 +125,76 @@ fn moving_day(random: &mut Random) -> Date {
 fn day_within(random: &mut Random, from: Date, until: Date) -> Date {
     let days = from.until(until).map_or(0, |span| i64::from(span.get_days()));
     from.checked_add(random.between(0, days.max(0)).days()).unwrap_or(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER};
+    use crate::year::routes::{HEALTH, RESERVATION};
+
+    #[test]
+    fn the_same_seed_writes_the_same_year_and_another_another() {
+        let year = |seed| {
+            let script = write(seed, 60, 5);
+            format!("{:?} {:?}", script.happenings, script.truth)
+        };
+        assert!(year(7) == year(7));
+        assert!(year(7) != year(8));
+    }
+
+    #[test]
+    fn everything_that_is_announced_happens() {
+        let script = write(7, 300, 5);
+        assert!(script.happenings.is_sorted_by_key(|one| one.at));
+        let messages = &script.town.messages;
+        for kind in [
+            "subject.registered",
+            "subject.changed",
+            "subject.removed",
+            "vaccination.record.corrected",
+            "vaccination.record.withdrawn",
+            "notice.requested",
+            "inquiry.requested",
+            "inquiry.by-item.requested",
+            "application.status-changed",
+        ] {
+            assert!(messages.iter().any(|message| message.message_type == kind), "{kind}");
+        }
+        let posted_in = |from, until| {
+            let within = |one: &&Happening| {
+                matches!(one.what, What::Post(_)) && (from..until).contains(&one.at)
+            };
+            script.happenings.iter().filter(within).count()
+        };
+        let autumn = posted_in(
+            moment(jiff::civil::date(2026, 10, 20), 0, 0),
+            moment(jiff::civil::date(2026, 12, 10), 0, 0),
+        );
+        let spring = posted_in(
+            moment(jiff::civil::date(2027, 4, 20), 0, 0),
+            moment(jiff::civil::date(2027, 6, 10), 0, 0),
+        );
+        assert!(autumn > spring, "{autumn} in autumn, {spring} in spring");
+        for owner in [PMH, INTERMEDIATE_SERVER, APPLICATION_MANAGEMENT, HEALTH, RESERVATION] {
+            assert!(script.truth.of(owner).count() > 0, "{owner}");
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_and_each_copy_has_the_layout_of_its_day() {
+        let script = write(3, 120, 5);
+        let ids: BTreeSet<&str> = script.town.messages.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids.len(), script.town.messages.len());
+        let change = moment(calendar::SECOND_LAYOUT, 0, 0);
+        let mut layouts = BTreeSet::new();
+        for happening in &script.happenings {
+            let What::Post(message) = &happening.what else { continue };
+            let copy = message.expects.iter().find(|expected| expected.operation == "copy");
+            let Some(layout) = copy.and_then(|copy| copy.content.get("layout")) else { continue };
+            assert_eq!(layout == "0002", happening.at >= change);
+            layouts.insert(layout.as_str());
+        }
+        assert_eq!(layouts.len(), 2);
+    }
 }

@@ -30,6 +30,7 @@ impl Verdict<'_> {
             && self.played.missing.is_empty()
             && self.played.tried <= MOST_TRIES
             && self.books.differences.is_empty()
+            && self.books.problems.is_empty()
     }
 
     /// Prints it; gives whether it is good.
@@ -41,6 +42,9 @@ impl Verdict<'_> {
         }
         for difference in self.books.differences.iter().take(40) {
             eprint_line(&format!("  {}", difference.line()));
+        }
+        for problem in &self.books.problems {
+            eprint_line(&format!("  {problem}"));
         }
         for missing in &self.played.missing {
             eprint_line(&format!("  not in time: {missing}"));
