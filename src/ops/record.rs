@@ -38,13 +38,16 @@ impl Access {
 
     /// Its entry.
     pub fn draft(self, at: Timestamp) -> Draft {
+        let count = self.count;
+        let reference = match self.about {
+            Some(about) if self.act == "counts-made" => format!("{about}, messages: {count}"),
+            Some(about) => format!("{about}: {count}"),
+            None => format!("entries: {count}"),
+        };
         Draft {
             outcome: Some(self.act),
             subject: self.subject,
-            reference: Some(match &self.about {
-                Some(about) => format!("{about}: {}", self.count),
-                None => format!("entries: {}", self.count),
-            }),
+            reference: Some(reference),
             operator: Some(self.operator),
             reason: Some(self.reason),
             ..Draft::new(Kind::Operate, Phase::Noted, at)
@@ -63,9 +66,8 @@ pub async fn access(
     check_words(&access.operator, &access.reason).map_err(refused)?;
     let hex = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let name = |text: &String| {
-        let plain = |b: u8| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/' | b' ')
-        };
+        let plain =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'/' | b' ');
         text.len() <= 200 && text.bytes().all(plain)
     };
     let known = Access::ACTS.contains(&access.act.as_str());

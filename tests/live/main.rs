@@ -28,6 +28,7 @@ mod store;
 mod synced;
 mod town;
 mod upstream;
+mod year;
 
 // What the store's suite, which is also compiled with the library's own tests, calls by these names.
 use watashi::{model, record};

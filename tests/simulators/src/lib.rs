@@ -19,6 +19,7 @@ pub mod scanner;
 pub mod signing;
 pub mod storage;
 pub mod torture;
+pub mod year;
 
 /// Why something of this package could not be done; shown as it is to the one who runs it.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;

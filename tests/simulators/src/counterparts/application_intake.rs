@@ -75,6 +75,7 @@ impl ApplicationIntake {
             .knowledge
             .applications
             .iter()
+            .filter(|one| self.knowledge.times.is_there(&one.received_at))
             .filter(|one| match (since, one.received_at.parse::<jiff::Timestamp>()) {
                 (Some(since), Ok(at)) => at >= since,
                 _ => true,
@@ -97,14 +98,16 @@ impl ApplicationIntake {
     fn get(&self, reception_number: &str) -> Answer {
         let mut all = self.knowledge.applications.iter();
         match all.find(|one| one.reception_number == reception_number) {
-            Some(one) => match self.applicants.package(&one.document, one.spoilt) {
-                Ok(package) => {
-                    let number = &one.reception_number;
-                    Answer::json(200, &json!({"receptionNumber": number, "package": package}))
+            Some(one) if self.knowledge.times.is_there(&one.received_at) => {
+                match self.applicants.package(&one.document, one.spoilt) {
+                    Ok(package) => {
+                        let number = &one.reception_number;
+                        Answer::json(200, &json!({"receptionNumber": number, "package": package}))
+                    }
+                    Err(_) => Answer::json(200, &json!({"errorCode": "E9001"})),
                 }
-                Err(_) => Answer::json(200, &json!({"errorCode": "E9001"})),
-            },
-            None => Answer::json(200, &json!({"errorCode": "E1001"})),
+            }
+            _ => Answer::json(200, &json!({"errorCode": "E1001"})),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The simulated 申請管理: status changes of electronic applications.
 
 use crate::counterparts::faults::{Caution, Repertoire};
+use crate::counterparts::holdings::Holdings;
 use crate::counterparts::json::{self, Check, refuse};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::xml::Form;
@@ -91,6 +92,22 @@ impl ApplicationManagement {
 impl Counterpart for ApplicationManagement {
     fn name(&self) -> &'static str {
         APPLICATION_MANAGEMENT
+    }
+
+    /// The newest status of each application.
+    fn holdings(&self) -> Holdings {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes: Vec<&StatusChange> = state.changes.values().collect();
+        changes.sort_by_key(|change| change.sequence);
+        let mut holdings = Holdings::default();
+        for change in changes {
+            let item = BTreeMap::from([
+                ("sequence".to_owned(), change.sequence.to_string()),
+                ("status".to_owned(), change.status.clone()),
+            ]);
+            holdings.put("status", &change.reception_number, item);
+        }
+        holdings
     }
 
     fn repertoire(&self) -> Repertoire {

@@ -1,7 +1,8 @@
 //! The XML envelope of the intermediate server: reading requests, writing answers.
 
 use crate::counterparts::xml::{self, Element, Fields, Form, escape};
-use crate::counterparts::{Answer, Received};
+use crate::counterparts::{Answer, Received, times};
+use jiff::civil::Date;
 
 /// Namespace of the provisional layout.
 pub const NAMESPACE: &str = "urn:example:watashi:provisional:intermediate-server:1";
@@ -11,6 +12,8 @@ pub const NAMESPACE: &str = "urn:example:watashi:provisional:intermediate-server
 pub struct Header {
     /// MessageId: the idempotency key.
     pub message_id: String,
+    /// SentAt: the day on which the sender made the message, in Japan.
+    pub sent_on: Date,
 }
 
 /// Checks transport and header; gives the header and the body element.
@@ -32,11 +35,21 @@ pub fn open(request: &Received, interface: &str) -> Result<(Header, Element), Pr
     header.text("Mode", Form::OneOf(&["1"]))?;
     header.text("SourceSystem", Form::Text(64))?;
     header.text("DestinationSystem", Form::Text(64))?;
-    header.text("SentAt", Form::Moment)?;
+    let sent_on = day_of(header.text("SentAt", Form::Moment)?)?;
     header.end()?;
     let body = message.child("Body")?.clone();
     message.end()?;
-    Ok((Header { message_id }, body))
+    Ok((Header { message_id, sent_on }, body))
+}
+
+/// The day of a moment, in Japan.
+fn day_of(moment: &str) -> Result<Date, Problem> {
+    let written = moment.parse::<jiff::Timestamp>().ok();
+    let day = match written {
+        Some(at) => Some(times::day(at.as_millisecond())),
+        None => moment.get(..8).and_then(|day| Date::strptime("%Y%m%d", day).ok()),
+    };
+    day.ok_or_else(|| "Header/SentAt: no such day".to_owned().into())
 }
 
 /// MessageId of a request, as far as it can be seen.

@@ -2,14 +2,20 @@
 
 use crate::counterparts::envelope::{self, Problem, refusal, success};
 use crate::counterparts::faults::{Caution, Repertoire};
+use crate::counterparts::holdings::{Holdings, Item};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::xml::{Element, Fields, Form, escape};
 use crate::counterparts::{Answer, Behaviour, Counterpart, INTERMEDIATE_SERVER};
 use crate::counterparts::{Knowledge, Received};
 use crate::numbers::is_atena_number;
 use crate::random::{Random, hash};
+use jiff::civil::Date;
+use publication::Ended;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod answers;
+mod publication;
 
 /// Item codes of a 副本 and the name the oracle knows them by, in their order.
 const ITEMS: [(&str, &str); 9] = [
@@ -24,11 +30,17 @@ const ITEMS: [(&str, &str); 9] = [
     ("TK00008400000090", "circumstances"),
 ];
 
+/// What the second layout adds.
+const NEWER_ITEMS: [(&str, &str); 2] =
+    [("TK00008400000100", "gtin"), ("TK00008400000110", "expiry")];
+
 #[derive(Clone, Debug)]
 struct Inquiry {
     person: String,
     information: String,
     request_key: String,
+    /// What was asked.
+    asked: BTreeMap<String, String>,
     /// Milliseconds since 1970 from which on the answer is there.
     ready_ms: i64,
 }
@@ -41,6 +53,10 @@ struct State {
     notices: BTreeMap<String, (String, BTreeMap<String, String>)>,
     /// Inquiries by 処理通番.
     inquiries: BTreeMap<String, Inquiry>,
+    /// What was answered, by RequestKey.
+    given: BTreeMap<String, Item>,
+    /// 公開終了 by RequestKey.
+    ended: BTreeMap<String, Ended>,
 }
 
 /// See the module.
@@ -72,13 +88,15 @@ impl IntermediateServer {
     fn dispatch(&self, request: &Received, interface: &str) -> Outcome {
         let (header, body) = envelope::open(request, interface)?;
         let received_ms = request.received_ms;
-        let cause = Cause { received_ms, idempotency_key: header.message_id };
+        let cause = Cause { received_ms, idempotency_key: header.message_id.clone() };
         let mut fields = Fields::of(&body, "Body")?;
-        if interface == "IF_DBM_10111" {
+        if ["IF_DBM_10111", "IF_DBM_90311"].contains(&interface) {
             requester(&mut fields)?;
         }
         let group = match interface {
             "IF_DBM_10111" => "Copy",
+            "IF_DBM_90311" => "PublicationEnd",
+            "IF_DBM_90332" => "PublicationEndQuery",
             "IF_OSR_10111" => "Notice",
             "IF_SKI_10111" => "Inquiry",
             "IF_SKI_10912" => "InquiryQuery",
@@ -90,7 +108,9 @@ impl IntermediateServer {
         let inner = fields.group(group)?;
         fields.end()?;
         match interface {
-            "IF_DBM_10111" => self.copy(&cause, inner),
+            "IF_DBM_10111" => self.copy(&cause, header.sent_on, inner),
+            "IF_DBM_90311" => self.end_publication(&cause, inner),
+            "IF_DBM_90332" => self.publication_ended(inner),
             "IF_OSR_10111" => self.notice(&cause, inner),
             "IF_SKI_10111" => self.register_inquiry(&cause, inner),
             "IF_SKI_10912" => self.find_inquiry(inner),
@@ -100,18 +120,26 @@ impl IntermediateServer {
         }
     }
 
-    fn copy(&self, cause: &Cause, mut copy: Fields<'_>) -> Outcome {
+    /// Layouts of 副本 on a day: the one in force when the message was made.
+    fn layouts(&self, day: Date) -> &'static [&'static str] {
+        match self.knowledge.times.second_layout {
+            Some(first_day) if day >= first_day => &["0002"],
+            _ => &["0001"],
+        }
+    }
+
+    fn copy(&self, cause: &Cause, sent: Date, mut copy: Fields<'_>) -> Outcome {
         let person = atena(copy.text("PersonNumber", Form::Digits(15))?)?;
         let information =
             copy.text("InformationCode", Form::OneOf(&["TM00000000000084"]))?.to_owned();
         copy.text("DatasetNumber", Form::OneOf(&["0001"]))?;
         let record = copy.text("RecordKey", Form::Identifier(40))?.to_owned();
-        copy.text("MajorVersion", Form::OneOf(&["0001"]))?;
+        let second = copy.text("MajorVersion", Form::OneOf(self.layouts(sent)))? == "0002";
         let revision = number(copy.text("Revision", Form::DigitsBetween(1, 9))?);
         let publish_from = copy.text("PublishFrom", Form::Date)?.to_owned();
         copy.optional("PublishUntil", Form::Date)?;
         let operation = copy.text("Operation", Form::OneOf(&["1", "2"]))?.to_owned();
-        let mut content = items(copy.group("Items")?, operation == "2")?;
+        let mut content = items(copy.group("Items")?, operation == "2", second)?;
         copy.end()?;
         content.insert("operation".to_owned(), operation);
         content.insert("publish_from".to_owned(), publish_from);
@@ -202,7 +230,11 @@ impl IntermediateServer {
         let processing = format!("{:020}", state.inquiries.len() + 1);
         let mut random = Random::new(self.seed ^ hash(request_key.as_bytes()), "inquiry");
         let delay = random.word() % (self.longest_task_ms + 1);
-        let ready_ms = cause.received_ms.saturating_add_unsigned(delay);
+        let takes = self.knowledge.times.answer_takes.get(&request_key).copied();
+        let ready_ms = match takes {
+            Some(takes) => cause.received_ms.saturating_add(takes),
+            None => cause.received_ms.saturating_add_unsigned(delay),
+        };
         let content = BTreeMap::from([
             ("affair".to_owned(), affair),
             ("procedure".to_owned(), procedure),
@@ -213,6 +245,7 @@ impl IntermediateServer {
             person: person.clone(),
             information,
             request_key: request_key.clone(),
+            asked: content.clone(),
             ready_ms,
         };
         state.inquiries.insert(processing.clone(), inquiry);
@@ -247,19 +280,15 @@ impl IntermediateServer {
     fn inquiry_result(&self, mut query: Fields<'_>) -> Outcome {
         let processing = query.text("ProcessingNumber", Form::Digits(20))?.to_owned();
         query.end()?;
-        let state = self.state();
+        let mut state = self.state();
         let Some(inquiry) = state.inquiries.get(&processing) else {
             return Ok(refusal("IF_SKI_11112", "E0404"));
         };
         let available = !self.unavailable(inquiry);
-        let records = if available { records(inquiry, self.seed) } else { String::new() };
-        let body = format!(
-            "<Answer>{}<PersonNumber>{}</PersonNumber><Availability>{}</Availability>\
-             <Records>{records}</Records></Answer>",
-            processing_number(&processing),
-            inquiry.person,
-            if available { "1" } else { "2" },
-        );
+        let by_item = self.knowledge.by_item.contains(&inquiry.request_key);
+        let (body, said) = answers::answer(&processing, inquiry, available, by_item, self.seed);
+        let key = inquiry.request_key.clone();
+        state.given.insert(key, said);
         Ok(success("IF_SKI_11112", &body))
     }
 
@@ -284,6 +313,39 @@ impl IntermediateServer {
 impl Counterpart for IntermediateServer {
     fn name(&self) -> &'static str {
         INTERMEDIATE_SERVER
+    }
+
+    fn given(&self) -> Holdings {
+        let mut holdings = Holdings::default();
+        for (key, said) in &self.state().given {
+            holdings.put("answer", key, said.clone());
+        }
+        holdings
+    }
+
+    fn pending(&self) -> usize {
+        let now = crate::clock::now_ms();
+        self.state().inquiries.values().filter(|inquiry| now < inquiry.ready_ms).count()
+    }
+
+    fn holdings(&self) -> Holdings {
+        let state = self.state();
+        let mut holdings = Holdings::default();
+        for (place, (_, content)) in &state.copies {
+            let record = place.rsplit('/').next().unwrap_or_default();
+            holdings.put("copy", record, content.clone());
+        }
+        for (key, (_, content)) in &state.notices {
+            holdings.put("notice", key, content.clone());
+        }
+        for inquiry in state.inquiries.values() {
+            holdings.put("inquiry", &inquiry.request_key, inquiry.asked.clone());
+        }
+        for (key, ended) in &state.ended {
+            let item = Item::from([("until".to_owned(), ended.until.clone())]);
+            holdings.put("publication-end", key, item);
+        }
+        holdings
     }
 
     fn repertoire(&self) -> Repertoire {
@@ -337,9 +399,15 @@ fn requester(fields: &mut Fields<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn items(mut items: Fields<'_>, withdrawn: bool) -> Result<BTreeMap<String, String>, Problem> {
+fn items(
+    mut items: Fields<'_>,
+    withdrawn: bool,
+    second: bool,
+) -> Result<BTreeMap<String, String>, Problem> {
     let mut content = BTreeMap::new();
-    for (code, name) in ITEMS {
+    let newer: &[(&str, &str)] = if second { &NEWER_ITEMS } else { &[] };
+    content.insert("layout".to_owned(), if second { "0002" } else { "0001" }.to_owned());
+    for (code, name) in ITEMS.iter().chain(newer).copied() {
         let item: &Element = items.child(code)?;
         let reasons: &[&str] =
             if withdrawn { &["Withdrawn"] } else { &["NotAcceptable", "NotRecorded"] };
@@ -350,7 +418,10 @@ fn items(mut items: Fields<'_>, withdrawn: bool) -> Result<BTreeMap<String, Stri
             None if !item.children.is_empty() || !Form::Text(200).fits(&item.text) => {
                 return Err(format!("{code}: empty without nil, or not a text").into());
             }
-            None if name == "date" && !Form::Date.fits(&item.text) => {
+            None if name == "gtin" && !Form::Digits(14).fits(&item.text) => {
+                return Err(format!("{code}: not 14 digits").into());
+            }
+            None if ["date", "expiry"].contains(&name) && !Form::Date.fits(&item.text) => {
                 return Err(format!("{code}: not a date").into());
             }
             None => {
@@ -375,20 +446,4 @@ fn number(digits: &str) -> u64 {
 
 fn processing_number(processing: &str) -> String {
     format!("<ProcessingNumber>{}</ProcessingNumber>", escape(processing))
-}
-
-/// What another municipality holds: one to three doses, the same for the same person and seed.
-fn records(inquiry: &Inquiry, seed: u64) -> String {
-    let mut random = Random::new(seed ^ hash(inquiry.person.as_bytes()), &inquiry.information);
-    let mut text = String::new();
-    for dose in 1..=random.between(1, 3) {
-        let day = format!("2025-{:02}-{:02}", random.between(1, 12), random.between(1, 28));
-        let values = ["A01".to_owned(), dose.to_string(), day, format!("EX{}", random.digits(4))];
-        text.push_str("<Record>");
-        for ((code, _), value) in ITEMS.iter().zip(values) {
-            text.push_str(&format!("<{code}>{value}</{code}>"));
-        }
-        text.push_str("</Record>");
-    }
-    text
 }

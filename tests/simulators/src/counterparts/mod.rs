@@ -10,6 +10,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,20 +19,29 @@ pub mod application_intake;
 pub mod application_management;
 pub mod envelope;
 pub mod faults;
+pub mod holdings;
+pub mod integrated_database;
 pub mod intermediate_server;
 pub mod json;
 pub mod ledger;
 pub mod pmh;
+pub mod pmh_downloads;
 pub mod pmh_items;
 pub mod server;
+pub mod times;
 pub mod tokens;
+pub mod waiting;
 pub mod xml;
 
 #[cfg(test)]
 mod tests;
 
 use faults::{Caution, Plan, Repertoire};
+use holdings::Holdings;
 use ledger::Ledger;
+use server::Line;
+use times::Times;
+use waiting::Waiting;
 
 /// Name of the simulated 中間サーバー.
 pub const INTERMEDIATE_SERVER: &str = "intermediate-server";
@@ -42,7 +52,10 @@ pub const APPLICATION_INTAKE: &str = "application-intake";
 /// Name of the simulated 申請管理.
 pub const APPLICATION_MANAGEMENT: &str = "application-management";
 
-/// All four, in the order they are shown.
+/// Name of the simulated 統合DB, for runs in which residents change.
+pub const INTEGRATED_DATABASE: &str = "integrated-database";
+
+/// The four of every run, in the order they are shown.
 pub const ALL: [&str; 4] = [INTERMEDIATE_SERVER, PMH, APPLICATION_INTAKE, APPLICATION_MANAGEMENT];
 
 /// A request whose head and body have arrived.
@@ -124,6 +137,18 @@ pub trait Counterpart: Send + Sync + 'static {
     fn admits_my_number(&self, _request: &Received) -> bool {
         false
     }
+    /// What it has answered to questions.
+    fn given(&self) -> Holdings {
+        Holdings::default()
+    }
+    /// How many answers it has not given yet, because their time has not come.
+    fn pending(&self) -> usize {
+        0
+    }
+    /// What it holds now.
+    fn holdings(&self) -> Holdings {
+        Holdings::default()
+    }
 }
 
 /// What the counterparts know of the municipality before the first message.
@@ -138,10 +163,18 @@ pub struct Knowledge {
     pub refused: BTreeMap<String, String>,
     /// RequestKeys whose inquiry ends with 提供不可.
     pub unavailable: BTreeSet<String>,
+    /// RequestKeys of inquiries that are answered item by item, not dose by dose.
+    pub by_item: BTreeSet<String>,
     /// When the intermediate server is in operation again, as 17 digits; `None`: it is.
     pub resumes_at: Option<String>,
     /// Applications waiting at the intake, oldest first.
     pub applications: Vec<Application>,
+    /// What waits at PMH, oldest first: numbers VR- records, QA- answers, PI- PMH-IDs.
+    pub downloads: Vec<Waiting>,
+    /// Changes of residents at the 統合DB, oldest first; without any it is not started.
+    pub residents: Vec<Waiting>,
+    /// What changes with time.
+    pub times: Times,
 }
 
 /// One electronic application as the intake hands it out.
@@ -175,6 +208,10 @@ pub struct Credentials {
     pub management_id: String,
     /// Basic password at 申請管理.
     pub management_password: String,
+    /// OAuth2 client id at the 統合DB.
+    pub integrated_id: String,
+    /// OAuth2 client secret at the 統合DB.
+    pub integrated_secret: String,
 }
 
 impl Credentials {
@@ -192,6 +229,8 @@ impl Credentials {
             intake_password: word("p", 31),
             management_id: word("kanri", 6),
             management_password: word("q", 31),
+            integrated_id: word("togo", 12),
+            integrated_secret: word("t", 47),
         }
     }
 }
@@ -231,6 +270,7 @@ pub struct Running {
     pub ledger: Arc<Ledger>,
     /// What each shows: a good certificate, and one that has expired.
     certificates: Vec<(Certificate, [Arc<rustls::ServerConfig>; 2])>,
+    counterparts: Vec<(Arc<dyn Counterpart>, Arc<Line>)>,
     _listeners: JoinSet<()>,
 }
 
@@ -243,9 +283,42 @@ impl Running {
             shown.send_replace(Arc::clone(if expired { bad } else { good }));
         }
     }
+
+    /// Cuts a counterpart's line: open connections end and new ones are closed at once; or mends it.
+    pub fn set_down(&self, name: &str, down: bool) {
+        for (counterpart, line) in &self.counterparts {
+            if counterpart.name() == name {
+                line.down.send_replace(down);
+            }
+        }
+    }
+
+    /// Connections that met a line that was cut.
+    pub fn turned_away(&self, name: &str) -> u64 {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map_or(0, |(_, line)| line.turned_away.load(Ordering::Acquire))
+    }
+
+    /// What a counterpart has answered.
+    pub fn given(&self, name: &str) -> Holdings {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map(|(one, _)| one.given()).unwrap_or_default()
+    }
+
+    /// How many answers a counterpart has not given yet.
+    pub fn pending(&self, name: &str) -> usize {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map_or(0, |(one, _)| one.pending())
+    }
+
+    /// What a counterpart holds now.
+    pub fn holdings(&self, name: &str) -> Holdings {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map(|(one, _)| one.holdings()).unwrap_or_default()
+    }
 }
 
-/// Starts all four on free loopback ports.
+/// Starts all on free loopback ports.
 pub async fn start(
     authority: &Authority,
     credentials: &Credentials,
@@ -254,7 +327,7 @@ pub async fn start(
 ) -> Result<Running, Trouble> {
     let ledger = Arc::new(Ledger::default());
     let knowledge = Arc::new(knowledge);
-    let all: [Arc<dyn Counterpart>; 4] = [
+    let mut all: Vec<Arc<dyn Counterpart>> = vec![
         Arc::new(intermediate_server::IntermediateServer::new(
             Arc::clone(&ledger),
             Arc::clone(&knowledge),
@@ -277,9 +350,14 @@ pub async fn start(
             credentials,
         )),
     ];
+    if !knowledge.residents.is_empty() {
+        let database =
+            integrated_database::IntegratedDatabase::new(Arc::clone(&knowledge), credentials);
+        all.push(Arc::new(database));
+    }
     let mut listeners = JoinSet::new();
     let mut addresses = BTreeMap::new();
-    let mut certificates = Vec::new();
+    let (mut certificates, mut stages) = (Vec::new(), Vec::new());
     for counterpart in all {
         let name = counterpart.name();
         let tls = |identity| server_config(&authority.certificate, &identity).map(Arc::new);
@@ -288,14 +366,15 @@ pub async fn start(
         let shown = watch::Sender::new(Arc::clone(good));
         let plan = Plan::new(behaviour.seed, behaviour.fault_rate, name, counterpart.repertoire());
         let stage = server::Stage::new(
-            counterpart,
+            Arc::clone(&counterpart),
             Arc::clone(&ledger),
             Arc::clone(&knowledge),
             plan,
             behaviour.clone(),
         );
+        stages.push((counterpart, stage.line()));
         addresses.insert(name, server::listen(stage, shown.subscribe(), &mut listeners).await?);
         certificates.push((shown, both));
     }
-    Ok(Running { addresses, ledger, certificates, _listeners: listeners })
+    Ok(Running { addresses, ledger, certificates, counterparts: stages, _listeners: listeners })
 }

@@ -1,10 +1,12 @@
 //! The simulated PMH: 対象者, 接種記録 (asynchronous tasks with per-item results) and notices.
 
 use crate::counterparts::faults::{Caution, Repertoire};
+use crate::counterparts::holdings::Holdings;
 use crate::counterparts::json::{self, Check, refuse};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
+use crate::counterparts::pmh_downloads;
 use crate::counterparts::pmh_items::{Item, NoticeBody, RecordItem, SubjectItem};
-use crate::counterparts::tokens::{Tokens, check_assertion};
+use crate::counterparts::tokens::{self, Tokens};
 use crate::counterparts::xml::Form;
 use crate::counterparts::{Answer, Behaviour, Counterpart, Credentials, Knowledge, PMH, Received};
 use crate::random::{Random, hash};
@@ -101,37 +103,8 @@ impl Pmh {
     }
 
     fn token(&self, request: &Received) -> Answer {
-        let form = form(&request.body);
-        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        let media = request.header("content-type").unwrap_or_default();
-        if !media.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-            return refuse(415, "invalid_request", "the token request is not a form");
-        }
-        if field("grant_type") != "client_credentials" {
-            return refuse(400, "unsupported_grant_type", "grant_type is not client_credentials");
-        }
-        if field("client_assertion_type")
-            != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        {
-            return refuse(400, "invalid_request", "client_assertion_type is not jwt-bearer");
-        }
-        let checked = check_assertion(
-            field("client_assertion"),
-            &self.credentials.pmh_id,
-            &self.credentials.pmh_secret,
-            TOKEN_PATH,
-        );
-        match checked {
-            Err(problem) => refuse(401, "invalid_client", problem),
-            Ok(jti) if !self.tokens.first_use(&jti) => {
-                refuse(401, "invalid_client", "the jti was used before")
-            }
-            Ok(_) => Answer::json(
-                200,
-                &json!({"access_token": self.tokens.issue(), "token_type": "Bearer",
-                    "expires_in": self.tokens.lifetime_seconds()}),
-            ),
-        }
+        let (id, secret) = (&self.credentials.pmh_id, &self.credentials.pmh_secret);
+        tokens::grant(request, id, secret, TOKEN_PATH, &self.tokens)
     }
 
     fn register<T: Item>(&self, request: &Received) -> Result<Answer, Answer> {
@@ -241,6 +214,32 @@ impl Counterpart for Pmh {
         PMH
     }
 
+    /// The newest revision of each subject and record, and all notices.
+    fn holdings(&self) -> Holdings {
+        let state = self.shared.state();
+        let mut newest: BTreeMap<(&'static str, &str), (u64, &BTreeMap<String, String>)> =
+            BTreeMap::new();
+        for (key, content) in &state.applied {
+            let Some((kind, key)) = key.split_once(':') else { continue };
+            let (id, revision) = key.split_once('/').unwrap_or((key, "1"));
+            let revision = revision.parse().unwrap_or(0);
+            let kind = match kind {
+                "subject" => "subject",
+                "record" => "record",
+                _ => "notice",
+            };
+            let known = newest.entry((kind, id)).or_insert((revision, content));
+            if revision >= known.0 {
+                *known = (revision, content);
+            }
+        }
+        let mut holdings = Holdings::default();
+        for ((kind, id), (_, content)) in newest {
+            holdings.put(kind, id, content.clone());
+        }
+        holdings
+    }
+
     fn repertoire(&self) -> Repertoire {
         Repertoire { busy_body: true, tokens: true }
     }
@@ -270,6 +269,9 @@ impl Counterpart for Pmh {
         }
         if let Some(refusal) = self.authorised(request) {
             return refusal;
+        }
+        if let Some(answer) = pmh_downloads::answer(request, &self.shared.knowledge) {
+            return answer.unwrap_or_else(|refusal| refusal);
         }
         let answer = match (request.method.as_str(), request.path.as_str()) {
             ("POST", SUBJECTS) => self.register::<SubjectItem>(request),
@@ -306,29 +308,4 @@ fn expired() -> Answer {
 
 fn bearer(request: &Received) -> Option<&str> {
     request.header("authorization")?.strip_prefix("Bearer ")
-}
-
-/// Fields of an `application/x-www-form-urlencoded` body.
-fn form(body: &[u8]) -> BTreeMap<String, String> {
-    let text = String::from_utf8_lossy(body).into_owned();
-    text.split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let hex: String = rest.by_ref().take(2).map(char::from).collect();
-                u8::from_str_radix(&hex, 16).unwrap_or(b'?')
-            }
-            other => other,
-        });
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

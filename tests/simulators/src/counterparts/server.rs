@@ -22,9 +22,19 @@ use tokio_rustls::TlsAcceptor;
 /// Largest body a counterpart reads, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
+/// The line to a counterpart.
+#[derive(Default)]
+pub struct Line {
+    /// Whether it is cut.
+    pub down: watch::Sender<bool>,
+    /// Connections that met it cut.
+    pub turned_away: AtomicU64,
+}
+
 /// A counterpart with everything around it.
 pub struct Stage {
     counterpart: Arc<dyn Counterpart>,
+    line: Arc<Line>,
     ledger: Arc<Ledger>,
     knowledge: Arc<Knowledge>,
     plan: Plan,
@@ -41,8 +51,13 @@ impl Stage {
         plan: Plan,
         behaviour: Behaviour,
     ) -> Arc<Self> {
-        let requests = AtomicU64::new(0);
-        Arc::new(Stage { counterpart, ledger, knowledge, plan, behaviour, requests })
+        let (requests, line) = (AtomicU64::new(0), Arc::default());
+        Arc::new(Stage { counterpart, line, ledger, knowledge, plan, behaviour, requests })
+    }
+
+    /// The line to it.
+    pub fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line)
     }
 }
 
@@ -56,18 +71,28 @@ pub async fn listen(
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let mut acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow_and_update()));
+    let mut down = stage.line.down.subscribe();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
                     let Ok((stream, _)) = accepted else { continue };
+                    if *down.borrow() {
+                        stage.line.turned_away.fetch_add(1, Ordering::AcqRel);
+                        continue;
+                    }
                     connections.spawn(serve(stream, acceptor.clone(), Arc::clone(&stage)));
                 }
                 Some(_) = connections.join_next() => {}
                 Ok(()) = tls.changed() => {
                     acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow_and_update()));
                     connections.abort_all();
+                }
+                Ok(()) = down.changed() => {
+                    if *down.borrow_and_update() {
+                        connections.abort_all();
+                    }
                 }
             }
         }
@@ -107,6 +132,9 @@ async fn handle(
     let line = received.line();
     let key = counterpart.idempotency_key(&received);
     received.receipt = stage.ledger.receive(counterpart.name(), &line, &key, received.received_ms);
+    if stage.knowledge.times.is_closed(counterpart.name(), received.received_ms) {
+        stage.ledger.violation(counterpart.name(), &line, "sent while it is closed", false);
+    }
     if let Some(place) = leak(&stage, &received) {
         stage.ledger.violation(counterpart.name(), &line, &format!("個人番号 in {place}"), true);
         return respond(Answer::json(

@@ -1,6 +1,8 @@
 //! Tokens handed out by a counterpart, and the signed assertions they are handed out for.
 
 use crate::clock;
+use crate::counterparts::json::refuse;
+use crate::counterparts::{Answer, Received};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,13 +42,13 @@ impl Tokens {
         let number = state.issued;
         let mut random = crate::random::Random::new(self.seed.wrapping_add(number), "tokens");
         let token = format!("{:016x}{:016x}", random.word(), random.word());
-        state.valid_until.insert(token.clone(), clock::now_ms() + self.lifetime_ms);
+        state.valid_until.insert(token.clone(), clock::passed_ms() + self.lifetime_ms);
         token
     }
 
     /// Whether the token is known and has not expired.
     pub fn accepts(&self, token: &str) -> bool {
-        self.lock().valid_until.get(token).is_some_and(|until| clock::now_ms() < *until)
+        self.lock().valid_until.get(token).is_some_and(|until| clock::passed_ms() < *until)
     }
 
     /// Takes a token back.
@@ -76,6 +78,39 @@ struct Claims {
     aud: serde_json::Value,
     exp: i64,
     jti: String,
+}
+
+/// Answers a request for a token by client credentials with a signed assertion.
+pub fn grant(
+    request: &Received,
+    client_id: &str,
+    secret: &str,
+    token_path: &str,
+    tokens: &Tokens,
+) -> Answer {
+    let form = form(&request.body);
+    let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+    let media = request.header("content-type").unwrap_or_default();
+    if !media.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return refuse(415, "invalid_request", "the token request is not a form");
+    }
+    if field("grant_type") != "client_credentials" {
+        return refuse(400, "unsupported_grant_type", "grant_type is not client_credentials");
+    }
+    if field("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
+        return refuse(400, "invalid_request", "client_assertion_type is not jwt-bearer");
+    }
+    match check_assertion(field("client_assertion"), client_id, secret, token_path) {
+        Err(problem) => refuse(401, "invalid_client", problem),
+        Ok(jti) if !tokens.first_use(&jti) => {
+            refuse(401, "invalid_client", "the jti was used before")
+        }
+        Ok(_) => Answer::json(
+            200,
+            &serde_json::json!({"access_token": tokens.issue(), "token_type": "Bearer",
+                "expires_in": tokens.lifetime_seconds()}),
+        ),
+    }
 }
 
 /// Checks a `client_secret_jwt` assertion (RFC 7523, HS256); gives its `jti`.
@@ -130,4 +165,29 @@ pub fn assertion(client_id: &str, secret: &str, audience: &str, jti: &str) -> St
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signature = hmac::sign(&key, format!("{header}.{payload}").as_bytes());
     format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Fields of an `application/x-www-form-urlencoded` body.
+fn form(body: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&hex, 16).unwrap_or(b'?')
+            }
+            other => other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

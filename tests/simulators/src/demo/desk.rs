@@ -43,6 +43,10 @@ pub struct Desk {
     posted: Mutex<Vec<Posted>>,
     answers: Mutex<Vec<Answer>>,
     received: Mutex<BTreeSet<String>>,
+    /// Whether an application's status changes are posted when it has come.
+    at_once: bool,
+    /// Everything that came, each id once, in the order of coming.
+    events: Mutex<(BTreeSet<String>, Vec<Value>)>,
 }
 
 impl Desk {
@@ -51,8 +55,17 @@ impl Desk {
         Desk::with_pause(carrier, seed, Duration::from_millis(200))
     }
 
+    /// One that says nothing of applications by itself.
+    pub fn that_waits(carrier: Carrier, seed: u64) -> Arc<Self> {
+        Desk::make(carrier, seed, Duration::from_millis(200), false)
+    }
+
     /// The same with another pause before something is offered again.
     pub fn with_pause(carrier: Carrier, seed: u64, pause: Duration) -> Arc<Self> {
+        Desk::make(carrier, seed, pause, true)
+    }
+
+    fn make(carrier: Carrier, seed: u64, pause: Duration, at_once: bool) -> Arc<Self> {
         Arc::new(Desk {
             carrier,
             seed,
@@ -62,6 +75,8 @@ impl Desk {
             posted: Mutex::default(),
             answers: Mutex::default(),
             received: Mutex::default(),
+            at_once,
+            events: Mutex::default(),
         })
     }
 
@@ -172,6 +187,7 @@ impl Desk {
             event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let message_type = text("/type");
+        self.keep(text("/id"), event);
         let key = match message_type.as_str() {
             "application.received" => text("/data/receptionNumber"),
             "inquiry.answered" => text("/data/inquiryId"),
@@ -182,12 +198,19 @@ impl Desk {
         let answer = Answer { id: text("/id"), message_type, key: key.clone(), status };
         let application = answer.message_type == "application.received";
         lock(&self.answers).push(answer);
-        if application && lock(&self.received).insert(key.clone()) {
+        if application && self.at_once && lock(&self.received).insert(key.clone()) {
             for message in applications::status_changes(self.seed, &key) {
                 self.post(message).await?;
             }
         }
         Ok(())
+    }
+
+    fn keep(&self, id: String, event: &Value) {
+        let mut events = lock(&self.events);
+        if events.0.insert(id) {
+            events.1.push(event.clone());
+        }
     }
 
     /// What was posted so far.
@@ -198,6 +221,18 @@ impl Desk {
     /// Answers received so far.
     pub fn answers(&self) -> Vec<Answer> {
         lock(&self.answers).clone()
+    }
+
+    /// How many different messages of a type came so far.
+    pub fn came(&self, message_type: &str) -> usize {
+        lock(&self.events).1.iter().filter(|one| is_of(one, message_type)).count()
+    }
+
+    /// The contents of all that came of a type, each once, in the order of coming.
+    pub fn of_type(&self, message_type: &str) -> Vec<Value> {
+        let events = lock(&self.events);
+        let found = events.1.iter().filter(|one| is_of(one, message_type));
+        found.filter_map(|one| one.get("data").cloned()).collect()
     }
 
     /// How many different answers were received so far.
@@ -213,6 +248,10 @@ impl Desk {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_of(event: &Value, message_type: &str) -> bool {
+    event.get("type").and_then(Value::as_str) == Some(message_type)
 }
 
 async fn https(

@@ -2,7 +2,8 @@
 
 use crate::Trouble;
 use crate::counterparts::{
-    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, Credentials, INTERMEDIATE_SERVER, PMH,
+    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, Credentials, INTEGRATED_DATABASE,
+    INTERMEDIATE_SERVER, PMH,
 };
 use crate::municipality::MUNICIPALITY;
 use crate::pki::{Authority, Identity, write_private, write_secret};
@@ -46,6 +47,8 @@ pub struct Plan<'a> {
     pub routes: &'a str,
     /// Lines of every counterpart's section: its times.
     pub times: &'a str,
+    /// Lines of one counterpart's section, by its name.
+    pub own: &'a BTreeMap<&'static str, String>,
     /// More lines at the end of the file: sections of their own.
     pub more: &'a str,
 }
@@ -87,6 +90,7 @@ impl Site {
         put("secrets/pmh", &plan.credentials.pmh_secret)?;
         put("secrets/intake", &plan.credentials.intake_password)?;
         put("secrets/management", &plan.credentials.management_password)?;
+        put("secrets/integrated", &plan.credentials.integrated_secret)?;
         if let Some(url) = plan.amqp {
             put("secrets/amqp", url)?;
         }
@@ -134,6 +138,7 @@ fn toml(
         (PMH, Some((&credentials.pmh_id, "pmh"))),
         (APPLICATION_INTAKE, Some((&credentials.intake_id, "intake"))),
         (APPLICATION_MANAGEMENT, Some((&credentials.management_id, "management"))),
+        (INTEGRATED_DATABASE, Some((&credentials.integrated_id, "integrated"))),
     ]);
     for (name, address) in plan.addresses {
         write!(
@@ -144,6 +149,7 @@ fn toml(
              client-key = \"file:{folder}/keys/client.pem\"\naddresses = [\"127.0.0.1\"]\n{times}",
             times = plan.times
         )?;
+        text.push_str(plan.own.get(name).map(String::as_str).unwrap_or_default());
         if let Some(Some((id, secret))) = logins.get(name) {
             let secret = format!("file:{folder}/secrets/{secret}");
             write!(text, "client-id = \"{id}\"\nclient-secret = \"{secret}\"\n")?;

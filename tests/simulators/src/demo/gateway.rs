@@ -231,7 +231,9 @@ impl Gateway {
 
     /// Runs a command of its CLI; the output is kept in the run folder, to be searched later.
     pub async fn cli(&self, name: &str, arguments: &[&str]) -> Result<(bool, String), Trouble> {
+        let always = self.environment.lock().map_err(|_| "poisoned")?.clone();
         let output = Command::new(&self.program)
+            .envs(always)
             .args(arguments)
             .arg("--config")
             .arg(&self.config)

@@ -5,6 +5,8 @@ use crate::clock;
 use crate::counterparts::{self, Behaviour, Credentials, Running};
 use crate::municipality::{Municipality, Plan};
 use crate::pki::{self, Authority};
+use crate::torture::rabbit::Rabbit;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,12 +30,15 @@ use several::Several;
 /// Options of `watashi-simulators demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
+    /// What is played
+    #[arg(long, value_enum, default_value_t)]
+    pub scenario: Scenario,
     /// Everything random follows from this number; a run can be repeated with it
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Residents of the synthetic municipality; about eight doses each
-    #[arg(long, default_value_t = 1_000)]
-    pub residents: usize,
+    /// Residents of the synthetic municipality [default: 1000, of a year 300]
+    #[arg(long, value_name = "N")]
+    pub residents: Option<usize>,
     /// Notices, half through PMH, half through お知らせ
     #[arg(long, default_value_t = 200)]
     pub notices: usize,
@@ -46,9 +51,12 @@ pub struct Options {
     /// Post and receive through this RabbitMQ instead of HTTPS
     #[arg(long, value_name = "URL")]
     pub amqp: Option<String>,
-    /// Share of the requests that the counterparts mistreat, 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.04)]
-    pub faults: f64,
+    /// The same through a RabbitMQ that is started for it
+    #[arg(long, conflicts_with = "amqp")]
+    pub rabbit: bool,
+    /// Share of the requests that the counterparts mistreat, 0 to 1 [default: 0.04, of a year 0]
+    #[arg(long, value_name = "RATE")]
+    pub faults: Option<f64>,
     /// Kill the gateway with SIGKILL at so many seeded moments and start it again
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kill: usize,
@@ -73,6 +81,19 @@ pub struct Options {
     /// Several instances over one database.
     #[command(flatten)]
     pub several: Several,
+    /// Of a year: days of each week on which the health system is at work; fewer are sooner over
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub days_a_week: u8,
+}
+
+/// What the demo plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// A year's messages as fast as they go.
+    #[default]
+    Crossing,
+    /// A year day by day, with a clock that is stepped, and a comparison of all books at its end.
+    Year,
 }
 
 impl Options {
@@ -80,11 +101,22 @@ impl Options {
     pub fn plan(&self) -> Plan {
         Plan {
             seed: self.seed,
-            residents: self.residents.max(1),
+            residents: self.residents().max(1),
             notices: self.notices,
             inquiries: self.inquiries,
             applications: self.applications,
         }
+    }
+
+    /// How many residents there are.
+    pub fn residents(&self) -> usize {
+        let otherwise = if self.scenario == Scenario::Year { 300 } else { 1_000 };
+        self.residents.unwrap_or(otherwise)
+    }
+
+    /// Share of the requests that the counterparts mistreat.
+    pub fn fault_rate(&self) -> f64 {
+        self.faults.unwrap_or(if self.scenario == Scenario::Year { 0.0 } else { 0.04 })
     }
 
     fn program(&self) -> Result<PathBuf, Trouble> {
@@ -94,7 +126,7 @@ impl Options {
         }
     }
 
-    fn run_folder(&self) -> Result<PathBuf, Trouble> {
+    pub(crate) fn run_folder(&self) -> Result<PathBuf, Trouble> {
         match &self.folder {
             Some(path) => Ok(path.clone()),
             None => {
@@ -124,15 +156,31 @@ pub(crate) struct Stage {
 ///
 /// # Errors
 /// When it could not be carried out at all.
-pub async fn run(options: Options) -> Result<bool, Trouble> {
-    tokio::select! {
+pub async fn run(mut options: Options) -> Result<bool, Trouble> {
+    let rabbit = match options.rabbit {
+        true => {
+            let folder = options.run_folder()?;
+            std::fs::create_dir_all(&folder)?;
+            let rabbit = Rabbit::start(&folder.canonicalize()?.join("rabbit")).await?;
+            options.amqp = Some(Rabbit::url(rabbit.address()));
+            options.folder = Some(folder);
+            Some(rabbit)
+        }
+        false => None,
+    };
+    let played = tokio::select! {
         ended = play(options) => ended,
         // Dropping the play ends counterparts and gateway: the child is killed on drop.
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
-    }
+    };
+    drop(rabbit);
+    played
 }
 
 async fn play(options: Options) -> Result<bool, Trouble> {
+    if options.scenario == Scenario::Year {
+        return crate::year::play(options).await;
+    }
     let stage = set_up(options).await?;
     let answers = tokio::spawn(Arc::clone(&stage.desk).take_answers());
     let gateways = std::iter::once(&stage.gateway).chain(&stage.others).cloned().collect();
@@ -163,14 +211,59 @@ async fn play(options: Options) -> Result<bool, Trouble> {
     Ok(good)
 }
 
+/// What distinguishes one scenario from another before anything is posted.
+pub(crate) struct Setting {
+    /// Names of the enabled routes, as a list of TOML.
+    pub(crate) routes: String,
+    /// Lines of every counterpart's section.
+    pub(crate) times: String,
+    /// Lines of one counterpart's section.
+    pub(crate) own: BTreeMap<&'static str, String>,
+    /// More lines at the end of `watashi.toml`.
+    pub(crate) more: String,
+    /// Variables of the gateway and its commands.
+    pub(crate) environment: Vec<(String, String)>,
+    /// How long the counterparts' tasks take at most, milliseconds.
+    pub(crate) longest_task_ms: u64,
+    /// Whether the health system says at once what becomes of an application.
+    pub(crate) at_once: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Setting {
+            routes: folder::ROUTES.to_owned(),
+            times: folder::TIMES.to_owned(),
+            own: BTreeMap::new(),
+            more: String::new(),
+            environment: Vec::new(),
+            longest_task_ms: Behaviour::default().longest_task_ms,
+            at_once: true,
+        }
+    }
+}
+
 /// Everything of a demo, up and ready; nothing is posted yet.
 pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
-    let began = Instant::now();
     let town = Municipality::generate(options.plan()).with_spoilt(options.plan());
+    raise(options, town, Setting::default()).await
+}
+
+/// The same for any town and setting.
+pub(crate) async fn raise(
+    options: Options,
+    town: Municipality,
+    setting: Setting,
+) -> Result<Stage, Trouble> {
+    let began = Instant::now();
     let authority = Authority::new("Watashi demo CA")?;
     let credentials = Credentials::seeded(options.seed);
-    let behaviour =
-        Behaviour { seed: options.seed, fault_rate: options.faults, ..Behaviour::default() };
+    let behaviour = Behaviour {
+        seed: options.seed,
+        fault_rate: options.fault_rate(),
+        longest_task_ms: setting.longest_task_ms,
+        ..Behaviour::default()
+    };
     let running =
         counterparts::start(&authority, &credentials, town.knowledge.clone(), &behaviour).await?;
     let plan = folder::Plan {
@@ -178,9 +271,10 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
         addresses: &running.addresses,
         credentials: &credentials,
         amqp: options.amqp.as_deref(),
-        routes: folder::ROUTES,
-        times: folder::TIMES,
-        more: "",
+        routes: &setting.routes,
+        times: &setting.times,
+        own: &setting.own,
+        more: &setting.more,
     };
     let site = Site::prepare(&options.run_folder()?, &authority, &plan)?;
     let siblings = several::configure(&options.program()?, &site, &options.several)?;
@@ -191,10 +285,13 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
         town.people.len(),
         town.messages.len(),
         town.applications.len(),
-        options.faults * 100.0,
+        options.fault_rate() * 100.0,
         site.folder.display()
     ));
     let gateway = Arc::new(Gateway::new(&options.program()?, &site)?);
+    for (name, value) in &setting.environment {
+        gateway.set_environment(name, value)?;
+    }
     let carrier = match &options.amqp {
         None => {
             let client = pki::https_client(&site.authority, Some(&site.health))?;
@@ -213,7 +310,10 @@ pub(crate) async fn set_up(options: Options) -> Result<Stage, Trouble> {
     let others = several::start(&options.program()?, &siblings).await?;
     let took = began.elapsed().as_secs_f64();
     eprint_line(&format!("counterparts and gateway are up after {took:.1} s"));
-    let desk = Desk::new(carrier, options.seed);
+    let desk = match setting.at_once {
+        true => Desk::new(carrier, options.seed),
+        false => Desk::that_waits(carrier, options.seed),
+    };
     Ok(Stage { options, town, running, site, gateway, others, desk, began })
 }
 
@@ -226,7 +326,7 @@ pub async fn counterparts_only(options: Options) -> Result<(), Trouble> {
     let authority = Authority::new("Watashi simulators CA")?;
     let credentials = Credentials::seeded(options.seed);
     let behaviour =
-        Behaviour { seed: options.seed, fault_rate: options.faults, ..Behaviour::default() };
+        Behaviour { seed: options.seed, fault_rate: options.fault_rate(), ..Behaviour::default() };
     let running =
         counterparts::start(&authority, &credentials, town.knowledge.clone(), &behaviour).await?;
     let plan = folder::Plan {
@@ -236,6 +336,7 @@ pub async fn counterparts_only(options: Options) -> Result<(), Trouble> {
         amqp: options.amqp.as_deref(),
         routes: folder::ROUTES,
         times: folder::TIMES,
+        own: &BTreeMap::new(),
         more: "",
     };
     let site = Site::prepare(&options.run_folder()?, &authority, &plan)?;

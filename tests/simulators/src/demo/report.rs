@@ -53,7 +53,8 @@ pub struct Report {
     pub requests: usize,
     trace: String,
     next: String,
-    seconds: f64,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +151,8 @@ impl Report {
         }
     }
 
-    fn text(&self) -> String {
+    /// The report as people read it.
+    pub fn text(&self) -> String {
         let mut text = String::from("\n");
         self.write_table(&mut text);
         let _ = writeln!(text, "\nThe counterparts saw {} requests and played:", self.requests);

@@ -38,34 +38,47 @@ fn numbered(
                 9 + number / 20 % 3,
                 number % 20 * 3
             );
-            let procedure_name = "予防接種費用の償還払い申請".to_owned();
-            let mut applicant = json!({"name": person.name, "nameKana": person.kana,
+            Some(application(&mut random, person, reception_number, received_at))
+        })
+        .collect()
+}
+
+/// One person's application, received then (RFC 3339).
+pub fn application(
+    random: &mut Random,
+    person: &Person,
+    reception_number: String,
+    received_at: String,
+) -> Application {
+    let procedure_name = "予防接種費用の償還払い申請".to_owned();
+    let mut applicant = json!({"name": person.name, "nameKana": person.kana,
                 "dateOfBirth": person.birth, "address": person.address.joined(),
                 "phone": format!("090-{}-{}", random.digits(4), random.digits(4))});
-            if let (true, Some(map)) = (random.chance(0.9), applicant.as_object_mut()) {
-                let atena = person.atena_number.as_str().into();
-                map.insert("serialResolvedAtenaNumber".to_owned(), atena);
-            }
-            let document = json!({"receptionNumber": reception_number, "receivedAt": received_at,
+    if let (true, Some(map)) = (random.chance(0.9), applicant.as_object_mut()) {
+        let atena = person.atena_number.as_str().into();
+        map.insert("serialResolvedAtenaNumber".to_owned(), atena);
+    }
+    let document = json!({"receptionNumber": reception_number, "receivedAt": received_at,
                 "procedureCode": "YB-0101", "procedureName": procedure_name,
                 "municipalityCode": MUNICIPALITY, "applicant": applicant,
                 "formItems": [
                     {"itemId": "q1", "itemName": "接種日", "value": "2026-05-20"},
                     {"itemId": "q2", "itemName": "振込先の名義", "value": person.kana},
                     {"itemId": "q3", "itemName": "備考", "value": ""}]});
-            Some(Application {
-                reception_number,
-                received_at,
-                procedure_name,
-                document,
-                spoilt: None,
-            })
-        })
-        .collect()
+    Application { reception_number, received_at, procedure_name, document, spoilt: None }
 }
 
 /// The status changes the health system posts for an application it received: two or three.
 pub fn status_changes(seed: u64, reception_number: &str) -> Vec<Message> {
+    status_changes_at(seed, reception_number, |step| format!("2026-06-30T1{step}:00:00+09:00"))
+}
+
+/// The same, each step said to be of a moment (RFC 3339).
+pub fn status_changes_at(
+    seed: u64,
+    reception_number: &str,
+    changed_at: impl Fn(usize) -> String,
+) -> Vec<Message> {
     let mut random = Random::new(seed ^ hash(reception_number.as_bytes()), "status");
     let mut steps = vec![("processing", "01")];
     if random.chance(0.2) {
@@ -86,7 +99,7 @@ pub fn status_changes(seed: u64, reception_number: &str) -> Vec<Message> {
             let body = json!({"municipalityCode": MUNICIPALITY,
                 "receptionNumber": reception_number, "statusId": status_id,
                 "revision": revision, "status": status,
-                "changedAt": format!("2026-06-30T1{step}:00:00+09:00")});
+                "changedAt": changed_at(step)});
             let content =
                 BTreeMap::from([("status", code.to_owned()), ("sequence", revision.to_string())]);
             Message {

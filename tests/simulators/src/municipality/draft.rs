@@ -14,7 +14,12 @@ pub struct Dose {
     pub record_id: String,
     vaccine: String,
     number: usize,
-    date: String,
+    /// 接種年月日.
+    pub date: String,
+    /// 公開日 of its 副本.
+    pub publish_from: String,
+    /// Whether its next message falls under the second layout of 副本.
+    pub second_layout: bool,
     /// As written by the health system, and as counterparts must see it.
     lot: Option<(String, String)>,
     amount: Option<(String, String)>,
@@ -61,6 +66,8 @@ impl Dose {
             vaccine: vaccine.to_owned(),
             number: 1 + number / VACCINES.len(),
             date: date(random),
+            publish_from: "2026-07-01".to_owned(),
+            second_layout: false,
             lot: random.chance(0.9).then_some((written, lot)),
             amount: match random.below(5) {
                 0 => None,
@@ -91,6 +98,23 @@ impl Dose {
         Value::Object(dose)
     }
 
+    /// What a 副本 shows of it, in the layout in force.
+    fn copy(&self) -> BTreeMap<&'static str, String> {
+        let text = |name: &str| self.extras.get(name).and_then(Value::as_str).map(str::to_owned);
+        let mut copy = self.content();
+        copy.extend(
+            text("institutionName").or_else(|| text("institutionCode")).map(|t| ("institution", t)),
+        );
+        copy.extend(text("doctorName").map(|t| ("doctor", t)));
+        copy.extend(text("manufacturer").map(|t| ("manufacturer", t)));
+        copy.extend(text("specialCircumstances").map(|t| ("circumstances", t)));
+        if self.second_layout {
+            copy.extend(text("gtin").map(|t| ("gtin", t)));
+            copy.extend(text("expiry").map(|t| ("expiry", t)));
+        }
+        copy
+    }
+
     fn content(&self) -> BTreeMap<&'static str, String> {
         let mut content = BTreeMap::from([
             ("vaccine", self.vaccine.clone()),
@@ -107,14 +131,15 @@ impl Dose {
 pub fn record(id: String, person: &Person, dose: &Dose, event: &str, revision: usize) -> Message {
     let mut body = json!({"municipalityCode": MUNICIPALITY, "event": event,
         "recordId": dose.record_id, "revision": revision, "person": person.json(),
-        "vaccination": dose.json(), "publishFrom": "2026-07-01"});
+        "vaccination": dose.json(), "publishFrom": dose.publish_from});
     if let (true, Some(map)) = (event != "registered", body.as_object_mut()) {
         map.insert("reason".to_owned(), "入力誤り".into());
     }
     let withdrawn = event == "withdrawn";
-    let mut copy = if withdrawn { BTreeMap::new() } else { dose.content() };
+    let mut copy = if withdrawn { BTreeMap::new() } else { dose.copy() };
+    copy.insert("layout", if dose.second_layout { "0002" } else { "0001" }.to_owned());
     copy.insert("operation", if withdrawn { "2" } else { "1" }.to_owned());
-    copy.insert("publish_from", "2026-07-01".to_owned());
+    copy.insert("publish_from", dose.publish_from.clone());
     let mut pmh = dose.content();
     pmh.insert("deleted", if withdrawn { "1" } else { "0" }.to_owned());
     pmh.extend(person.my_number.iter().map(|number| ("my_number", number.clone())));

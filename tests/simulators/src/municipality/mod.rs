@@ -1,6 +1,7 @@
 //! The synthetic municipality: people, what happens to them in a year, and the messages the
 //! health system posts about it. Everything follows from the seed; nobody in it exists.
 
+use crate::counterparts::times::Times;
 use crate::counterparts::{Application, Knowledge};
 use serde::Serialize;
 use serde_json::Value;
@@ -106,8 +107,12 @@ impl Municipality {
             my_numbers: people.iter().filter_map(|p| p.my_number.clone()).collect(),
             refused: year.refused,
             unavailable: year.unavailable,
+            by_item: BTreeSet::new(),
             resumes_at: None,
             applications: applications.clone(),
+            downloads: Vec::new(),
+            residents: Vec::new(),
+            times: Times::default(),
         };
         Municipality { people, messages: year.messages, applications, knowledge }
     }

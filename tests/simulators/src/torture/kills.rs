@@ -116,6 +116,7 @@ async fn set_up(town: &Town, folder: &Path, seed: u64) -> Result<Scene, Trouble>
             amqp: None,
             routes: "\"*\"",
             times: post::SETTINGS,
+            own: &BTreeMap::new(),
             more: "",
         },
     )?;

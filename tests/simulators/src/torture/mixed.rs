@@ -147,12 +147,14 @@ async fn set_up(
 ) -> Result<Stage, Trouble> {
     let options = Options {
         seed,
-        residents: 100,
+        scenario: demo::Scenario::Crossing,
+        residents: Some(100),
         notices: 40,
         inquiries: 16,
         applications: 6,
         amqp: Some(url.to_owned()),
-        faults: 0.06,
+        rabbit: false,
+        faults: Some(0.06),
         kill: 0,
         keep: false,
         json: false,
@@ -161,6 +163,7 @@ async fn set_up(
         definitions: town.definitions.clone(),
         folder: Some(folder.join("run")),
         several,
+        days_a_week: 5,
     };
     if clock_jumps {
         fs::write(folder.join("clock"), "+0\n")?;
@@ -181,7 +184,7 @@ async fn set_up(
 }
 
 /// The library that lies about the time; the one for programs with threads.
-fn faketime() -> Result<PathBuf, Trouble> {
+pub fn faketime() -> Result<PathBuf, Trouble> {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
     folders
         .map(|folder| Path::new(folder).join("faketime/libfaketimeMT.so.1"))

@@ -1,0 +1,66 @@
+//! Electronic applications through the year, and what the health system says of each later.
+
+use super::calendar::{self, FIRST, LAST};
+use super::life::Life;
+use super::pen::Pen;
+use super::routes::HEALTH;
+use crate::counterparts::APPLICATION_INTAKE;
+use crate::counterparts::times::{moment, written};
+use crate::municipality::applications;
+use serde_json::Value;
+
+/// Days after the application on which its state changes.
+const LATER: [i64; 4] = [1, 4, 8, 13];
+
+/// About one application for twelve residents.
+pub fn write(pen: &mut Pen, lives: &[&Life]) {
+    let days = FIRST.until(LAST).map_or(0, |span| i64::from(span.get_days()));
+    for number in 1..=lives.len().div_ceil(12) {
+        let day = calendar::later(FIRST, pen.random.between(5, days - 40));
+        let chosen = pen.random.below(lives.len());
+        let Some(life) = lives.get(chosen).filter(|life| life.is_here(day)) else { continue };
+        let reception = format!("A{:02}-{number:05}", pen.seed % 100);
+        let at = pen.arrives(day, "application.received", APPLICATION_INTAKE);
+        let application =
+            applications::application(&mut pen.random, &life.person, reception.clone(), at);
+        owe(pen, &reception, &application.document);
+        pen.knowledge.applications.push(application);
+        let first = pen.days.from(day);
+        let days: Vec<_> =
+            LATER.iter().map(|days| pen.days.from(calendar::later(first, *days))).collect();
+        let said = |step: usize| {
+            let day = days.get(step).copied().unwrap_or(LAST);
+            written(moment(day, 9, i8::try_from(step).unwrap_or(0)))
+        };
+        let changes = applications::status_changes_at(pen.seed, &reception, said);
+        for (change, day) in changes.into_iter().zip(&days) {
+            pen.post(*day, change);
+        }
+    }
+}
+
+fn owe(pen: &mut Pen, reception: &str, document: &Value) {
+    let text = |pointer: &str| {
+        document.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let answers = document.get("formItems").and_then(Value::as_array).cloned().unwrap_or_default();
+    let answer = |one: &Value| {
+        let part =
+            |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        format!("{}={}", part("itemName"), part("value"))
+    };
+    let answers: Vec<String> = answers.iter().map(answer).collect();
+    let item = [
+        ("received", text("/receivedAt")),
+        ("procedure", text("/procedureName")),
+        ("person", text("/applicant/serialResolvedAtenaNumber")),
+        ("name", text("/applicant/name")),
+        ("kana", text("/applicant/nameKana")),
+        ("birth", text("/applicant/dateOfBirth")),
+        ("address", text("/applicant/address")),
+        ("contact", text("/applicant/phone")),
+        ("answers", answers.join("|")),
+    ];
+    let item = item.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+    pen.truth.put(HEALTH, "application", reception, item);
+}
