@@ -274,7 +274,7 @@ impl Collecting<'_> {
                 let at = server(endpoint);
                 let shown = format!("`{prefix}` of the bucket `{bucket}` at {at}");
                 let what = What::Remote(format!("s3 {at} {bucket}"), PathBuf::from(prefix));
-                self.add(&[path, &["bucket"]].concat(), shown, what);
+                self.add(&[path, &["prefix"]].concat(), shown, what);
                 let (shown, what) =
                     (format!("the access key at {at}"), format!("s3 {at} {access_key}"));
                 self.add(&[path, &["access-key"]].concat(), shown, What::Login(what));
