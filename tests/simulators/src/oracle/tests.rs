@@ -116,6 +116,30 @@ fn a_missing_effect_is_lost() {
 }
 
 #[test]
+fn a_bad_signature_that_comes_through_is_wrong_and_one_without_dead_letter_lost() {
+    let spoil = |case: &mut Case, dead: bool| {
+        case.spoilt.push("A99".to_owned());
+        let message_id = "A99".to_owned();
+        if dead {
+            case.dead.push(DeadLetter { message_id, ..DeadLetter::default() });
+        }
+    };
+    assert_eq!(after(|case| spoil(case, true)), BTreeMap::new());
+    assert_eq!(after(|case| spoil(case, false)), BTreeMap::from([("lost", 1)]));
+    let counts = after(|case| {
+        spoil(case, true);
+        case.entries.push(entry("noted", "2026-06-01T00:00:00Z", "A99", "application-intake"));
+        case.answers.push(Answer {
+            id: "R99".to_owned(),
+            message_type: "application.received".to_owned(),
+            key: "A99".to_owned(),
+            status: String::new(),
+        });
+    });
+    assert_eq!(counts, BTreeMap::from([("wrong", 1)]));
+}
+
+#[test]
 fn an_unexpected_dead_letter_is_lost_too() {
     let counts = after(|case| {
         let effect = case.evidence.effects.remove(position(case, "subject"));
