@@ -131,9 +131,9 @@ fn prepare_one(
         UnknownRule::Person => Some(Arc::clone(&counterpart.slots).try_acquire_owned().ok()?),
         UnknownRule::Resend | UnknownRule::Ask => None,
     };
-    let claimed = claimed(recognised, exchange);
+    let claimed = claimed(recognised, exchange, route);
     validate::check(&recognised.document, route, cx).ok()?;
-    let mapped = map::map(&claimed, route, &recognised.document).ok()?;
+    let mapped = map::map(&claimed, route, &recognised.document, cx).ok()?;
     let Intent { request_digest, at, mut record, .. } =
         deliver::intent(&claimed, route, &mapped, cx);
     if let Some(draft) = &mut record {
@@ -145,8 +145,14 @@ fn prepare_one(
 }
 
 /// The exchange as it would be claimed, but for what it does not have yet: rows and commitment.
-/// Its body is mapped already and not needed again.
-fn claimed(recognised: &super::accept::Recognised<'_>, exchange: &NewExchange) -> Claimed {
+/// Its body is mapped already and not needed again, but for a reply that sees the request.
+fn claimed(
+    recognised: &super::accept::Recognised<'_>,
+    exchange: &NewExchange,
+    route: &Route,
+) -> Claimed {
+    let sees_request = route.reply.as_ref().is_some_and(|reply| reply.mapping.request.is_some());
+    let body = if sees_request { recognised.body.clone() } else { Vec::new() };
     Claimed {
         id: 0,
         message: 0,
@@ -162,7 +168,7 @@ fn claimed(recognised: &super::accept::Recognised<'_>, exchange: &NewExchange) -
         bundle: exchange.bundle.as_str().into(),
         commitment: String::new(),
         envelope: recognised.envelope.clone(),
-        body: Secret::new(Vec::new()),
+        body: Secret::new(body),
     }
 }
 

@@ -24,6 +24,8 @@ pub mod hours;
 #[cfg(test)]
 mod hours_tests;
 mod operation;
+#[cfg(test)]
+mod returned_tests;
 mod route;
 mod sink;
 #[cfg(test)]

@@ -113,6 +113,7 @@ fn meta(at: Timestamp) -> Meta {
         idempotency_key: String::new(),
         correlation_id: None,
         ticket: None,
+        request: None,
     }
 }
 
