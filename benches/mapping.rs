@@ -171,6 +171,7 @@ impl Way {
             idempotency_key: "k0123456789abcdef0123456789abcdef".to_owned(),
             correlation_id: None,
             ticket: None,
+            request: None,
         };
         let (limits, mapping) = (Limits::default(), Arc::clone(mapping));
         let (name, documents) = (name.to_owned(), Vec::new());

@@ -191,6 +191,8 @@ pub struct Operation {
     /// How long the counterpart knows an idempotency key; `None`: for as long as it matters. Later
     /// than this after the first attempt only a person can resolve a lost answer.
     pub key_retention: Option<Duration>,
+    /// Age of a message after which nothing is tried again, where it is not the adapter's.
+    pub max_age: Option<Duration>,
     /// The submit, or the only request; for a pull: get one by its id.
     pub step: Step,
     /// Several messages in one request.
@@ -398,6 +400,8 @@ pub struct Route {
     pub basis: Option<Arc<Basis>>,
     /// Applies only to documents that satisfy this.
     pub when: Option<Predicate>,
+    /// Days in Japan on which it takes messages.
+    pub active: permit::Days,
     /// 照会許可用照合リスト.
     pub permit: Option<Permit>,
     /// The answer for upstream.
@@ -406,6 +410,10 @@ pub struct Route {
     pub approval: Option<ApprovalRule>,
     /// What it brings is a demand that a person must answer.
     pub demand: Option<DemandRule>,
+    /// A value of the outgoing document that may come back.
+    pub remembers: Option<Pair>,
+    /// A value of a document that came, compared with the one that was sent.
+    pub compares: Option<Pair>,
     /// What becomes of characters that the receiver does not know: the route's own rule, else
     /// that of its operation's request.
     pub characters: Option<Arc<CharacterPolicy>>,
@@ -440,6 +448,15 @@ pub struct DemandRule {
     pub number: Path,
     /// How soon it should be answered.
     pub within: Option<Duration>,
+}
+
+/// A place of a document, and what its value belongs to.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Whose value it is.
+    pub key: Path,
+    /// The value.
+    pub value: Path,
 }
 
 /// The names that all entries of a route have in common.
@@ -487,6 +504,15 @@ impl Route {
     /// Name of the operation, or `publish`.
     pub fn operation_name(&self) -> &str {
         self.destination.operation_name()
+    }
+
+    /// Age of a message after which nothing is tried again: its operation's, or its adapter's.
+    pub fn max_age(&self) -> Duration {
+        let own = match &self.destination {
+            Destination::Operation(operation) => operation.max_age,
+            Destination::Publish(_) => None,
+        };
+        own.unwrap_or(self.adapter.retry.max_age)
     }
 }
 

@@ -451,7 +451,8 @@ fn differences(
                 .chain(route.reply.as_ref().map(|reply| &reply.mapping))
             {
                 folders.push(format!("mappings/{}/", mapping.name));
-                for schema in [mapping.from.id(), mapping.to.id()] {
+                let seen = mapping.request.iter().map(|schema| schema.id());
+                for schema in [mapping.from.id(), mapping.to.id()].into_iter().chain(seen) {
                     folders.push(format!("schemas/{}", schema.replace('@', "/")));
                 }
             }

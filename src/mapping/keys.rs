@@ -43,6 +43,11 @@ pub(crate) static MAPPING: Keys = Keys::new(
             .required(),
         Key::new("to", SCHEMA_ID, "Schema of the documents it gives.").required(),
         Key::new(
+            "request",
+            SCHEMA_ID,
+            "Of a reply: schema of the request that was sent, which the rules see as $request.",
+        ),
+        Key::new(
             "inverse",
             Form::Either(&[Form::Text, Form::Map(&INVERSE)]),
             "The mapping that undoes this one: generated documents must survive the way there and \
@@ -166,6 +171,11 @@ pub(crate) static CASE: Keys = Keys {
             Key::new("case", Form::Text, "What it shows, in a sentence.").required(),
             Key::new("meta", Form::Map(&META), "What `$meta` tells; the rest has fixed values."),
             Key::new("input", Form::Any, "A document that is valid under `from`."),
+            Key::new(
+                "request",
+                Form::Any,
+                "What `$request` is, valid under `request` of the mapping.",
+            ),
             Key::new("input-text", Form::Map(&WRITTEN), "The same as the text that crosses."),
             Key::new("expected", Form::Any, "What must come out, valid under `to`."),
             Key::new("expected-text", Form::Map(&WRITTEN), "The same as the text that crosses."),

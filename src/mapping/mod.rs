@@ -62,6 +62,29 @@ pub struct Meta {
     pub correlation_id: Option<String>,
     /// The counterpart's ticket of a submit-poll operation.
     pub ticket: Option<String>,
+    /// The request that was sent (`$request`), for replies that see it.
+    pub request: Option<Sent>,
+}
+
+/// A request that was sent; its `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Sent(Arc<Value>);
+
+impl Sent {
+    /// This document.
+    pub fn new(document: Value) -> Sent {
+        Sent(Arc::new(document))
+    }
+
+    fn document(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Sent")
+    }
 }
 
 impl Meta {
@@ -77,6 +100,7 @@ impl Meta {
             idempotency_key: String::new(),
             correlation_id: None,
             ticket: None,
+            request: None,
         }
     }
 }
@@ -122,6 +146,8 @@ pub struct Mapping {
     pub from: Arc<Schema>,
     /// Schema of the documents it gives.
     pub to: Arc<Schema>,
+    /// Of a reply: schema of the request that its rules see as `$request`.
+    pub request: Option<Arc<Schema>>,
     plan: Plan,
     items: Arc<[String]>,
     inverse: Option<Inverse>,
@@ -160,6 +186,7 @@ impl Mapping {
             name: compiled.name,
             from: compiled.from,
             to: compiled.to,
+            request: compiled.request,
             plan: compiled.plan,
             items: compiled.items.into(),
             inverse: compiled.inverse,

@@ -226,8 +226,10 @@ pub(crate) struct Field {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub root: Rule,
-    /// How many `let` slots there are.
+    /// How many slots of variables there are.
     pub slots: usize,
+    /// Whether the first slot is `$request`.
+    pub request: bool,
 }
 
 impl Rule {

@@ -88,7 +88,10 @@ fn run_with<'v>(
     trace: Option<Trace>,
 ) -> (Result<Tree<'v>, Rejection>, Option<Trace>) {
     let mut run = Run { fuel: FUEL, trace };
-    let variables = vec![None; plan.slots];
+    let mut variables = vec![None; plan.slots];
+    if let (true, Some(slot), Some(sent)) = (plan.request, variables.first_mut(), &meta.request) {
+        *slot = Some(Tree::Borrowed(sent.document().into()));
+    }
     let scope = Scope { document, here: document, meta, variables };
     let result = run.rule(&plan.root, &scope, true);
     (result.map(Option::unwrap_or_default).map_err(|rejection| *rejection), run.trace)

@@ -7,6 +7,7 @@ use crate::codec::{self, Limits};
 use crate::model::codes::message as codes;
 use crate::model::json::{Node, Tree};
 use crate::model::{Class, Code, Envelope, Failure, MessageId, Secret, Stage, State};
+use crate::policy::calendar::date_of;
 use crate::record::{Draft, hex};
 use crate::store::{Accepted, Announcement, NewExchange, NewMessage, StoreError, Supersede};
 use crate::telemetry::names;
@@ -247,7 +248,10 @@ pub(super) fn recognise_as_of<'a>(
         municipality: municipality_of(municipality.as_deref(), &candidates, &document, cx)?,
         accepted_at: received,
     };
-    let applies = |route: &Arc<Route>| route.when.as_ref().is_none_or(|when| when.test(&document));
+    let today = date_of(envelope.accepted_at);
+    let applies = |route: &Arc<Route>| {
+        route.active.contains(today) && route.when.as_ref().is_none_or(|when| when.test(&document))
+    };
     let routes: Vec<Arc<Route>> = candidates.into_iter().filter(applies).collect();
     if routes.is_empty() {
         return Err(refuse(&codes::NO_ROUTE_APPLIES, ""));

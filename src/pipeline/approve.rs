@@ -80,7 +80,7 @@ pub(super) fn needs(
     // Nobody is asked about what could not be sent.
     let claimed = super::direct::claimed(envelope, exchange);
     validate::check(document, route, cx)?;
-    map::map(&claimed, route, document).map(drop)
+    map::map(&claimed, route, document, cx).map(drop)
 }
 
 /// Whether a message names who prepared it, where one of its routes asks for that.
@@ -205,7 +205,7 @@ async fn examined(
 fn ready(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Mapped, Failure> {
     let bundle = cx.bundle_of(claimed);
     let document = validate::validate(claimed, route, &bundle, cx)?;
-    map::map(claimed, route, &document)
+    map::map(claimed, route, &document, cx)
 }
 
 /// How an exchange ends that is not sent.

@@ -103,6 +103,7 @@ async fn ask(
                 idempotency_key: idempotency_key.clone(),
                 correlation_id: None,
                 ticket: None,
+                request: None,
             };
             let document = json!({ "since": "", "now": japan_time(now), "page": 1 });
             let output = map::run(mapping, &document, &meta)?;

@@ -129,7 +129,7 @@ async fn prepare(group: Vec<Claimed>, max_bytes: usize, cx: &Arc<Context>) -> Ve
         };
         let Some(claimed) = gate::pass(claimed, &route, cx).await else { continue };
         let mapped = validate::validate(&claimed, &route, &bundle, cx)
-            .and_then(|document| map::map(&claimed, &route, &document));
+            .and_then(|document| map::map(&claimed, &route, &document, cx));
         match mapped {
             Ok(mapped) if !ready.is_empty() && size + mapped.body.len() > max_bytes => break,
             Ok(mapped) => {

@@ -7,6 +7,7 @@
 use super::accept::{Arrival, Origin, accept};
 use super::call::judge_item;
 use super::context::{Context, Refusal};
+use super::reply;
 use super::resolve;
 use super::settle::{self, Decided};
 use crate::adapter::callback::Effect;
@@ -163,6 +164,9 @@ async fn complete(
             taken = word;
             decided.push((claimed, route, next));
         }
+        if decided.is_empty() {
+            return Ok(taken);
+        }
         let all = decided
             .iter()
             .map(|(claimed, route, next)| (claimed.clone(), route.as_ref(), 0, next.clone()));
@@ -192,7 +196,7 @@ fn judge(
     let Some(table) = outcomes else { return wake() };
     let (verdict, problem) = judge_item(table, document);
     let decided = match verdict.then {
-        Then::Applied => settle::applied(claimed, route, Some(document)),
+        Then::Applied => reply::applied(claimed, route, Some(document), cx),
         Then::Refused => resolve::refused(problem, ""),
         Then::NotApplied => resolve::not_applied(claimed, route, operation, problem, cx),
         Then::Pending => return None,

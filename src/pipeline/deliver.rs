@@ -4,6 +4,7 @@ use super::call::{Answer, Parts, call};
 use super::context::{Context, Counterpart};
 use super::map::Mapped;
 use super::pause::Permission;
+use super::remember;
 use super::settle::{self, Outcome};
 use crate::adapter::{Destination, Operation, Route, UnknownRule};
 use crate::model::codes::store as codes;
@@ -78,6 +79,9 @@ pub(super) async fn attempt(
     if let Err(failure) = within_lease(&counterpart, cx) {
         return Outcome::Answered(Answer::none(failure));
     }
+    if let Err(error) = remember::keep(&mapped.remembered, cx).await {
+        return Outcome::Answered(Answer::none(not_kept(error)));
+    }
     let parts = Parts {
         body: Some((mapped.body, mapped.content_type)),
         idempotency_key: claimed.idempotency_key.clone(),
@@ -130,6 +134,11 @@ pub async fn deliver_batch(
     if let Err(failure) = within_lease(&counterpart, cx) {
         return Ok((Answer::none(failure), taken));
     }
+    for (_, _, mapped) in &kept {
+        if let Err(error) = remember::keep(&mapped.remembered, cx).await {
+            return Ok((Answer::none(not_kept(error)), taken));
+        }
+    }
     let parts = Parts {
         body: Some((wrap(&kept), mapped.content_type.clone())),
         idempotency_key: batch_key(&kept, cx),
@@ -137,6 +146,12 @@ pub async fn deliver_batch(
     };
     let (name, step) = (&operation.name, &operation.step);
     Ok((call(&counterpart, permission, name, step, parts).await, taken))
+}
+
+/// What may come back was not kept: nothing was sent.
+fn not_kept(error: StoreError) -> Failure {
+    let (stage, class) = (Stage::Deliver, Class::TryAgain);
+    Failure { code: error.code, stage, class, detail: error.detail }
 }
 
 /// Whether a request that begins now would end within this instance's lease. One that would not

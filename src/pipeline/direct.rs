@@ -133,9 +133,12 @@ fn prepare_one(
         UnknownRule::Person => Some(Arc::clone(&counterpart.slots).try_acquire_owned().ok()?),
         UnknownRule::Resend | UnknownRule::Ask => None,
     };
-    let claimed = claimed(&recognised.envelope, exchange);
+    let mut claimed = claimed(&recognised.envelope, exchange);
+    if route.reply.as_ref().is_some_and(|reply| reply.mapping.request.is_some()) {
+        claimed.body = Secret::new(recognised.body.clone());
+    }
     validate::check(&recognised.document, route, cx).ok()?;
-    let mapped = map::map(&claimed, route, &recognised.document).ok()?;
+    let mapped = map::map(&claimed, route, &recognised.document, cx).ok()?;
     let Intent { request_digest, at, mut record, .. } =
         deliver::intent(&claimed, route, &mapped, cx);
     if let Some(draft) = &mut record {
@@ -147,7 +150,7 @@ fn prepare_one(
 }
 
 /// The exchange as it would be claimed, but for what it does not have yet: rows and commitment.
-/// Its body is mapped already and not needed again.
+/// Its body is mapped already and not needed again, but for a reply that sees the request.
 pub(super) fn claimed(envelope: &Envelope, exchange: &NewExchange) -> Claimed {
     Claimed {
         id: 0,

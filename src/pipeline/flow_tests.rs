@@ -360,3 +360,40 @@ async fn what_a_counterpart_says_of_itself_closes_it_for_a_while() {
     harness.settle().await;
     assert_eq!(harness.exchange("m1").await.state, "delivered");
 }
+
+#[tokio::test]
+async fn a_route_takes_what_is_accepted_on_its_days_and_finishes_it_later() {
+    let placing = "{on: order.placed, operation: place, ";
+    let change = format!("{placing}active-from: \"2026-12-01\", active-to: 2026-12-31, ");
+    let (harness, clock) = Harness::changed(&[(placing, &change)], "2026-11-30T23:59");
+    harness.target.always_json(200, OK);
+    harness.post("order.placed", "before", &order("a")).await;
+    clock.set("2026-12-01T00:00");
+    harness.post("order.placed", "first", &order("b")).await;
+    clock.set("2026-12-31T23:59");
+    harness.post("order.placed", "last", &order("c")).await;
+    clock.set("2027-01-01T00:00");
+    harness.post("order.placed", "after", &order("d")).await;
+    harness.settle().await;
+    let found = codes(&harness).await;
+    let found: Vec<_> = found.iter().map(|(state, code)| (state.as_str(), code.as_str())).collect();
+    let (dead, sent) = (("dead", "G105"), ("delivered", ""));
+    assert_eq!(found, [dead, sent, sent, dead]);
+}
+
+#[tokio::test]
+async fn an_operation_may_give_up_sooner_than_its_adapter() {
+    let place = "  place:\n    interaction: request-reply\n";
+    let change = format!("{place}    retry: {{max-age: 1h}}\n");
+    let (harness, clock) = Harness::changed(&[(place, &change)], "2026-11-20T12:00");
+    harness.target.always_json(503, "");
+    harness.post("order.placed", "m1", &order("a")).await;
+    harness.post("order.manual", "m2", &order("b")).await;
+    harness.run_until(|all| all.iter().all(|one| one.state == "waiting-retry")).await;
+    clock.pass(Duration::from_secs(7_200));
+    harness.run_until(|all| all.iter().all(|one| one.attempts == 2)).await;
+    harness.run_until(|all| all.iter().all(|one| one.state != "sending")).await;
+    let found = codes(&harness).await;
+    assert_eq!(found[0], ("dead".to_owned(), "G408".to_owned()));
+    assert_eq!(found[1].0, "waiting-retry");
+}

@@ -1,11 +1,15 @@
 //! Map: into the counterpart's shape, checked against its schema, written as bytes.
 
+use super::context::Context;
+use super::remember::{self, Digested};
+use super::validate;
 use crate::adapter::characters::Report;
 use crate::adapter::{Destination, Route};
-use crate::mapping::{Mapping, Meta, Rejection};
+use crate::mapping::{Mapping, Meta, Rejection, Sent};
 use crate::model::codes::message as codes;
 use crate::model::json::{self, Node, Tree};
 use crate::model::{Class, Code, Failure, Stage};
+use crate::policy::calendar::date_of;
 use crate::store::Claimed;
 use crate::telemetry::names;
 use serde_json::Value;
@@ -21,6 +25,8 @@ pub struct Mapped {
     pub not_disclosed: bool,
     /// Characters that the counterpart does not know, and what stands for them.
     pub characters: Report,
+    /// Values that may come back.
+    pub remembered: Vec<Digested>,
 }
 
 /// Runs the route's mapping on a validated document.
@@ -31,12 +37,13 @@ pub fn map<'v>(
     claimed: &Claimed,
     route: &Route,
     document: impl Into<Node<'v>>,
+    cx: &Context,
 ) -> Result<Mapped, Failure> {
     let document = document.into();
     let meta = meta(claimed);
     let (output, characters) = shape(route, document, &meta)?;
     if let Some(permit) = &route.permit
-        && !permit.allows((&output).into())
+        && !permit.allows((&output).into(), date_of(cx.clock.now()))
     {
         return Err(failure(&codes::NOT_PERMITTED, format!("list `{}`", permit.list)));
     }
@@ -55,7 +62,12 @@ pub fn map<'v>(
         );
     }
     let (body, content_type) = encode(route, (&output).into())?;
-    Ok(Mapped { body, content_type, not_disclosed, characters })
+    let name = &route.adapter.name;
+    let remembered = route.remembers.as_ref();
+    let remembered =
+        remembered.map(|pair| remember::digests(pair, name, (&output).into(), &cx.keys));
+    let remembered = remembered.unwrap_or_default();
+    Ok(Mapped { body, content_type, not_disclosed, characters, remembered })
 }
 
 /// The mapped document itself, within the route's repertoire and valid under the counterpart's
@@ -81,6 +93,26 @@ fn shape<'v>(
         Ok(report) => Ok((valid(mapping, output.into())?, report)),
         Err(report) => Err(failure(&codes::CHARACTER_REFUSED, report.to_string())),
     }
+}
+
+/// The document that was sent for an exchange, made again: the same original gives the same
+/// document under the definitions that the exchange goes by.
+///
+/// # Errors
+/// `G107`, `G301`–`G303`, `G307`.
+pub fn sent(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Sent, Failure> {
+    let bundle = cx.bundle_of(claimed);
+    let document = validate::read(claimed, &bundle, cx)?;
+    // There was no ticket yet.
+    let meta = Meta { ticket: None, ..meta(claimed) };
+    let output = apply(&route.mapping, (&document).into(), &meta)?;
+    let mut output = output.into_value();
+    if let Some(policy) = &route.characters
+        && let Err(report) = policy.apply(&mut output, route.mapping.to.shape())
+    {
+        return Err(failure(&codes::CHARACTER_REFUSED, report.to_string()));
+    }
+    Ok(Sent::new(output))
 }
 
 /// Runs a mapping and checks its result.
@@ -122,6 +154,7 @@ pub fn meta(claimed: &Claimed) -> Meta {
         idempotency_key: claimed.idempotency_key.clone(),
         correlation_id: envelope.correlation_id.as_ref().map(ToString::to_string),
         ticket: claimed.ticket.clone(),
+        request: None,
     }
 }
 

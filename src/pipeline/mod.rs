@@ -60,10 +60,14 @@ pub mod pull;
 #[cfg(test)]
 mod pull_tests;
 pub mod purge;
+pub mod remember;
 pub mod replay;
+pub mod reply;
 pub mod resolve;
 #[cfg(test)]
 mod restoring;
+#[cfg(test)]
+mod returned_tests;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;
@@ -98,14 +102,20 @@ pub async fn process(claimed: Claimed, cx: &Arc<Context>) {
     let Some(route) = bundle.route(&claimed.route) else {
         return settle::route_gone(claimed, cx).await;
     };
-    let prepared = validate::validate(&claimed, &route, &bundle, cx)
-        .and_then(|document| map::map(&claimed, &route, &document));
+    let prepared = validate::validate(&claimed, &route, &bundle, cx).and_then(|document| {
+        let returned = remember::returned(&route, (&document).into(), &cx.keys);
+        map::map(&claimed, &route, &document, cx).map(|mapped| (returned, mapped))
+    });
     let outcome = match prepared {
         Err(failure) => Outcome::NotSent(failure),
-        Ok(mapped) => match approve::is_agreed(&claimed, &route, &mapped, cx).await {
-            Ok(Ok(())) => deliver::deliver(&claimed, &route, mapped, cx).await,
-            Ok(Err(failure)) => Outcome::NotSent(failure),
+        Ok((returned, mapped)) => match remember::compare(&returned, cx).await {
             Err(error) => Outcome::StoreDown(error),
+            Ok(Some(failure)) => Outcome::NotSent(failure),
+            Ok(None) => match approve::is_agreed(&claimed, &route, &mapped, cx).await {
+                Ok(Ok(())) => deliver::deliver(&claimed, &route, mapped, cx).await,
+                Ok(Err(failure)) => Outcome::NotSent(failure),
+                Err(error) => Outcome::StoreDown(error),
+            },
         },
     };
     settle::settle(&claimed, &route, outcome, cx).await;

@@ -179,6 +179,7 @@ fn list_body(
         idempotency_key: String::new(),
         correlation_id: None,
         ticket: None,
+        request: None,
     };
     let output = map::run(mapping, &document, &meta)?;
     let body = plan.codec.encode(&output).map_err(|error| Failure {

@@ -5,7 +5,7 @@ use super::call::{Answer, Parts, call, judge_item};
 use super::context::{Context, Counterpart};
 use super::pause::Permission;
 use super::settle::{self, Decided, Ticket};
-use super::{gate, map, validate};
+use super::{gate, map, reply, validate};
 use crate::adapter::{Ask, Destination, Operation, Poll, Route, Step, Then, UnknownRule};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Stage, State};
@@ -64,16 +64,17 @@ async fn judge_poll(
 ) -> Decided {
     match answer.verdict.then {
         Then::Applied => {
-            with_reference(settle::applied(claimed, route, answer.document.as_ref()), reference)
+            with_reference(reply::applied(claimed, route, answer.document.as_ref(), cx), reference)
         }
         Then::Ready => match (&poll.items, &operation.fetch) {
             (Some(_), _) => item_result(claimed, route, operation, poll, answer, reference, cx),
             (None, Some(step)) => {
                 fetch(claimed, route, operation, step, reference, counterpart, cx).await
             }
-            (None, None) => {
-                with_reference(settle::applied(claimed, route, answer.document.as_ref()), reference)
-            }
+            (None, None) => with_reference(
+                reply::applied(claimed, route, answer.document.as_ref(), cx),
+                reference,
+            ),
         },
         Then::Refused => refused(answer.failure.clone(), reference),
         Then::NotApplied => not_applied(claimed, route, operation, answer.failure.clone(), cx),
@@ -94,7 +95,7 @@ fn wait_on(claimed: &Claimed, route: &Route, operation: &Operation, cx: &Context
     if let Some(decided) = gate::over(claimed, route, now) {
         return decided;
     }
-    if age >= route.adapter.retry.max_age {
+    if age >= route.max_age() {
         return person(failure(&codes::RESULT_LATE, Class::Unknown, ""));
     }
     let every = operation.poll.as_ref().map(|poll| poll.every).unwrap_or_default();
@@ -123,7 +124,7 @@ fn item_result(
     };
     let (verdict, problem) = judge_item(&items.outcomes, item);
     match verdict.then {
-        Then::Applied => with_reference(settle::applied(claimed, route, Some(item)), reference),
+        Then::Applied => with_reference(reply::applied(claimed, route, Some(item), cx), reference),
         Then::Refused => refused(problem, reference),
         Then::NotApplied | Then::Retry => not_applied(claimed, route, operation, problem, cx),
         Then::Pending | Then::Accepted | Then::Ready => wait_on(claimed, route, operation, cx),
@@ -162,7 +163,7 @@ async fn fetch(
     };
     match answer.verdict.then {
         Then::Applied => {
-            let mut decided = settle::applied(claimed, route, answer.document.as_ref());
+            let mut decided = reply::applied(claimed, route, answer.document.as_ref(), cx);
             decided.kind = route
                 .record
                 .as_ref()
@@ -250,7 +251,7 @@ pub async fn ask(
                 let ticket = Ticket { reference: reference.clone(), item: None }.to_string();
                 with_reference(Decided::of(Next::WaitResult { due, ticket }), &reference)
             }
-            (Then::Applied, _, _) => settle::applied(&claimed, route, answer.document.as_ref()),
+            (Then::Applied, _, _) => reply::applied(&claimed, route, answer.document.as_ref(), cx),
             (Then::NotApplied, _, _) => not_applied(&claimed, route, operation, answer.failure, cx),
             (Then::Refused, _, _) => refused(answer.failure, ""),
             _ => ask_again(&claimed, route, operation, answer, cx),

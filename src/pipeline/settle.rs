@@ -2,7 +2,7 @@
 
 use super::call::Answer;
 use super::context::Context;
-use super::map;
+use super::reply;
 use crate::adapter::{Destination, Operation, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Envelope, Failure, Secret, Stage, State};
@@ -157,7 +157,7 @@ pub fn after_attempt(
             Decided { attempt: result("pending"), reference, ..Decided::of(next) }
         }
         _ => {
-            let decided = applied(claimed, route, answer.document.as_ref());
+            let decided = reply::applied(claimed, route, answer.document.as_ref(), cx);
             Decided { attempt: result("applied"), reference, ..decided }
         }
     }
@@ -170,50 +170,6 @@ pub fn attempt(outcome: &'static str, answer: &Answer) -> Option<AttemptResult> 
         http_status: answer.status,
         response_digest: answer.digest.clone(),
     })
-}
-
-/// Applied, with proof; the answer for upstream, if the route has one, goes with it.
-pub fn applied(claimed: &Claimed, route: &Route, document: Option<&serde_json::Value>) -> Decided {
-    let Some(reply) = &route.reply else { return Decided::of(Next::Delivered) };
-    let mapped = document
-        .ok_or_else(|| "the answer has no document".to_owned())
-        .and_then(|document| {
-            map::run(&reply.mapping, document, &map::meta(claimed))
-                .map_err(|failure| failure.detail)
-        })
-        .and_then(|output| serde_json::to_vec(&output).map_err(|_| "not JSON".to_owned()));
-    match mapped {
-        Ok(body) => {
-            let key = claimed.envelope.reply_to.clone();
-            let message = NewOutgoing {
-                routing_key: key.unwrap_or_else(|| reply.message_type.clone()),
-                message_id: outgoing_id(claimed, "re"),
-                message_type: reply.message_type.clone(),
-                correlation_id: Some(claimed.envelope.message_id.as_str().to_owned()),
-                content_type: "application/json".to_owned(),
-                body: Secret::new(body),
-            };
-            let obtained = route.record.as_ref().filter(|rule| rule.kind == Kind::Request);
-            let kind = obtained.map(|_| Kind::Obtain);
-            Decided { outbox: vec![message], kind, ..Decided::of(Next::Delivered) }
-        }
-        Err(detail) => {
-            tracing::error!(
-                code = codes::REPLY_NOT_MAPPED.code,
-                route = route.name,
-                exchange = claimed.id,
-                detail,
-                "answer could not be mapped"
-            );
-            let failure = Failure {
-                code: &codes::REPLY_NOT_MAPPED,
-                stage: Stage::Settle,
-                class: Class::Unknown,
-                detail,
-            };
-            Decided::of(Next::Unknown { due: None, failure })
-        }
-    }
 }
 
 /// What follows from an attempt that was not applied, or may have been.
@@ -235,7 +191,7 @@ pub fn after_failure(
         first: retry.first,
         max: retry.max,
         max_attempts: retry.max_attempts,
-        max_age: retry.max_age,
+        max_age: route.max_age(),
         max_retry_after: retry.max_retry_after,
         deadline: route.deadline,
     };

@@ -195,7 +195,7 @@ pub fn index(day: Weekday) -> usize {
 }
 
 /// The day it is in Japan.
-fn date_of(at: Timestamp) -> Date {
+pub fn date_of(at: Timestamp) -> Date {
     let days = (at.as_millisecond() + OFFSET).div_euclid(i64::from(DAY) * MINUTE);
     let span = jiff::Span::new().try_days(days);
     span.and_then(|days| Date::constant(1970, 1, 1).checked_add(days)).unwrap_or(Date::MAX)

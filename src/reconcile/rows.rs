@@ -68,6 +68,7 @@ impl<'r> Teller<'r> {
             idempotency_key: String::new(),
             correlation_id: None,
             ticket: None,
+            request: None,
         };
         Teller { rule, meta, secret, names: Names::default() }
     }

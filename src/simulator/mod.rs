@@ -5,6 +5,7 @@
 //! knows a thing again, gives tickets, has results later, and can be late, silent, lying, refusing
 //! or closed. The world knows nothing of the gateway and judges it by what arrives.
 
+mod behaviour;
 mod caller;
 mod conformance;
 pub mod keys;
@@ -16,9 +17,10 @@ mod template;
 mod tests;
 mod world;
 
+pub use behaviour::Behaviour;
 pub use conformance::{Finding, Row, run};
 pub use load::load;
-pub use world::{Behaviour, World};
+pub use world::World;
 
 use crate::adapter::{Adapter, Operation, Then};
 use crate::codec::Limits;

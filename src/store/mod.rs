@@ -51,6 +51,7 @@ pub mod rotation;
 pub mod sqlite;
 mod task_steps;
 pub mod tasks;
+mod ticketed;
 
 pub use announcement::Announcement;
 pub use approvals::Approvals;
@@ -66,6 +67,7 @@ pub use record::RecordStore;
 pub use rotation::Rotate;
 pub use sqlite::SqliteStore;
 pub use tasks::Tasks;
+pub use ticketed::{MAX_TICKETED, Ticketed};
 
 /// A message as it arrives, before it has a row.
 #[derive(Debug)]
@@ -234,18 +236,6 @@ pub struct Claimed {
     /// The original bytes, opened.
     pub body: Secret<Vec<u8>>,
 }
-
-/// Exchanges of one operation that a counterpart gave this ticket for.
-#[derive(Clone, Debug, Default)]
-pub struct Ticketed {
-    /// Those that wait for their result; several, where they travelled as a batch.
-    pub waiting: Vec<Claimed>,
-    /// How many others there are: their result is known, or they were submitted anew since.
-    pub others: usize,
-}
-
-/// Most exchanges that share a ticket: items of one batch.
-pub const MAX_TICKETED: usize = 10_000;
 
 /// An attempt about to be made: durable before the first byte leaves.
 #[derive(Clone, Debug)]

@@ -32,6 +32,8 @@ metrics_register! {
         "Settlements: outcome is delivered, dead, retry, waiting-result or unknown";
     DEAD = "watashi_dead_total", "counter", ["route", "stage", "code"],
         "Exchanges that became dead";
+    REPLIES_REFUSED = "watashi_replies_refused_total", "counter", ["route"],
+        "Answers that a reply mapping refused: the request was applied, and the answer is not what was asked for";
     ATTEMPT_SECONDS = "watashi_attempt_seconds", "histogram", ["counterpart", "operation"],
         "Time from the first byte of a request to its judged answer, in seconds";
     EXCHANGES = "watashi_exchanges", "gauge", ["route", "state"],

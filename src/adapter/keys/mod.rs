@@ -26,6 +26,7 @@ pub static PERMISSIONS_FILE: File = File {
 const SCHEMA_ID: Form = Form::Pattern("^[a-z0-9-]+/[a-z0-9-]+@[1-9][0-9]*$");
 const TITLE: Form = Form::Either(&[Form::Text, Form::Map(&TITLES)]);
 const FIELD: Form = Form::Text;
+const DAY: Form = Form::Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
 const WIRE_PATH: Form = Form::Pattern("^/");
 const OUTCOMES: Form = Form::List(&Form::Map(&LINE));
 
@@ -224,6 +225,11 @@ pub(super) static OPERATION: Keys = Keys::new(
             Form::Map(&IDEMPOTENCY),
             "How long the counterpart knows a key; without it: as long as it matters.",
         ),
+        Key::new(
+            "retry",
+            Form::Map(&OPERATION_RETRY),
+            "What is otherwise than in `retry` of the adapter.",
+        ),
         Key::new("batch", Form::Map(&BATCH), "Several messages in one JSON array."),
         Key::new("items", Form::Map(&ITEMS), "Of a batch: per-item results in its own answer."),
         Key::new("item-outcomes", OUTCOMES, ITEM_OUTCOMES),
@@ -257,6 +263,13 @@ pub(super) static OPERATION: Keys = Keys::new(
 pub(super) fn is_of_operation(key: &str) -> bool {
     OPERATION.keys.iter().any(|known| known.name == key)
 }
+
+pub(super) static OPERATION_RETRY: Keys = Keys::new(
+    "operation-retry",
+    "retry",
+    "What is otherwise for this operation.",
+    &[Key::new("max-age", Form::Duration, "Age of the message after which it is over.").required()],
+);
 
 pub(super) static IDEMPOTENCY: Keys = Keys::new(
     "idempotency",
@@ -472,6 +485,8 @@ pub(super) static ROUTE: Keys = Keys {
                 Form::Duration,
                 "Counted from acceptance; after it the message is over, whatever it waits for.",
             ),
+            Key::new("active-from", DAY, "First day in Japan on which it takes messages."),
+            Key::new("active-to", DAY, "Last day; what was accepted until then still goes."),
             Key::new("subject", FIELD, "Path: whom it is about."),
             Key::new("municipality", FIELD, "Path: must be one of gateway.municipalities."),
             Key::new(
@@ -489,6 +504,16 @@ pub(super) static ROUTE: Keys = Keys {
                 "A second person must agree before it is sent.",
             ),
             Key::new("demand", Form::Map(&DEMAND), "With publish: a person must answer it."),
+            Key::new(
+                "remembers",
+                Form::Map(&PAIR),
+                "Of what is sent: a value that may come back; a keyed digest of it is kept.",
+            ),
+            Key::new(
+                "compares",
+                Form::Map(&PAIR),
+                "Of what came: a value that must be the one last sent for its key.",
+            ),
             Key::new(
                 "characters",
                 Form::Map(&CHARACTERS),
@@ -584,6 +609,16 @@ pub(super) static DEMAND: Keys = Keys::new(
     ],
 );
 
+pub(super) static PAIR: Keys = Keys::new(
+    "pair",
+    "a pair",
+    "Paths in the outgoing document (remembers) or in the one that came (compares); of a list, in each element.",
+    &[
+        Key::new("key", FIELD, "Whose value it is.").required(),
+        Key::new("value", FIELD, "The value.").required(),
+    ],
+);
+
 pub(super) static PERMISSIONS: Keys = Keys::new(
     "permissions",
     "a list of permissions",
@@ -594,13 +629,15 @@ pub(super) static PERMISSIONS: Keys = Keys::new(
 pub(super) static PERMISSION: Keys = Keys::new(
     "permission",
     "a permission",
-    "One line: all that is named must be equal.",
+    "One line: all that is named must be equal; `*` at the end stands for any rest.",
     &[
         Key::new("note", Form::Text, "For people."),
         Key::new("inquirer", Form::Text, "情報照会者.").required(),
         Key::new("affair", Form::Text, "事務.").required(),
         Key::new("procedure", Form::Text, "事務手続."),
-        Key::new("provider", Form::Text, "情報提供者; \"*\" stands for any.").required(),
+        Key::new("provider", Form::Text, "情報提供者.").required(),
         Key::new("information", Form::Text, "特定個人情報.").required(),
+        Key::new("valid-from", DAY, "First day in Japan on which it may be asked for."),
+        Key::new("valid-to", DAY, "Last day."),
     ],
 );

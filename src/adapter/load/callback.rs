@@ -62,6 +62,7 @@ impl Loader<'_, '_> {
             // Nothing is sent.
             unknown: UnknownRule::Person,
             key_retention: None,
+            max_age: None,
             step: step_of(plan),
             batch: None,
             items: None,

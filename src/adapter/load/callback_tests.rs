@@ -68,7 +68,7 @@ fn each_mistake_has_its_code() {
         ("completes: send", "completes: told", "A701", "submit-poll"),
         ("path: told", "path: /told", "A703", "segment"),
         ("path: told", "path: ''", "A703", "segment"),
-        (other, "callback: {path: told, schema: post/notice@1}", "A3", ""),
+        (other, "callback: {path: told, schema: post/notice@1}", "A702", "then: ready"),
         ("    callback: {path: told, schema: post/answer@1}\n", "", "A2", "`callback:` is missing"),
         ("    completes: send\n", "", "A2", "`completes:` or `message:` is missing"),
         ("    completes: send\n", &format!("    completes: send\n{message}"), "A203", "either"),

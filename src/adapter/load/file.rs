@@ -72,6 +72,7 @@ impl Loader<'_, '_> {
             // The place is always asked before anything is written again.
             unknown: UnknownRule::Resend,
             key_retention: None,
+            max_age: None,
             step,
             batch: None,
             items: None,

@@ -27,6 +27,8 @@ pub mod hours;
 mod hours_tests;
 mod operation;
 mod reconcile;
+#[cfg(test)]
+mod returned_tests;
 mod route;
 mod signature;
 mod sink;

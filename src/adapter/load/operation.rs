@@ -26,7 +26,11 @@ impl Loader<'_, '_> {
         let step = self.step(node, "an operation");
         self.blocks(node, interaction, unknown);
         let batch = node.get("batch").map(|node| self.batch(node));
-        let key_retention = self.key_retention(node, unknown);
+        let max_age = node.get("retry").and_then(|node| {
+            self.reader.keys(node, &keys::OPERATION_RETRY)?;
+            self.duration_at(node, "max-age")
+        });
+        let key_retention = self.key_retention(node, unknown, max_age.unwrap_or(self.max_age));
         let poll = node.get("poll").and_then(|node| self.poll(node));
         let fetch = node.get("fetch").and_then(|node| self.fetch(node));
         let ask = node.get("ask").and_then(|node| self.ask(node));
@@ -49,6 +53,7 @@ impl Loader<'_, '_> {
             interaction,
             unknown,
             key_retention,
+            max_age,
             step,
             batch,
             items,
@@ -107,7 +112,7 @@ impl Loader<'_, '_> {
                 &["every", "list", "type", "items", "item-outcomes", "signature"]
             }
             Interaction::Pull => {
-                &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency"]
+                &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency", "retry"]
             }
             Interaction::FileOut | Interaction::FileIn | Interaction::PushIn => &[],
         };
@@ -130,7 +135,12 @@ impl Loader<'_, '_> {
 
     /// How long keys are known. A retention that ends before the last retry makes resending
     /// unsafe from then on: the author must say that this is meant.
-    fn key_retention(&mut self, operation: &Node, unknown: UnknownRule) -> Option<Duration> {
+    fn key_retention(
+        &mut self,
+        operation: &Node,
+        unknown: UnknownRule,
+        max_age: Duration,
+    ) -> Option<Duration> {
         let node = operation.get("idempotency")?;
         self.reader.keys(node, &keys::IDEMPOTENCY)?;
         self.reader.required(node, keys::IDEMPOTENCY.what, "retention")?;
@@ -147,7 +157,7 @@ impl Loader<'_, '_> {
                 true
             }
         };
-        if retention < self.max_age && !meant {
+        if retention < max_age && !meant {
             let at = node.get("retention").unwrap_or(node);
             let message = "keys are forgotten before `retry.max-age`";
             self.error(&codes::RETENTION_SHORT, at, message);

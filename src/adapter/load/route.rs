@@ -2,10 +2,12 @@
 
 use super::Loader;
 use super::sink::{Sink, Start};
-use crate::adapter::permit::Permission;
+use crate::adapter::permit::{Days, Permission};
 use crate::adapter::{
-    Adapter, Destination, Operation, Permit, RecordNames, RecordRule, Reply, Route, WhenStuck, keys,
+    Adapter, Destination, Operation, Pair, Permit, RecordNames, RecordRule, Reply, Route,
+    WhenStuck, keys,
 };
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Entry, Node, Reader};
 use crate::mapping::Predicate;
@@ -60,9 +62,17 @@ impl Loader<'_, '_> {
                 Predicate::compile(text, location, shape, self.reader.diagnostics)
             }),
             permit: node.get("permit").and_then(|node| self.permit(node, mapping.to.shape())),
-            reply: node.get("reply").and_then(|node| self.reply(node, response.as_deref())),
+            reply: node
+                .get("reply")
+                .and_then(|node| self.reply(node, response.as_deref(), &mapping.to)),
             approval: self.approval(node, &destination, shape),
             demand: self.demand(node, &destination, shape),
+            active: days(&mut self.reader, node, "active-from", "active-to"),
+            remembers: node.get("remembers").and_then(|node| {
+                let shape = mapping.to.shape();
+                self.pair(node, shape.element().unwrap_or(shape))
+            }),
+            compares: node.get("compares").and_then(|node| self.compares(node, &from)),
             characters,
             on,
             destination,
@@ -72,7 +82,33 @@ impl Loader<'_, '_> {
             mapping,
         };
         self.check_classes(node, &route);
+        if let (Some(found), Destination::Operation(_)) = (node.get("compares"), &route.destination)
+        {
+            let message = "`compares:` goes with `publish:`";
+            self.error(&codes::BLOCK_UNUSED, found, message);
+        }
+        if let (Some(found), Destination::Publish(_)) = (node.get("remembers"), &route.destination)
+        {
+            let message = "`remembers:` goes with `operation:`";
+            self.error(&codes::BLOCK_UNUSED, found, message);
+        }
         Some(route)
+    }
+
+    /// What is compared goes to upstream: what goes on to a counterpart is not looked at.
+    fn compares(&mut self, node: &Node, from: &Schema) -> Option<Pair> {
+        let shape = from.shape();
+        self.pair(node, shape.element().unwrap_or(shape))
+    }
+
+    fn pair(&mut self, node: &Node, shape: &Shape) -> Option<Pair> {
+        self.reader.keys(node, &keys::PAIR)?;
+        let mut path = |key: &str| {
+            let found = self.reader.required(node, keys::PAIR.what, key)?;
+            self.field(found, Some(shape))
+        };
+        let (key, value) = (path("key"), path("value"));
+        Some(Pair { key: key?, value: value? })
     }
 
     /// Superseding needs to know which messages are states of the same thing.
@@ -281,21 +317,34 @@ impl Loader<'_, '_> {
             let (inquirer, affair, provider, information) =
                 (text("inquirer"), text("affair"), text("provider"), text("information"));
             let procedure = reader.text_at(node, "procedure").map(str::to_owned);
+            let valid = days(&mut reader, node, "valid-from", "valid-to");
             if let (Some(inquirer), Some(affair), Some(provider), Some(information)) =
                 (inquirer, affair, provider, information)
             {
-                permissions.push(Permission { inquirer, affair, procedure, provider, information });
+                permissions.push(Permission {
+                    inquirer,
+                    affair,
+                    procedure,
+                    provider,
+                    information,
+                    valid,
+                });
             }
         }
         Some(permissions)
     }
 
-    fn reply(&mut self, node: &Node, response: Option<&Schema>) -> Option<Reply> {
+    fn reply(&mut self, node: &Node, response: Option<&Schema>, sent: &Schema) -> Option<Reply> {
         self.reader.keys(node, &keys::REPLY)?;
         let message_type = self.reader.required(node, "reply", "type")?;
         let message_type = self.reader.text(message_type, "`type`")?.to_owned();
         let mapping_node = self.reader.required(node, "reply", "mapping")?;
-        let mapping = self.mapping(mapping_node)?;
+        let mapping = self.any_mapping(mapping_node)?;
+        if let Some(seen) = mapping.request.as_ref().filter(|seen| seen.id() != sent.id()) {
+            let message =
+                format!("the request is `{}`, the mapping sees `{}`", sent.id(), seen.id());
+            self.error(&codes::MAPPING_DOES_NOT_FIT, mapping_node, message);
+        }
         if let Some(response) = response
             && response.id() != mapping.from.id()
         {
@@ -336,6 +385,29 @@ impl Loader<'_, '_> {
             );
         }
     }
+}
+
+/// The days from one key to another, each optional; reported where they are none.
+fn days(reader: &mut Reader<'_>, node: &Node, from: &str, to: &str) -> Days {
+    let mut day = |key: &str| {
+        let found = node.get(key)?;
+        let day = reader.text(found, &format!("`{key}`"))?.parse().ok();
+        if day.is_none() {
+            let location = found.location(reader.file);
+            let message = format!("`{key}` is a day in Japan, such as 2027-04-01");
+            reader.diagnostics.push(Diagnostic::error(&codes::BAD_VALUE, location, message));
+        }
+        day
+    };
+    let days = Days { from: day(from), to: day(to) };
+    if let (Some(first), Some(last), Some(found)) = (days.from, days.to, node.get(to))
+        && last < first
+    {
+        let location = found.location(reader.file);
+        let message = format!("`{to}` is before `{from}`");
+        reader.diagnostics.push(Diagnostic::error(&codes::BAD_VALUE, location, message));
+    }
+    days
 }
 
 /// The schema of the answer in which a successful exchange ends.

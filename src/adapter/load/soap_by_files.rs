@@ -123,6 +123,7 @@ fn a_message_becomes_an_envelope_with_its_action() {
             idempotency_key: "k".to_owned(),
             correlation_id: None,
             ticket: None,
+            request: None,
         };
         let document = bundle.mappings["order-to-reserve"].run(&order, &meta).unwrap();
         let plan = operation.step.request.body.as_ref().unwrap();

@@ -197,7 +197,18 @@ impl Loader<'_, '_> {
         found
     }
 
+    /// A mapping that sees no request: whatever is not a reply has none.
     pub(super) fn mapping(&mut self, node: &Node) -> Option<Arc<Mapping>> {
+        let mapping = self.any_mapping(node)?;
+        if mapping.request.is_some() {
+            let message = format!("mapping `{}` sees a request; only a reply may", mapping.name);
+            self.error(&codes::MAPPING_DOES_NOT_FIT, node, message);
+        }
+        Some(mapping)
+    }
+
+    /// A mapping by its name.
+    pub(super) fn any_mapping(&mut self, node: &Node) -> Option<Arc<Mapping>> {
         let name = self.reader.text(node, "a mapping name")?;
         let found = self.definitions.mappings.get(name).cloned();
         if found.is_none() {

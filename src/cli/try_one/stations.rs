@@ -52,7 +52,7 @@ pub fn through(
     if view.explain {
         put("explain", explained(&claimed, route, recognised, view));
     }
-    let mapped = match map::map(&claimed, route, &recognised.document) {
+    let mapped = match map::map(&claimed, route, &recognised.document, cx) {
         Ok(mapped) => mapped,
         Err(failure) => {
             put("map", failed(&failure));

@@ -5,7 +5,7 @@
 use super::difference::differences;
 use super::inverse::Inverse;
 use crate::codec::{Codec, Format, Limits};
-use crate::mapping::{Mapping, Meta, Rejection};
+use crate::mapping::{Mapping, Meta, Rejection, Sent};
 use crate::model::MessageId;
 use crate::model::codes::mapping as codes;
 use crate::schema::generate::{Chance, Generator, Unsatisfied, shrink};
@@ -20,6 +20,8 @@ const SHRINK_STEPS: usize = 4_000;
 pub struct Trial<'m> {
     mapping: &'m Mapping,
     generator: Generator,
+    /// Of the requests that a reply sees.
+    requests: Option<Generator>,
     codecs: Vec<Codec>,
     inverse: Option<(&'m Mapping, &'m Inverse)>,
 }
@@ -78,6 +80,10 @@ impl<'m> Trial<'m> {
         Ok(Trial {
             mapping,
             generator: Generator::new(&mapping.from)?,
+            requests: match &mapping.request {
+                Some(schema) => Some(Generator::new(schema)?),
+                None => None,
+            },
             codecs: formats.iter().filter_map(compile).collect(),
             inverse: inverse.zip(mapping.inverse()),
         })
@@ -92,7 +98,10 @@ impl<'m> Trial<'m> {
         for index in 0..count {
             let mut chance = Chance::nth(seed, index);
             let document = self.generator.document(&mut chance)?;
-            let sender = Sender::of(&document, &mut chance);
+            let mut sender = Sender::of(&document, &mut chance);
+            if let Some(requests) = &self.requests {
+                sender.meta.request = Some(Sent::new(requests.document(&mut chance)?));
+            }
             generated.documents += 1;
             match self.fault(&document, &sender) {
                 Ok(None) => generated.mapped += 1,

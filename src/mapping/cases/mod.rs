@@ -21,7 +21,7 @@ pub use given::Given;
 
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::mapping::{Mapping, Meta, Rejection, keys};
+use crate::mapping::{Mapping, Meta, Rejection, Sent, keys};
 use crate::model::codes::mapping as codes;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -92,6 +92,8 @@ impl Case {
                 None
             }
         };
+        let mut meta = meta;
+        meta.request = root.get("request").map(|node| Sent::new(node.to_json()));
         let expected = expected(&mut reader, &root);
         let failed = reader.diagnostics.len() > before;
         let case = Case {
@@ -127,6 +129,16 @@ impl Case {
             };
             let told = violations.iter().map(|one| format!("input {one}"));
             return if expected { Vec::new() } else { told.collect() };
+        }
+        match (&mapping.request, &self.meta.request) {
+            (None, Some(_)) => return vec!["request: the mapping sees none".to_owned()],
+            (Some(_), None) => return vec!["request: is missing".to_owned()],
+            (Some(schema), Some(sent)) => {
+                if let Err(violations) = schema.validate(sent.document()) {
+                    return violations.iter().map(|one| format!("request {one}")).collect();
+                }
+            }
+            (None, None) => {}
         }
         let (lines, taken, result) = mapping.watch(input, &self.meta);
         coverage.add(lines, taken);

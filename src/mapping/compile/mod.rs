@@ -4,7 +4,7 @@ use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
 use crate::mapping::cases::inverse::Inverse;
-use crate::mapping::compile::expression::Context;
+use crate::mapping::compile::expression::{Context, Variable};
 use crate::mapping::compile::rules::{Rules, Target};
 use crate::mapping::compile::source::Source;
 use crate::mapping::compile::view::View;
@@ -25,11 +25,15 @@ mod view;
 
 pub(crate) use rules::KEYWORDS;
 
+/// The variable that holds the request that was sent.
+const REQUEST: &str = "request";
+
 /// A compiled mapping, before it gets its public face.
 pub(crate) struct Compiled {
     pub name: String,
     pub from: Arc<Schema>,
     pub to: Arc<Schema>,
+    pub request: Option<Arc<Schema>>,
     pub plan: Plan,
     pub items: Vec<String>,
     /// The shared tables it uses, by name.
@@ -59,14 +63,18 @@ pub(crate) fn compile(
     let name = name(&mut reader, &root);
     let from = schema(&mut reader, &root, "from", schemas);
     let to = schema(&mut reader, &root, "to", schemas);
+    let request = root.get("request").map(|_| schema(&mut reader, &root, "request", schemas));
     let local = local_tables(&mut reader, &root, shared);
     let inverse = root.get("inverse").and_then(|node| Inverse::read(&mut reader, node));
     reader.required(&root, "a mapping", "rules");
     let views = (view_of(from.as_ref()), view_of(to.as_ref()));
-    let (plan, mut items) = rules(&root, file, views, (local.clone(), shared), diagnostics);
+    let seen = request.as_ref().map(|request| view_of(request.as_ref()));
+    let (plan, mut items) = rules(&root, file, views, seen, (local.clone(), shared), diagnostics);
+    let request = request.flatten();
     if let (Some(from), Some(to), true) = (&from, &to, proof) {
         let found = diagnostics.get(before..).unwrap_or_default();
-        let proved = prove::prove(file, &root, (from, to), (&local, shared), found);
+        let proved =
+            prove::prove(file, &root, (from, to, request.as_deref()), (&local, shared), found);
         diagnostics.extend(proved);
     }
     items.sort_unstable();
@@ -77,7 +85,7 @@ pub(crate) fn compile(
     }
     let mut tables = plan.tables();
     tables.retain(|table| !local.contains_key(&table.name));
-    Some(Compiled { name: name?, from: from?, to: to?, plan, items, tables, inverse })
+    Some(Compiled { name: name?, from: from?, to: to?, request, plan, items, tables, inverse })
 }
 
 fn view_of(schema: Option<&Arc<Schema>>) -> View<'_> {
@@ -88,15 +96,25 @@ fn rules<'s>(
     root: &Node,
     file: &Arc<SourceFile>,
     (source, target): (View<'s>, View<'s>),
+    request: Option<View<'s>>,
     (local, shared): (BTreeMap<String, Arc<Table>>, &'s Tables),
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Plan, Vec<String>) {
+    let sees_request = request.is_some();
+    let seen = request.map(|view| Variable {
+        name: REQUEST.to_owned(),
+        slot: 0,
+        view,
+        flows: Vec::new(),
+        used: true,
+        location: root.location(file),
+    });
     let context = Context {
         diagnostics,
         document: source.clone(),
         here: source,
-        variables: Vec::new(),
-        slots: 0,
+        variables: seen.into_iter().collect(),
+        slots: usize::from(sees_request),
         local,
         shared: Some(shared),
         meta: true,
@@ -112,7 +130,7 @@ fn rules<'s>(
     } else {
         Rule::Scoped(Box::new(Scoped { each: None, lets: lets.into(), when: None, body }))
     };
-    (Plan { root: plan_root, slots: rules.context.slots }, rules.items)
+    (Plan { root: plan_root, slots: rules.context.slots, request: sees_request }, rules.items)
 }
 
 /// The root rule: an array when `each` stands beside `rules`.

@@ -38,7 +38,7 @@ fn evaluate(expression: &str) -> Result<Option<Value>, &'static str> {
     let at = At { line: 1, column: 1 };
     let leaf = Leaf { op, target: "t".into(), at, text: expression.into() };
     let field = crate::mapping::plan::Field { name: "t".into(), rule: Rule::Value(leaf) };
-    let plan = Plan { root: Rule::Object(Box::new([field])), slots: 0 };
+    let plan = Plan { root: Rule::Object(Box::new([field])), slots: 0, request: false };
     let document = document();
     let meta = meta();
     match run::run(&plan, Node::from(&document), &meta) {

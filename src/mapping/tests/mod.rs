@@ -97,6 +97,7 @@ pub(super) fn meta() -> Meta {
         idempotency_key: "k-1".into(),
         correlation_id: None,
         ticket: Some("t-1".into()),
+        request: None,
     }
 }
 

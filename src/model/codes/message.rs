@@ -16,7 +16,7 @@ codes! {
         "No enabled route takes this message type.",
         "Check the spelling against `watashi list routes`; enable the route in `watashi.toml` if it is missing there.";
     NO_ROUTE_APPLIES = "G105", Sender, "no route applies",
-        "Routes exist for this type, but the conditions (`when:`) of all of them exclude this document.",
+        "Routes exist for this type, but the conditions (`when:`) of all of them exclude this document, or their days (`active-from`, `active-to`) this day.",
         "Compare the document with the conditions shown by `watashi list routes`.";
     BODY_TOO_LARGE = "G106", Sender, "body too large",
         "The body is larger than the gateway accepts for one message.",
@@ -90,6 +90,9 @@ codes! {
     CHARACTER_REFUSED = "G307", Sender, "character that the counterpart does not know",
         "The document has characters outside the repertoire that the route declares, and no substitute is declared for them. Nothing was sent.",
         "See the detail for place and code point; mend the data, or declare a substitute or a mark with `characters:`, then replay.";
+    RETURNED_OTHER = "G308", Counterpart, "value came back other than it was sent",
+        "A value of this document, usually the 個人番号, is not the one last sent to the counterpart for the same key (`compares:` of the route). Nothing of it went to upstream.",
+        "Treat it as an incident (R3): compare with the counterpart's own screen and with the 宛名システム. If the number sent was wrong, send the right one, then `dlq replay ID`; else have the counterpart correct it and `dlq discard ID`.";
     REFUSED = "G401", Counterpart, "refused by the counterpart",
         "The counterpart refused the message for good; the detail holds its declared error code.",
         "Look the code up in the adapter's README, mend the data, replay or send anew.";
@@ -162,6 +165,9 @@ codes! {
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
         "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";
+    REPLY_REFUSED = "G502", Counterpart, "answer not what was asked for",
+        "The counterpart applied the request, but the reply mapping refuses its answer by a `reject` of its author: for example because the 個人番号 in it is not the one that was sent. The detail names the author's code. Nothing of the answer went to upstream.",
+        "Treat it as an incident: compare with the counterpart's own screen. Then `watashi dlq confirm ID --applied` if the request itself was right, and clear the answer up with the counterpart.";
     REPLAY_REQUEST = "G601", Configuration, "replay not possible as asked",
         "A replay task takes dead or delivered exchanges, at 1 to 1,000 a second, at most 10,000 at once; the detail says what does not fit.",
         "Ask for less, or for something else.";

@@ -114,6 +114,7 @@ fn meta(at: Timestamp) -> Meta {
         idempotency_key: String::new(),
         correlation_id: None,
         ticket: None,
+        request: None,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::adapter::{Operation, Route, Then};
 use crate::model::State;
 use crate::model::codes::message as codes;
 use crate::pipeline::call::judge_item;
+use crate::pipeline::reply;
 use crate::pipeline::resolve;
 use crate::pipeline::settle::{self, Decided};
 use crate::store::{Claim, Claimed, Next};
@@ -89,7 +90,7 @@ pub(super) async fn overdue(clerk: &Clerk, settles: &Settles) -> Result<(), Fail
     for claimed in waiting(clerk, settles).await? {
         let Some(route) = clerk.cx.route_of(&claimed) else { continue };
         let age = settle::elapsed(claimed.envelope.accepted_at, now);
-        if age >= route.adapter.retry.max_age {
+        if age >= route.max_age() {
             late.push((claimed, route));
         }
     }
@@ -139,9 +140,10 @@ fn judge(
     let (verdict, problem) = judge_item(&settles.outcomes, result);
     let reference = verdict.reference.clone().unwrap_or_default();
     Some(match verdict.then {
-        Then::Applied | Then::Accepted | Then::Ready => {
-            resolve::with_reference(settle::applied(claimed, route, Some(result)), &reference)
-        }
+        Then::Applied | Then::Accepted | Then::Ready => resolve::with_reference(
+            reply::applied(claimed, route, Some(result), &clerk.cx),
+            &reference,
+        ),
         Then::Refused => resolve::refused(problem, &reference),
         Then::NotApplied | Then::Retry => {
             resolve::not_applied(claimed, route, operation, problem, &clerk.cx)

@@ -68,9 +68,7 @@ impl Desk {
         }
         if is_whole(&plan, &seen) {
             self.count("written");
-            let rule_of = |claimed: &Claimed, route: &Route, number| {
-                applied(&plan, rule, claimed, route, number)
-            };
+            let rule_of = |_: &Claimed, _: &Route, number| applied(&plan, rule, number);
             self.end(&plan, mine, rule_of).await;
             return self.save(&Plan { stage: Step::Done, ..plan }).await;
         }
@@ -121,7 +119,7 @@ impl Desk {
             let bundle = self.cx.definitions.of(&claimed.bundle)?;
             let route = bundle.route(&claimed.route)?;
             let mapped = validate::validate(claimed, &route, &bundle, &self.cx)
-                .and_then(|document| map::map(claimed, &route, &document))
+                .and_then(|document| map::map(claimed, &route, &document, &self.cx))
                 .ok()?;
             let records = make::records_of(serde_json::from_slice(&mapped.body).ok()?);
             ready.push(Ready { claimed: claimed.clone(), route, mapped, records });

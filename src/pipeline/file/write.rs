@@ -11,7 +11,7 @@ use crate::model::{Class, Code, Failure, Stage, State};
 use crate::pipeline::context::{Context, Counterpart};
 use crate::pipeline::map::{self, Mapped};
 use crate::pipeline::settle::{self, Decided, Outcome};
-use crate::pipeline::{deliver, gate, validate};
+use crate::pipeline::{deliver, gate, remember, validate};
 use crate::store::{AttemptResult, Claim, Claimed, Next};
 use crate::telemetry::{crash, names};
 use crate::transport::place::{Place, Written};
@@ -224,7 +224,7 @@ impl Desk {
             }
             let Some(claimed) = gate::pass(claimed, &route, &self.cx).await else { continue };
             let prepared = validate::validate(&claimed, &route, &bundle, &self.cx)
-                .and_then(|document| map::map(&claimed, &route, &document))
+                .and_then(|document| map::map(&claimed, &route, &document, &self.cx))
                 .and_then(|mapped| {
                     let document = serde_json::from_slice(&mapped.body).unwrap_or_default();
                     let records = make::records_of(document);
@@ -232,6 +232,7 @@ impl Desk {
                 });
             match prepared {
                 Ok((mapped, records)) => {
+                    remember::keep(&mapped.remembered, &self.cx).await?;
                     self.bytes += mapped.body.len();
                     self.gathered.insert(claimed.id, Ready { claimed, route, mapped, records });
                 }
@@ -378,8 +379,8 @@ impl Desk {
                 crash::reach("file:all-written");
                 self.count("written");
                 let digest = files.first().map(|file| file.sha256.clone());
-                self.settle(&plan, ready, |desk, one, number| {
-                    desk.written(&plan, rule, one, number, digest.clone())
+                self.settle(&plan, ready, |desk, _, number| {
+                    desk.written(&plan, rule, number, digest.clone())
                 })
                 .await;
                 crash::reach("file:settled");
@@ -455,11 +456,10 @@ impl Desk {
         &self,
         plan: &Plan,
         rule: &FileOut,
-        one: &Ready,
         number: usize,
         digest: Option<String>,
     ) -> Decided {
-        let decided = applied(plan, rule, &one.claimed, &one.route, number);
+        let decided = applied(plan, rule, number);
         let outcome = if rule.results.is_some() { "pending" } else { "applied" };
         Decided { attempt: attempt(outcome, digest), ..decided }
     }
@@ -522,16 +522,10 @@ pub(super) fn records(ready: &[Ready]) -> Vec<Value> {
 }
 
 /// The set is there. `number` is that of the exchange's first record.
-pub(super) fn applied(
-    plan: &Plan,
-    rule: &FileOut,
-    claimed: &Claimed,
-    route: &Route,
-    number: usize,
-) -> Decided {
+pub(super) fn applied(plan: &Plan, rule: &FileOut, number: usize) -> Decided {
     if rule.results.is_none() {
-        let document = serde_json::json!({ "set": plan.set, "record": number });
-        return settle::applied(claimed, route, Some(&document));
+        // A file that is there has no answer, and so no reply.
+        return Decided::of(Next::Delivered);
     }
     // Nobody asks: its result comes by itself. Due means looked at for its age.
     let due = settle::later(plan.time(), Duration::from_secs(60));

@@ -6,6 +6,7 @@
 
 use crate::diagnostic::yaml::Node;
 use crate::diagnostic::{Diagnostic, Location, Severity, SourceFile};
+use crate::mapping::compile::REQUEST;
 use crate::mapping::compile::prove::eval::Truth;
 use crate::mapping::compile::prove::scope::{Gather, Places, Scope, combinations};
 use crate::mapping::compile::prove::tree::{Grower, Leaf, Scoped, Tree, Written};
@@ -75,7 +76,7 @@ struct Prover<'a> {
 pub(super) fn prove(
     file: &Arc<SourceFile>,
     root: &Node,
-    (from, to): (&Schema, &Schema),
+    (from, to, request): (&Schema, &Schema, Option<&Schema>),
     (local, shared): (&BTreeMap<String, Arc<Table>>, &Tables),
     found: &[Diagnostic],
 ) -> Vec<Diagnostic> {
@@ -105,6 +106,9 @@ pub(super) fn prove(
         given: BTreeMap::new(),
         gather: Gather { places: Places::default(), inside: false, variables: Vec::new() },
     };
+    // What was sent is whatever its schema allows: no case of it is looked at by itself.
+    let seen = request.map(|request| (REQUEST.to_owned(), Facts::admitted_by(request.shape())));
+    prover.gather.variables.extend(seen.iter().map(|(name, _)| (name.clone(), None)));
     let document = Facts::admitted_by(from.shape());
     prover.gather_tree(&tree);
     let places = std::mem::take(&mut prover.gather.places);
@@ -118,7 +122,7 @@ pub(super) fn prove(
         let scope = Scope {
             document: narrowed,
             element: None,
-            variables: Vec::new(),
+            variables: seen.iter().cloned().collect(),
             pull: from.id() == CURSOR,
         };
         prover.given.clear();

@@ -113,6 +113,9 @@ pub fn grant(
     }
 }
 
+/// What is said of an assertion of another time: also where the client's clock was set wrong.
+pub const OTHER_CLOCK: &str = "exp is past or more than 10 minutes ahead";
+
 /// Checks a `client_secret_jwt` assertion (RFC 7523, HS256); gives its `jti`.
 pub fn check_assertion(
     assertion: &str,
@@ -151,7 +154,7 @@ pub fn check_assertion(
         return Err("aud is not the token endpoint");
     }
     if claims.exp <= now || claims.exp > now + 600 {
-        return Err("exp is past or more than 10 minutes ahead");
+        return Err(OTHER_CLOCK);
     }
     Ok(claims.jti)
 }

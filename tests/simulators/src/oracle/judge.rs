@@ -1,8 +1,8 @@
 //! The judgement itself, one question per function.
 
 use super::{Answer, Case, EffectKey, Entry, Finding, Posted, Posting, Verdict, effect_key};
-use crate::counterparts::ledger::Effect;
-use crate::counterparts::{APPLICATION_INTAKE, INTERMEDIATE_SERVER};
+use crate::counterparts::ledger::{Effect, Violation};
+use crate::counterparts::{APPLICATION_INTAKE, INTERMEDIATE_SERVER, tokens};
 use crate::municipality::{Expected, Fate};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,10 @@ pub fn judge(case: &Case) -> Verdict {
     unexpected_effects(case, &index, &mut verdict);
     unrecorded(case, &index, &mut verdict);
     order(case, &index, &mut verdict);
-    verdict.violations = case.evidence.violations.clone();
+    // Who has the wrong time cannot say the right one: it was refused, and is no fault.
+    let excused =
+        |violation: &&Violation| !(case.clock_jumped && violation.problem == tokens::OTHER_CLOCK);
+    verdict.violations = case.evidence.violations.iter().filter(excused).cloned().collect();
     verdict
 }
 

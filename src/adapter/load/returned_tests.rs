@@ -1,0 +1,114 @@
+//! What an adapter may say of values that come back, of replies that see the request, and of days:
+//! each mistake with its code.
+
+use crate::adapter::Bundle;
+use crate::adapter::bundle::Enabled;
+use crate::diagnostic::{SourceFile, render};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const ORDER: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "order",
+  "x-message-types": ["order.placed"], "type": "object", "additionalProperties": false,
+  "required": ["who"],
+  "properties": {"who": {"type": "string", "maxLength": 9}, "number": {"type": "string", "maxLength": 12, "x-class": "個人情報"}}
+}"#;
+const ANSWER: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "answer",
+  "type": "object", "additionalProperties": false, "required": ["result"],
+  "properties": {"result": {"type": "string", "maxLength": 9}}
+}"#;
+const TO_ORDER: &str =
+    "mapping: to-order\nfrom: shop/order@1\nto: shop/order@1\nrules: {who: who, number: number}\n";
+const TO_ANSWER: &str = "mapping: to-answer\nfrom: shop/answer@1\nto: shop/answer@1\nrequest: shop/order@1\n\
+    rules:\n  result: 'if(result == $request.who, result, reject(\"OTHER\", \"of another\"))'\n";
+const ADAPTER: &str = "\
+adapter: shop
+operations:
+  place:
+    interaction: request-reply
+    request: {path: /place, schema: shop/order@1}
+    response: {schema: shop/answer@1}
+    outcomes: [{status: [200], when: present(result), then: applied}]
+  drawer:
+    interaction: pull
+    every: 1h
+    type: order.fetched
+    request: {method: GET, path: '/drawer/{id}', format: none}
+    response: {schema: shop/order@1}
+    outcomes: [{status: [200], when: present(who), then: applied}]
+    list:
+      request: {method: GET, path: /drawer, format: none}
+      response: {schema: shop/answer@1}
+      outcomes: [{status: [200], when: present(result), then: applied}]
+      items: result
+      id: result
+routes:
+  placing:
+    on: order.placed
+    operation: place
+    mapping: to-order
+    active-from: 2027-04-01
+    remembers: {key: who, value: number}
+    reply: {type: order.answered, mapping: to-answer}
+  returned:
+    on: order.fetched
+    publish: order.returned
+    mapping: to-order
+    compares: {key: who, value: number}
+";
+
+fn problems(change: (&str, &str)) -> String {
+    let changed = |text: &str| text.replacen(change.0, change.1, 1);
+    let files = [
+        ("schemas/shop/order/1.schema.json", ORDER),
+        ("schemas/shop/answer/1.schema.json", ANSWER),
+        ("mappings/to-order/mapping.yaml", TO_ORDER),
+        ("mappings/to-answer/mapping.yaml", TO_ANSWER),
+        ("adapters/shop/adapter.yaml", ADAPTER),
+    ];
+    let files: Vec<Arc<SourceFile>> =
+        files.iter().map(|(path, text)| SourceFile::new(*path, changed(text))).collect();
+    let mut problems = Vec::new();
+    Bundle::build(&files, &Enabled::All, &BTreeMap::new(), &mut problems);
+    render::text(&problems)
+}
+
+#[test]
+fn each_mistake_has_its_code() {
+    assert_eq!(problems(("no such text", "")), "");
+    for (from, to, code, says) in [
+        (
+            "remembers: {key: who, value: number}",
+            "remembers: {key: who, value: numbre}",
+            "A",
+            "did you mean `number`?",
+        ),
+        ("remembers: {key: who, value: number}", "remembers: {key: who}", "M005", "value"),
+        ("remembers:", "compares:", "A203", "goes with `publish:`"),
+        ("    compares:", "    remembers:", "A203", "goes with `operation:`"),
+        ("$request.who", "$request.whom", "M201", "did you mean `who`?"),
+        ("request: shop/order@1\n", "", "M", "unknown variable `$request`"),
+        ("request: shop/order@1\n", "request: shop/answer@1\n", "M201", "who"),
+        ("reject(\"OTHER\", \"of another\")", "$request.number", "M214", "$request.number"),
+        (
+            "    mapping: to-order\n    active",
+            "    mapping: to-answer\n    active",
+            "A",
+            "sees a request",
+        ),
+        ("active-from: 2027-04-01", "active-from: April", "A", "a day in Japan"),
+        (
+            "active-from: 2027-04-01",
+            "active-from: 2027-04-01\n    active-to: 2027-03-31",
+            "A",
+            "`active-to` is before `active-from`",
+        ),
+    ] {
+        let found = problems((from, to));
+        assert!(
+            found.contains(&format!("[{code}")) && found.contains(says),
+            "{from} -> {to}\n{found}"
+        );
+    }
+}
