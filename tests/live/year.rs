@@ -29,6 +29,9 @@ fn a_short_year_ends_with_equal_books() {
     assert_eq!(verdict["equal"], true, "{told}");
     assert!(output.status.success(), "{told}");
     let items = verdict["items"].as_array().unwrap();
-    assert!(items.iter().all(|owner| owner[1].as_u64() > Some(0)), "everybody holds something: {items:?}");
+    assert!(
+        items.iter().all(|owner| owner[1].as_u64() > Some(0)),
+        "everybody holds something: {items:?}"
+    );
     let _removed = std::fs::remove_dir_all(folder);
 }
