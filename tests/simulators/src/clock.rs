@@ -9,6 +9,12 @@ use std::time::Instant;
 /// How far the clock of this process is ahead of the machine's, in milliseconds.
 static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
 
+/// The same before it was last set, and when that was, by [`passed_ms`].
+static BEFORE_MS: AtomicI64 = AtomicI64::new(0);
+static SET_AT_MS: AtomicI64 = AtomicI64::new(i64::MIN / 2);
+/// How long a request may be on its way that was made before.
+const WHILE_MS: i64 = 3_000;
+
 /// Now.
 pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now_ms()).unwrap_or_default()
@@ -27,7 +33,17 @@ pub fn passed_ms() -> i64 {
 
 /// Sets the clock of this process so far ahead of the machine's, in seconds; negative: behind it.
 pub fn set_ahead(seconds: i64) {
+    BEFORE_MS.store(AHEAD_MS.load(Ordering::Acquire), Ordering::Release);
+    SET_AT_MS.store(passed_ms(), Ordering::Release);
     AHEAD_MS.store(seconds.saturating_mul(1_000), Ordering::Release);
+}
+
+/// Now, and just after the clock was set also what it would be without that: somebody else's clock,
+/// which is set a moment later, may still have shown it when a request was made.
+pub fn lately_ms() -> [i64; 2] {
+    let just_set = passed_ms() - SET_AT_MS.load(Ordering::Acquire) < WHILE_MS;
+    let before = if just_set { BEFORE_MS.load(Ordering::Acquire) } else { 0 };
+    [now_ms(), if just_set { machine_ms() + before } else { now_ms() }]
 }
 
 /// How many seconds a clock must be ahead of the machine's to show this time, in milliseconds

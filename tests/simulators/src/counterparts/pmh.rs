@@ -1,7 +1,7 @@
 //! The simulated PMH: 対象者, 接種記録 (asynchronous tasks with per-item results) and notices.
 
 use crate::counterparts::faults::{Caution, Repertoire};
-use crate::counterparts::holdings::Holdings;
+use crate::counterparts::holdings::{Holdings, Item as Held};
 use crate::counterparts::json::{self, Check, refuse};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::pmh_downloads;
@@ -217,8 +217,7 @@ impl Counterpart for Pmh {
     /// The newest revision of each subject and record, and all notices.
     fn holdings(&self) -> Holdings {
         let state = self.shared.state();
-        let mut newest: BTreeMap<(&'static str, &str), (u64, &BTreeMap<String, String>)> =
-            BTreeMap::new();
+        let mut newest: BTreeMap<(&'static str, &str), (u64, &Held)> = BTreeMap::new();
         for (key, content) in &state.applied {
             let Some((kind, key)) = key.split_once(':') else { continue };
             let (id, revision) = key.split_once('/').unwrap_or((key, "1"));

@@ -141,7 +141,6 @@ pub fn check_assertion(
         .map_err(|_| "the signature is wrong")?;
     let claims: Claims =
         serde_json::from_slice(&read(payload)?).map_err(|_| "the claims are not as documented")?;
-    let now = clock::now_ms() / 1_000;
     let audience = match &claims.aud {
         serde_json::Value::String(one) => one.as_str(),
         serde_json::Value::Array(many) => many.first().and_then(|v| v.as_str()).unwrap_or(""),
@@ -153,7 +152,8 @@ pub fn check_assertion(
     if !(audience.starts_with("https://") && audience.ends_with(token_path)) {
         return Err("aud is not the token endpoint");
     }
-    if claims.exp <= now || claims.exp > now + 600 {
+    let fits = |now: i64| claims.exp > now / 1_000 && claims.exp <= now / 1_000 + 600;
+    if !clock::lately_ms().into_iter().any(fits) {
         return Err(OTHER_CLOCK);
     }
     Ok(claims.jti)

@@ -39,6 +39,9 @@ use verdict::Verdict;
 /// # Errors
 /// When it could not be carried out at all.
 pub async fn play(options: Options) -> Result<bool, Trouble> {
+    if options.several.postgres.is_some() || options.kill > 0 || options.keep {
+        return Err("a year knows no --postgres, --kill and --keep".into());
+    }
     let script = story::write(options.seed, options.residents(), options.days_a_week);
     let folder = options.run_folder()?;
     std::fs::create_dir_all(&folder)?;

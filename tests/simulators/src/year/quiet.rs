@@ -66,11 +66,8 @@ fn left(stage: &Stage, owed: &Owed, counts: &[Count]) -> Vec<String> {
             continue;
         };
         let asked = count.state == "waiting-result" && routes::asks(&count.route);
-        if count.count > 0
-            && !asked
-            && !(route.gathers && !owed.gathered)
-            && !away(route.counterpart)
-        {
+        let rightly = asked || (route.gathers && !owed.gathered) || away(route.counterpart);
+        if count.count > 0 && !rightly {
             left.push(format!("{} {} of {}", count.count, count.state, count.route));
         }
     }
