@@ -6,6 +6,7 @@
     reason = "a test that meets the unexpected shall end"
 )]
 
+mod approving;
 mod architecture;
 mod authors;
 mod backup;

@@ -123,7 +123,7 @@ pub fn with_store() -> Folder {
     folder
 }
 
-fn message(folder: &Folder, id: &str) -> NewMessage {
+pub fn message(folder: &Folder, id: &str) -> NewMessage {
     let keys = folder.keys();
     let envelope = Envelope {
         source: "shop".to_owned(),
