@@ -46,7 +46,7 @@ pub struct Told {
 #[derive(Debug)]
 pub enum OurSide {
     /// In files that the owner of the originals wrote.
-    Files(FileSide),
+    Files(Box<FileSide>),
     /// In the record: entries of these kinds.
     Record {
         /// The kinds.

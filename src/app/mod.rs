@@ -79,6 +79,12 @@ impl From<StartProblem> for StartError {
     }
 }
 
+/// Until no counterpart has a request of a new message under way.
+async fn idle(cx: &Context) {
+    let all = cx.counterparts.all();
+    futures_util::future::join_all(all.iter().map(|one| one.idle())).await;
+}
+
 /// Runs the gateway until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -155,9 +161,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     tokio::join!(drain(&mut sources, limit), reloading.workers.stop_pulls(limit));
     stop_work.send_replace(true);
     // What went on directly has no worker that waits for it.
-    let all = cx.counterparts.all();
-    let direct = futures_util::future::join_all(all.iter().map(|one| one.idle()));
-    let direct = tokio::time::timeout(limit, direct);
+    let direct = tokio::time::timeout(limit, idle(&cx));
     let longest = limit + Duration::from_secs(5);
     let (_, (), ended) =
         tokio::join!(drain(&mut work, longest), reloading.workers.stop_work(longest), direct);

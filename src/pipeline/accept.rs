@@ -452,7 +452,7 @@ fn ended_before(recognised: &Recognised<'_>, exchanges: &[NewExchange]) -> Vec<D
         let (rule, failure) = (route.record.as_ref()?, exchange.failure.as_ref()?);
         let claimed = direct::claimed(envelope, exchange);
         let at = envelope.accepted_at;
-        let draft = settle::draft_not_sent(&claimed, route, rule.kind, failure.code, at);
+        let draft = approve::draft_not_sent(&claimed, route, rule.kind, failure.code, at);
         // The store fills it in.
         Some(Draft { commitment: None, ..draft })
     };

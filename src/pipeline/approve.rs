@@ -215,10 +215,25 @@ fn end(claimed: &Claimed, route: Option<&Route>, failure: Failure, cx: &Context)
         settle::announce_dead(envelope, &claimed.route, &claimed.idempotency_key, &failure);
     let entry = |route: &Route| {
         let kind = route.record.as_ref()?.kind;
-        Some(settle::draft_not_sent(claimed, route, kind, failure.code, cx.clock.now()))
+        Some(draft_not_sent(claimed, route, kind, failure.code, cx.clock.now()))
     };
     let record = route.and_then(entry).into_iter().collect();
     End { failure, announce, record }
+}
+
+/// The entry of an exchange that ends before anything was sent.
+pub(super) fn draft_not_sent(
+    claimed: &Claimed,
+    route: &Route,
+    kind: Kind,
+    code: &'static Code,
+    at: jiff::Timestamp,
+) -> Draft {
+    Draft {
+        outcome: Some("not-sent".to_owned()),
+        code: Some(code.code.to_owned()),
+        ..settle::draft(claimed, route, kind, Phase::Noted, at)
+    }
 }
 
 async fn decide(

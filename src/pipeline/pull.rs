@@ -200,6 +200,32 @@ async fn known(id: &str, source: &str, cx: &Context) -> bool {
     }
 }
 
+/// What was fetched, as a message that comes in.
+fn fetched(
+    id: &str,
+    operation: &Arc<Operation>,
+    pull: &Pull,
+    counterpart: &Counterpart,
+    body: Vec<u8>,
+) -> Arrival {
+    Arrival {
+        source: counterpart.adapter.name.clone(),
+        origin: Origin::Pulled {
+            adapter: Arc::clone(&counterpart.adapter),
+            operation: Arc::clone(operation),
+        },
+        message_id: Some(id.to_owned()),
+        message_type: Some(pull.message_type.clone()),
+        content_type: None,
+        correlation_id: None,
+        reply_to: None,
+        traceparent: None,
+        operator: None,
+        municipality: None,
+        body,
+    }
+}
+
 async fn fetch(
     id: &str,
     operation: &Arc<Operation>,
@@ -221,22 +247,7 @@ async fn fetch(
         Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
     let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
     let answer = call(counterpart, permission, &operation.name, &operation.step, parts).await;
-    let arrival = Arrival {
-        source: counterpart.adapter.name.clone(),
-        origin: Origin::Pulled {
-            adapter: Arc::clone(&counterpart.adapter),
-            operation: Arc::clone(operation),
-        },
-        message_id: Some(id.to_owned()),
-        message_type: Some(pull.message_type.clone()),
-        content_type: None,
-        correlation_id: None,
-        reply_to: None,
-        traceparent: None,
-        operator: None,
-        municipality: None,
-        body: answer.body,
-    };
+    let arrival = fetched(id, operation, pull, counterpart, answer.body);
     let stored = match answer.failure {
         None if answer.verdict.then != Then::Applied => return Ok(()),
         None => match accept::recognise(&arrival, cx) {

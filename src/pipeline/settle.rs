@@ -506,21 +506,6 @@ pub fn draft(claimed: &Claimed, route: &Route, kind: Kind, phase: Phase, at: Tim
     }
 }
 
-/// The entry of an exchange that ends before anything was sent.
-pub fn draft_not_sent(
-    claimed: &Claimed,
-    route: &Route,
-    kind: Kind,
-    code: &'static crate::model::Code,
-    at: Timestamp,
-) -> Draft {
-    Draft {
-        outcome: Some("not-sent".to_owned()),
-        code: Some(code.code.to_owned()),
-        ..draft(claimed, route, kind, Phase::Noted, at)
-    }
-}
-
 /// Id of an outgoing message: the same whenever the same exchange answers again.
 pub fn outgoing_id(claimed: &Claimed, prefix: &str) -> String {
     format!("{prefix}-{}", claimed.idempotency_key)

@@ -7,6 +7,7 @@
 )]
 
 mod apart;
+mod approving;
 mod architecture;
 mod authors;
 mod backup;

@@ -124,7 +124,7 @@ pub fn with_store() -> Folder {
     folder
 }
 
-fn message(folder: &Folder, id: &str) -> NewMessage {
+pub fn message(folder: &Folder, id: &str) -> NewMessage {
     let keys = folder.keys();
     NewMessage {
         fingerprint: keys.fingerprint("order.placed", id.as_bytes()),
