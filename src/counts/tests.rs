@@ -182,7 +182,7 @@ proptest! {
     fn totals_agree_with_a_plain_oracle(steps in steps()) {
         let definition = doses();
         let mut tally = Tally::new(&definition, "2026-10".parse().unwrap());
-        let mut newest: HashMap<(u8, u8), ((i64, i64), Option<usize>)> = HashMap::new();
+        let mut newest = HashMap::new();
         for (row, (record, revision, withdrawn, day, code, source)) in steps.into_iter().enumerate() {
             let event = if withdrawn { "withdrawn" } else { "registered" };
             let one = document(record, revision, event, DAYS[day], CODES[code].0, "2020-01-01");

@@ -13,6 +13,7 @@ use crate::mapping::Meta;
 use crate::model::{Class, Failure, MessageId};
 use crate::store::{Accepted, Filter};
 use crate::telemetry::names;
+use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use serde_json::{Value, json};
@@ -206,7 +207,7 @@ fn fetched(
     operation: &Arc<Operation>,
     pull: &Pull,
     counterpart: &Counterpart,
-    body: Vec<u8>,
+    body: Bytes,
 ) -> Arrival {
     Arrival {
         source: counterpart.adapter.name.clone(),

@@ -45,8 +45,9 @@ fn prepared() -> Folder {
             item: "25".to_owned(),
             due: None,
         };
-        message.exchanges[0].approval = Some(Box::new(approval));
-        message.exchanges[0].opens = Some(Box::new(demand));
+        let exchange = message.exchanges.first_mut().unwrap();
+        exchange.approval = Some(Box::new(approval));
+        exchange.opens = Some(Box::new(demand));
         store.accept(message).await.unwrap();
         store.close().await.unwrap();
     });

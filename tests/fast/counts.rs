@@ -47,7 +47,7 @@ fn carry(folder: &Folder, shots: &[Shot]) {
         for shot in shots {
             store.accept(message(&folder.keys(), shot)).await.unwrap();
             if shot.4 {
-                deliver(&*store).await;
+                deliver(&store).await;
             }
         }
         store.close().await.unwrap();

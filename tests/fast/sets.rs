@@ -14,7 +14,8 @@ fn operation(adapter: &str, name: &str) -> Arc<Operation> {
     let mut problems = Vec::new();
     let files = definitions::read(root(), &mut problems);
     let bundle = Bundle::build(&files, &Enabled::All, &BTreeMap::new(), &mut problems).unwrap();
-    Arc::clone(&bundle.adapters[adapter].operations[name])
+    let adapter = bundle.adapters.get(adapter).unwrap();
+    Arc::clone(adapter.operations.get(name).unwrap())
 }
 
 fn example(schema: &str, name: &str) -> Value {

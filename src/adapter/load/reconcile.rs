@@ -56,7 +56,7 @@ impl Loader<'_, '_> {
     fn our_side(&mut self, node: &Node) -> Option<(OurSide, Arc<Schema>)> {
         if node.get("entries").is_none() {
             let (side, schema) = self.file_side(node)?;
-            return Some((OurSide::Files(side), schema));
+            return Some((OurSide::Files(Box::new(side)), schema));
         }
         self.reader.keys(node, &keys::ENTRIES)?;
         let mut kinds = Vec::new();

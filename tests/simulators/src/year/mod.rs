@@ -110,7 +110,6 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         environment: steer.environment()?,
         longest_task_ms: 60,
         at_once: false,
-        ..Setting::default()
     })
 }
 
