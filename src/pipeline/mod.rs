@@ -85,6 +85,7 @@ mod tasks_tests;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unrecognised;
 pub mod validate;
 pub mod worker;
 

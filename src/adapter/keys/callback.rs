@@ -30,8 +30,8 @@ pub(in crate::adapter) static CALLBACK: Keys = Keys::new(
 );
 
 pub(in crate::adapter) static SIGNATURE: Keys = Keys::new(
-    "signature",
-    "a signature",
+    "caller-signature",
+    "a signature of the caller",
     "HMAC-SHA-256 over the bytes of the body, under the `hmac-key` of `watashi.toml`.",
     &[
         Key::new("header", Form::Text, "The header that carries it.").required(),

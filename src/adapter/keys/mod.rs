@@ -6,6 +6,7 @@ use crate::diagnostic::keys::{File, Form, Key, Keys};
 pub mod callback;
 pub mod file;
 pub mod hours;
+pub mod people;
 pub mod reconcile;
 pub mod signature;
 
@@ -500,18 +501,18 @@ pub(super) static ROUTE: Keys = Keys {
             Key::new("reply", Form::Map(&REPLY), "What goes back to upstream."),
             Key::new(
                 "approval",
-                Form::Map(&APPROVAL),
+                Form::Map(&people::APPROVAL),
                 "A second person must agree before it is sent.",
             ),
-            Key::new("demand", Form::Map(&DEMAND), "With publish: a person must answer it."),
+            Key::new("demand", Form::Map(&people::DEMAND), "With publish: a person must answer it."),
             Key::new(
                 "remembers",
-                Form::Map(&PAIR),
+                Form::Map(&people::PAIR),
                 "Of what is sent: a value that may come back; a keyed digest of it is kept.",
             ),
             Key::new(
                 "compares",
-                Form::Map(&PAIR),
+                Form::Map(&people::PAIR),
                 "Of what came: a value that must be the one last sent for its key.",
             ),
             Key::new(
@@ -570,52 +571,6 @@ pub(super) static REPLY: Keys = Keys::new(
     &[
         Key::new("type", Form::Text, "Message type, unless the message has a reply-to.").required(),
         Key::new("mapping", Form::Text, "From the answer to what upstream gets.").required(),
-    ],
-);
-
-pub(super) static APPROVAL: Keys = Keys::new(
-    "approval",
-    "approval",
-    "Prepared by one person, agreed to by another, with a reason; then it is sent.",
-    &[
-        Key::new("expires", Form::Duration, "How long it waits for the second person.").required(),
-        Key::new(
-            "answers",
-            Form::Map(&ANSWERS),
-            "It answers a demand: once, and none but an open one.",
-        ),
-    ],
-);
-
-pub(super) static ANSWERS: Keys = Keys::new(
-    "answers",
-    "answers",
-    "The demand that a message answers.",
-    &[
-        Key::new("kind", Form::Text, "Kind of the demand, as `demand.kind` of a route names it.")
-            .required(),
-        Key::new("number", FIELD, "Path: the number of the demand.").required(),
-    ],
-);
-
-pub(super) static DEMAND: Keys = Keys::new(
-    "demand",
-    "demand",
-    "What the counterpart asks for, and a person must answer.",
-    &[
-        Key::new("kind", Form::Text, "Its kind: answers name it.").required(),
-        Key::new("number", FIELD, "Path: its number at the counterpart.").required(),
-        Key::new("within", Form::Duration, "How soon it should be answered."),
-    ],
-);
-
-pub(super) static PAIR: Keys = Keys::new(
-    "pair",
-    "a pair",
-    "Paths in the outgoing document (remembers) or in the one that came (compares); of a list, in each element.",
-    &[
-        Key::new("key", FIELD, "Whose value it is.").required(),
-        Key::new("value", FIELD, "The value.").required(),
     ],
 );
 

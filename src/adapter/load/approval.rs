@@ -20,7 +20,7 @@ impl Loader<'_, '_> {
         shape: Option<&Shape>,
     ) -> Option<ApprovalRule> {
         let found = node.get("approval")?;
-        self.reader.keys(found, &keys::APPROVAL)?;
+        self.reader.keys(found, &keys::people::APPROVAL)?;
         let against = match destination {
             Destination::Publish(_) => Some("the route publishes"),
             Destination::Operation(operation) if operation.batch.is_some() => {
@@ -44,7 +44,7 @@ impl Loader<'_, '_> {
     }
 
     fn answers(&mut self, node: &Node, shape: Option<&Shape>) -> Option<AnswersRule> {
-        self.reader.keys(node, &keys::ANSWERS)?;
+        self.reader.keys(node, &keys::people::ANSWERS)?;
         self.reader.required(node, "answers", "kind")?;
         self.reader.required(node, "answers", "number")?;
         let kind = self.reader.text_at(node, "kind")?.to_owned();
@@ -60,7 +60,7 @@ impl Loader<'_, '_> {
         shape: Option<&Shape>,
     ) -> Option<DemandRule> {
         let found = node.get("demand")?;
-        self.reader.keys(found, &keys::DEMAND)?;
+        self.reader.keys(found, &keys::people::DEMAND)?;
         if let Destination::Operation(operation) = destination {
             let message = format!("`demand:` of a route to operation `{}`", operation.name);
             self.error(&codes::DEMAND_NOT_HERE, found, message);

@@ -102,9 +102,9 @@ impl Loader<'_, '_> {
     }
 
     fn pair(&mut self, node: &Node, shape: &Shape) -> Option<Pair> {
-        self.reader.keys(node, &keys::PAIR)?;
+        self.reader.keys(node, &keys::people::PAIR)?;
         let mut path = |key: &str| {
-            let found = self.reader.required(node, keys::PAIR.what, key)?;
+            let found = self.reader.required(node, keys::people::PAIR.what, key)?;
             self.field(found, Some(shape))
         };
         let (key, value) = (path("key"), path("value"));

@@ -522,7 +522,7 @@ async fn the_writer_syncs_every_commit() {
         ("foreign_keys", 1),
         ("secure_delete", 1),
         ("trusted_schema", 0),
-        ("user_version", 5),
+        ("user_version", 6),
     ];
     for (name, expected) in settings {
         let read = move |tx: &mut Tx<'_>| {
