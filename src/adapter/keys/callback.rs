@@ -11,7 +11,7 @@ pub(in crate::adapter) static CALLBACK: Keys = Keys::new(
         Key::new(
             "path",
             Form::Pattern("^[a-z0-9][a-z0-9-]{0,63}$"),
-            "Last segment of /v1/callbacks/ADAPTER/…",
+            "Last segment of `/v1/callbacks/ADAPTER/SEGMENT`.",
         )
         .required(),
         Key::new("method", Form::Words(&["POST", "PUT"]), "HTTP method.").default("POST"),

@@ -57,7 +57,14 @@ impl Scanner {
         let mut patterns: BTreeMap<Vec<u8>, (&'static str, &'static str)> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         let mut add = |kind: &'static str, value: &str| {
-            let sample = kind != "個人番号" && samples.contains(value);
+            // Also in what samples have encoded, as a signed package has.
+            let in_samples = |bytes: Vec<u8>| {
+                bytes.len() >= SHORTEST
+                    && String::from_utf8(bytes).is_ok_and(|text| samples.contains(&text))
+            };
+            let sample = kind != "個人番号"
+                && (samples.contains(value)
+                    || writings(value).into_iter().any(|(_, bytes)| in_samples(bytes)));
             if !sample && seen.insert(value.to_owned()) {
                 for (writing, bytes) in writings(value) {
                     if bytes.len() >= SHORTEST {
