@@ -91,11 +91,10 @@ async fn judge_poll(
 /// until the age limit hands it to a person.
 fn wait_on(claimed: &Claimed, route: &Route, operation: &Operation, cx: &Context) -> Decided {
     let now = cx.clock.now();
-    let age = settle::elapsed(claimed.envelope.accepted_at, now);
     if let Some(decided) = gate::over(claimed, route, now) {
         return decided;
     }
-    if age >= route.max_age() {
+    if settle::age(claimed, route, now).open >= route.max_age() {
         return person(failure(&codes::RESULT_LATE, Class::Unknown, ""));
     }
     let every = operation.poll.as_ref().map(|poll| poll.every).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::reply;
 use crate::adapter::{Destination, Operation, Route, Then, UnknownRule};
 use crate::model::codes::message as codes;
 use crate::model::{Class, Envelope, Failure, Secret, Stage, State};
-use crate::policy::retry::{Decision, Schedule};
+use crate::policy::retry::{Age, Decision, Schedule};
 use crate::policy::verdict::{Follow, Resolution, follow};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::{AttemptResult, Claimed, NewOutgoing, Next, Settled, Settlement, StoreError};
@@ -195,7 +195,7 @@ pub fn after_failure(
         max_retry_after: retry.max_retry_after,
         deadline: route.deadline,
     };
-    let age = elapsed(claimed.envelope.accepted_at, now);
+    let age = age(claimed, route, now);
     let seed = seed_of(&claimed.idempotency_key);
     let decision = schedule.next(claimed.attempts + 1, age, retry_after, seed);
     let (delay, exhausted) = match decision {
@@ -515,6 +515,14 @@ pub fn outgoing_id(claimed: &Claimed, prefix: &str) -> String {
 pub fn later(now: Timestamp, delay: Duration) -> Timestamp {
     let year = Duration::from_secs(365 * 24 * 3_600);
     now.checked_add(delay.min(year)).unwrap_or(now)
+}
+
+/// How old a message is; the hours that its counterpart declares do not use it up.
+pub fn age(claimed: &Claimed, route: &Route, now: Timestamp) -> Age {
+    let accepted = claimed.envelope.accepted_at;
+    let whole = elapsed(accepted, now);
+    let hours = route.adapter.hours.as_ref();
+    Age { whole, open: hours.map_or(whole, |hours| hours.open_time(accepted, now)) }
 }
 
 /// Time from `from` to `to`; zero when the clock went backwards.

@@ -14,6 +14,8 @@ const MINUTE: i64 = 60_000;
 const OFFSET: i64 = 9 * 60 * MINUTE;
 /// Days looked through for the next opening: more than a year, so that yearly days cannot hide it.
 const SEARCH: u32 = 400;
+/// Days of which open time is added up.
+const LONGEST: u32 = 3_660;
 /// How far ahead it is worth knowing when an open counterpart closes.
 const AHEAD: i64 = 2 * 24 * 60 * MINUTE;
 
@@ -121,6 +123,19 @@ impl Calendar {
             Some(until) => Status::Open { until: instant(until).unwrap_or(at) },
             None => Status::Closed { until: None },
         }
+    }
+
+    /// How much of the time between two instants it is open. Beyond ten years all of it counts.
+    pub fn open_time(&self, from: Timestamp, to: Timestamp) -> Duration {
+        let (mut from, to) = (from.as_millisecond(), to.as_millisecond());
+        let mut open = 0;
+        for _ in 0..LONGEST {
+            let Some(day) = instant(from).map(date_of).filter(|_| from < to) else { break };
+            let within = |(start, end): (i64, i64)| (end.min(to) - start.max(from)).max(0);
+            open += self.intervals(day).into_iter().map(within).sum::<i64>();
+            from = midnight(day) + i64::from(DAY) * MINUTE;
+        }
+        Duration::from_millis((open + (to - from).max(0)).unsigned_abs())
     }
 
     /// Whether it is open at some time of that day.
@@ -314,6 +329,21 @@ mod tests {
         assert_eq!(closed(&calendar, "2026-11-22T10:30"), None);
         let next = closed(&calendar, "2026-11-22T11:00");
         assert_eq!(next.as_deref(), Some("2026-11-25 08:00"));
+    }
+
+    #[test]
+    fn open_time_leaves_out_what_is_closed() {
+        let calendar = office();
+        let hours = |from: &str, to: &str| calendar.open_time(at(from), at(to)).as_secs() / 3_600;
+        assert_eq!(hours("2026-11-20T11:00", "2026-11-20T14:00"), 2, "a break at noon");
+        assert_eq!(hours("2026-11-21T17:00", "2026-11-24T09:00"), 1, "Sunday, and a holiday");
+        assert_eq!(hours("2026-11-20T14:00", "2026-11-20T11:00"), 0, "the clock was set back");
+        let window = Window { from: at("2026-12-05T22:00"), to: at("2026-12-06T06:00") };
+        let calendar = Calendar { maintenance: vec![window], ..Calendar::always() };
+        let open = calendar.open_time(at("2026-12-05T21:00"), at("2026-12-07T06:00"));
+        assert_eq!(open, Duration::from_secs(25 * 3_600));
+        let years = Calendar::always().open_time(at("2000-01-01T00:00"), at("2026-01-01T00:00"));
+        assert_eq!(years, Duration::from_secs(9_497 * 24 * 3_600));
     }
 
     #[test]

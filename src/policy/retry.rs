@@ -11,12 +11,29 @@ pub struct Schedule {
     pub max: Duration,
     /// Attempts altogether.
     pub max_attempts: u32,
-    /// Age of the message after which nothing is tried again.
+    /// Age of the message after which nothing is tried again; time outside its counterpart's hours
+    /// does not count.
     pub max_age: Duration,
     /// The longest `Retry-After` that is believed.
     pub max_retry_after: Duration,
     /// Age of the message at which it is over, whatever it waits for.
     pub deadline: Option<Duration>,
+}
+
+/// How old a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// Since it was accepted.
+    pub whole: Duration,
+    /// The part of it in which its counterpart was open.
+    pub open: Duration,
+}
+
+impl From<Duration> for Age {
+    /// Of a counterpart that is always open.
+    fn from(whole: Duration) -> Age {
+        Age { whole, open: whole }
+    }
 }
 
 /// What the schedule says after a failed attempt.
@@ -43,16 +60,17 @@ impl Schedule {
     pub fn next(
         &self,
         attempts: u32,
-        age: Duration,
+        age: impl Into<Age>,
         retry_after: Option<Duration>,
         seed: u64,
     ) -> Decision {
+        let age = age.into();
         let left = match self.deadline {
-            Some(deadline) if age >= deadline => return Decision::TooLate,
-            Some(deadline) => deadline.saturating_sub(age),
+            Some(deadline) if age.whole >= deadline => return Decision::TooLate,
+            Some(deadline) => deadline.saturating_sub(age.whole),
             None => Duration::MAX,
         };
-        if attempts >= self.max_attempts || age >= self.max_age {
+        if attempts >= self.max_attempts || age.open >= self.max_age {
             return Decision::GiveUp;
         }
         let asked = retry_after.unwrap_or_default().min(self.max_retry_after);
@@ -90,7 +108,7 @@ fn share(seed: u64, attempt: u32, range: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decision, Schedule};
+    use super::{Age, Decision, Schedule};
     use proptest::prelude::*;
     use std::collections::HashSet;
     use std::time::Duration;
@@ -111,6 +129,15 @@ mod tests {
             Decision::After(delay) => delay,
             other => panic!("{other:?} after {attempts}"),
         }
+    }
+
+    #[test]
+    fn closed_time_counts_for_the_deadline_alone() {
+        let hour = Duration::from_secs(3_600);
+        let age = Age { whole: hour * 100, open: hour / 2 };
+        assert!(matches!(schedule().next(1, age, None, 1), Decision::After(_)));
+        let schedule = Schedule { deadline: Some(hour * 100), ..schedule() };
+        assert_eq!(schedule.next(1, age, None, 1), Decision::TooLate);
     }
 
     #[test]

@@ -89,8 +89,7 @@ pub(super) async fn overdue(clerk: &Clerk, settles: &Settles) -> Result<(), Fail
     let mut late = Vec::new();
     for claimed in waiting(clerk, settles).await? {
         let Some(route) = clerk.cx.route_of(&claimed) else { continue };
-        let age = settle::elapsed(claimed.envelope.accepted_at, now);
-        if age >= route.max_age() {
+        if settle::age(&claimed, &route, now).open >= route.max_age() {
             late.push((claimed, route));
         }
     }
