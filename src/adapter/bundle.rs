@@ -137,6 +137,22 @@ impl Bundle {
         self.pulls.get(message_type)
     }
 
+    /// Whether an enabled route leads to the operation or takes what comes from it; of a file of
+    /// results, whether one leads to the operation that it settles.
+    pub fn is_used(&self, adapter: &Adapter, operation: &Operation) -> bool {
+        let on = |route: &Arc<Route>| self.is_enabled(&route.name);
+        let leads = |name: &str| {
+            let to_it = |route: &&Arc<Route>| {
+                route.adapter.name == adapter.name && route.operation_name() == name
+            };
+            self.routes().filter(to_it).any(on)
+        };
+        let settles = operation.file_in.as_ref().and_then(|rule| rule.settles.as_ref());
+        operation.gives().is_some_and(|given| self.routes_for(given).iter().any(on))
+            || leads(&operation.name)
+            || settles.is_some_and(|settles| leads(&settles.operation))
+    }
+
     /// Message types that enabled routes take.
     pub fn message_types(&self) -> impl Iterator<Item = &str> {
         self.by_type.keys().map(String::as_str)

@@ -125,11 +125,8 @@ impl Workers {
             let stop = self.pulls.stop.subscribe();
             match operation.interaction {
                 // What no route takes stays at the counterpart.
-                Interaction::Pull
-                    if operation.pull.as_ref().is_none_or(|pull| {
-                        let mut routes = in_force.routes_for(&pull.message_type).iter();
-                        !routes.any(|route| in_force.is_enabled(&route.name))
-                    }) => {}
+                Interaction::Pull | Interaction::FileIn
+                    if !in_force.is_used(&counterpart.adapter, &operation) => {}
                 Interaction::Pull => {
                     self.pulls.tasks.spawn(pull::run(operation, counterpart, cx, stop));
                 }

@@ -33,7 +33,7 @@ pub fn check(config: &Config, bundle: &Bundle) -> Vec<Diagnostic> {
     }
     for adapter in needed(bundle) {
         if let Some(counterpart) = config.counterparts.get(&adapter.name) {
-            found.extend(incomplete(config, &adapter, counterpart));
+            found.extend(incomplete(config, bundle, &adapter, counterpart));
         } else {
             let message = format!("an enabled route needs `[counterpart.{}]`", adapter.name);
             found.push(error(config, &codes::COUNTERPART_MISSING, &adapter.name, message));
@@ -45,6 +45,7 @@ pub fn check(config: &Config, bundle: &Bundle) -> Vec<Diagnostic> {
 /// What a section lacks of what its adapter needs.
 fn incomplete(
     config: &Config,
+    bundle: &Bundle,
     adapter: &Adapter,
     counterpart: &CounterpartConfig,
 ) -> Vec<Diagnostic> {
@@ -54,8 +55,8 @@ fn incomplete(
         let message = format!("adapter `{name}` needs `base-url`, `ca` and `addresses`");
         found.push(error(config, &codes::COUNTERPART_MISSING, name, message));
     }
-    let wanted: BTreeSet<&str> =
-        adapter.operations.values().filter_map(|operation| operation.place()).collect();
+    let used = adapter.operations.values().filter(|one| bundle.is_used(adapter, one));
+    let wanted: BTreeSet<&str> = used.filter_map(|operation| operation.place()).collect();
     for place in wanted.into_iter().filter(|place| !counterpart.places.contains_key(*place)) {
         let message = format!("adapter `{name}` needs `[counterpart.{name}.place.{place}]`");
         let mut problem = error(config, &codes::PLACE_MISSING, name, message);
