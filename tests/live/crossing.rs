@@ -52,7 +52,10 @@ pub fn demo(arguments: &[&str], mut seen: impl FnMut(&str)) -> Value {
     }
     assert_eq!(verdict["record"]["verified"], true, "{verdict:#}");
     assert!(output.status.success(), "{told}");
-    assert_eq!(verdict["routes"].as_array().unwrap().len(), 8, "every route crosses");
+    // What no route took has no name: applications with a bad signature.
+    let routes = verdict["routes"].as_array().unwrap();
+    let named = routes.iter().filter(|route| route["route"] != "").count();
+    assert_eq!(named, 8, "every route crosses");
     let _removed = std::fs::remove_dir_all(folder);
     verdict
 }

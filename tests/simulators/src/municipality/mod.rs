@@ -124,10 +124,12 @@ impl Municipality {
         spoilt.map(|one| one.reception_number.clone()).collect()
     }
 
-    /// The same with applications that are spoilt waiting behind the others.
+    /// The same with applications that are spoilt waiting behind the others, where any wait.
     #[must_use]
     pub fn with_spoilt(mut self, plan: Plan) -> Self {
-        self.knowledge.applications.extend(applications::spoilt(plan, &self.people));
+        if plan.applications > 0 {
+            self.knowledge.applications.extend(applications::spoilt(plan, &self.people));
+        }
         self
     }
 }
