@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+/// The kind that is never excused: no sample has a number of the synthetic municipality.
+const MY_NUMBER: &str = "個人番号";
 /// Shorter patterns would hit by chance in sealed bytes.
 const SHORTEST: usize = 7;
 
@@ -33,8 +35,15 @@ pub struct Hit {
 /// The search, built once for a municipality.
 pub struct Scanner {
     automaton: AhoCorasick,
-    /// Kind and writing of each pattern.
-    labels: Vec<(&'static str, &'static str)>,
+    /// What each pattern of the automaton is.
+    patterns: Vec<Pattern>,
+}
+
+/// One writing of one value.
+struct Pattern {
+    kind: &'static str,
+    writing: &'static str,
+    value: String,
 }
 
 impl Scanner {
@@ -54,51 +63,34 @@ impl Scanner {
     }
 
     fn build(people: &[Person], samples: &str) -> Result<Self, Trouble> {
-        let mut patterns: BTreeMap<Vec<u8>, (&'static str, &'static str)> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        let mut add = |kind: &'static str, value: &str| {
-            // Also in what samples have encoded, as a signed package has.
-            let in_samples = |bytes: Vec<u8>| {
-                bytes.len() >= SHORTEST
-                    && String::from_utf8(bytes).is_ok_and(|text| samples.contains(&text))
-            };
-            let sample = kind != "個人番号"
-                && (samples.contains(value)
-                    || writings(value).into_iter().any(|(_, bytes)| in_samples(bytes)));
-            if !sample && seen.insert(value.to_owned()) {
-                for (writing, bytes) in writings(value) {
-                    if bytes.len() >= SHORTEST {
-                        patterns.entry(bytes).or_insert((kind, writing));
-                    }
-                }
-            }
-        };
-        for person in people {
-            person.my_number.iter().for_each(|number| add("個人番号", number));
-            add("name", &person.name);
-            add("name", &person.name.replace('　', ""));
-            add("kana", &person.kana);
-            add("address", &person.address.town);
-            add("address", &format!("{}{}", person.address.town, person.address.lot));
-            person.address.building.iter().for_each(|building| add("address", building));
+        let mut values = values(people);
+        let (automaton, patterns) = compiled(&values)?;
+        // One pass over the samples, also for what they have encoded, as a signed package has.
+        let shared: BTreeSet<&str> = automaton
+            .find_overlapping_iter(samples)
+            .filter_map(|found| patterns.get(found.pattern().as_usize()))
+            .filter(|pattern| pattern.kind != MY_NUMBER)
+            .map(|pattern| pattern.value.as_str())
+            .collect();
+        if shared.is_empty() {
+            return Ok(Scanner { automaton, patterns });
         }
-        let (bytes, labels): (Vec<_>, Vec<_>) = patterns.into_iter().unzip();
-        let automaton =
-            AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(bytes)?;
-        Ok(Scanner { automaton, labels })
+        values.retain(|(value, _)| !shared.contains(value.as_str()));
+        let (automaton, patterns) = compiled(&values)?;
+        Ok(Scanner { automaton, patterns })
     }
 
     /// How many patterns are searched for.
     pub fn patterns(&self) -> usize {
-        self.labels.len()
+        self.patterns.len()
     }
 
     /// Searches bytes that came from `place`.
     pub fn scan(&self, place: &str, bytes: &[u8]) -> Vec<Hit> {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for found in self.automaton.find_iter(bytes) {
-            if let Some((kind, writing)) = self.labels.get(found.pattern().as_usize()) {
-                *counts.entry((kind, writing)).or_default() += 1;
+            if let Some(pattern) = self.patterns.get(found.pattern().as_usize()) {
+                *counts.entry((pattern.kind, pattern.writing)).or_default() += 1;
             }
         }
         let hit = |((kind, writing), count): ((&str, &str), usize)| Hit {
@@ -132,6 +124,44 @@ impl Scanner {
         }
         Ok(hits)
     }
+}
+
+/// What is personal of these people, each value once, with its kind.
+fn values(people: &[Person]) -> Vec<(String, &'static str)> {
+    let mut seen = BTreeSet::new();
+    let mut values = Vec::new();
+    let mut add = |kind: &'static str, value: String| {
+        if seen.insert(value.clone()) {
+            values.push((value, kind));
+        }
+    };
+    for person in people {
+        person.my_number.iter().for_each(|number| add(MY_NUMBER, number.clone()));
+        add("name", person.name.clone());
+        add("name", person.name.replace('　', ""));
+        add("kana", person.kana.clone());
+        add("address", person.address.town.clone());
+        add("address", format!("{}{}", person.address.town, person.address.lot));
+        person.address.building.iter().for_each(|building| add("address", building.clone()));
+    }
+    values
+}
+
+/// The automaton of all writings of these values, and what each of its patterns is.
+fn compiled(values: &[(String, &'static str)]) -> Result<(AhoCorasick, Vec<Pattern>), Trouble> {
+    let mut known: BTreeMap<Vec<u8>, Pattern> = BTreeMap::new();
+    for (value, kind) in values {
+        for (writing, bytes) in writings(value) {
+            if bytes.len() >= SHORTEST {
+                let pattern = || Pattern { kind, writing, value: value.clone() };
+                known.entry(bytes).or_insert_with(pattern);
+            }
+        }
+    }
+    let (bytes, patterns): (Vec<_>, Vec<_>) = known.into_iter().unzip();
+    let automaton =
+        AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(bytes)?;
+    Ok((automaton, patterns))
 }
 
 /// All texts below a folder, one after the other.
