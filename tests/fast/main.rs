@@ -19,6 +19,7 @@ mod counts;
 mod examples;
 mod failures;
 mod fixture;
+mod measures;
 mod model;
 mod operating;
 mod pages;
