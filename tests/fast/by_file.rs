@@ -280,6 +280,34 @@ async fn a_result_of_another_demand_is_left_to_a_person() {
 }
 
 #[tokio::test]
+async fn an_inquiry_that_failed_goes_into_a_second_round() {
+    let office = Office::open();
+    let mut inquiry = json!({"municipalityCode": "131237", "inquiryId": "Q-1", "round": 1, "legalItem": "25",
+        "information": "vaccination", "person": {"atenaNumber": PERSON}, "department": "KENKO-YOBO",
+        "userId": "k0123", "provider": {"municipalityCode": "131016"}, "notDisclosed": false});
+    office.post("inquiry.by-item.requested", "Q-1", &inquiry).await;
+    let name = "IF_SKI_10123_20261201_000001_0001.DAT";
+    office.written("write-inquiries", name).await.expect("the first round");
+    let registered = "Number,Result,ErrorCode,ProcessingNumber\r\n1,0,,SN-0001\r\n";
+    office.comes("read-registrations", "IF_SKI_10134_000001.csv", registered).await;
+    let asks = json!({"municipalityCode": "131237", "processingNumber": "SN-0001"});
+    office.post("inquiry.file-status.requested", "S-1", &asks).await;
+    let asked = office.written("write-status-requests", "IF_SKI_10723_000001.csv").await;
+    assert_eq!(asked.as_deref(), Some("ProcessingNumber\r\nSN-0001\r\n"));
+    let failed = "ProcessingNumber,Status,ErrorCode\r\nSN-0001,9,E0501\r\n";
+    office.comes("read-statuses", "IF_SKI_10734_20261201_000001.csv", failed).await;
+    let told = json!({"processingNumber": "SN-0001", "status": "failed", "errorCode": "E0501"});
+    assert_eq!(office.told("inquiry.file-status.answered").await, [told]);
+    inquiry["inquiryId"] = json!("Q-2");
+    inquiry["round"] = json!(2);
+    inquiry["previousInquiryId"] = json!("Q-1");
+    office.post("inquiry.by-item.requested", "Q-2", &inquiry).await;
+    office.written("write-inquiries", "").await;
+    let again = office.place.files().into_keys().filter(|path| path.contains("_000002_0001.DAT"));
+    assert_eq!(again.count(), 1);
+}
+
+#[tokio::test]
 async fn an_inquiry_is_taken_back_by_its_number() {
     let office = Office::open();
     let mut cancel = json!({"municipalityCode": "131237", "cancelId": "C-1", "inquiryId": "Q-1",
