@@ -11,6 +11,7 @@ mod approving;
 mod architecture;
 mod authors;
 mod backup;
+mod by_file;
 mod characters;
 mod commands;
 #[path = "../support/copy.rs"]
