@@ -8,6 +8,8 @@ use crate::counterparts::{
 pub const HEALTH: &str = "health";
 /// Name of the 予約システム, which takes files.
 pub const RESERVATION: &str = "reservation";
+/// Staff, as the owner of what was decided.
+pub const STAFF: &str = "staff";
 /// Name of the 生活保護システム, which gives files.
 pub const PUBLIC_ASSISTANCE: &str = "public-assistance";
 
@@ -50,6 +52,25 @@ pub const ALL: &[Route] = &[
     answered("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
     answered("welfare-status-to-health", PUBLIC_ASSISTANCE, "welfare.status-received"),
     Route { gathers: true, ..route("subject-to-reservation-file", RESERVATION) },
+    route("flag-record-automatic-to-intermediate-server", INTERMEDIATE_SERVER),
+    route("flag-person-automatic-to-intermediate-server", INTERMEDIATE_SERVER),
+    route("flag-record-disclosure-to-intermediate-server", INTERMEDIATE_SERVER),
+    route("flag-person-disclosure-to-intermediate-server", INTERMEDIATE_SERVER),
+    answered("demand-item-25", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-26", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-27", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-153", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-154", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("provision-answer-item-25", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-26", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-27", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-153", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-154", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-25", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-26", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-27", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-153", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-154", INTERMEDIATE_SERVER, "provision.answered"),
 ];
 
 /// The route of a name.
