@@ -18,7 +18,7 @@ use std::time::Duration;
 pub enum Act {
     /// Prepares an answer.
     Prepare {
-        /// 処理通番 of the demand.
+        /// 処理通番 of the demand, or id of the message.
         number: String,
         /// The answer.
         message: Box<Message>,
@@ -27,7 +27,7 @@ pub enum Act {
     },
     /// Agrees.
     Approve {
-        /// 処理通番 of the demand.
+        /// 処理通番 of the demand, or id of the message.
         number: String,
         /// Who.
         by: &'static str,
@@ -36,21 +36,21 @@ pub enum Act {
     },
     /// Refuses, or takes back.
     Reject {
-        /// 処理通番 of the demand.
+        /// 処理通番 of the demand, or id of the message.
         number: String,
         /// Who.
         by: &'static str,
     },
     /// Tries to agree to what they prepared themselves: that must be refused.
     ApproveOwn {
-        /// 処理通番 of the demand.
+        /// 処理通番 of the demand, or id of the message.
         number: String,
         /// Who.
         by: &'static str,
     },
     /// Clicks twice at the same time; somebody else is too late.
     ApproveTwice {
-        /// 処理通番 of the demand.
+        /// 処理通番 of the demand, or id of the message.
         number: String,
         /// Who.
         by: &'static str,
@@ -61,7 +61,7 @@ pub enum Act {
     Expires,
     /// Closes a demand without an answer.
     Close {
-        /// 処理通番 of the demand.
+        /// 処理通番 of the demand, or id of the message.
         number: String,
         /// Who.
         by: &'static str,
@@ -86,6 +86,16 @@ struct Approval {
     preparer: String,
     number: Option<String>,
     decided_by: Option<String>,
+}
+
+impl Approval {
+    /// Whether it is about the demand of this number, or the message of this id.
+    fn is_of(&self, number: &str) -> bool {
+        match &self.number {
+            Some(own) => own == number,
+            None => self.message_id == number,
+        }
+    }
 }
 
 /// A demand as the gateway lists it.
@@ -116,7 +126,7 @@ pub(crate) async fn act(stage: &Stage, act: Act, owed: &mut Owed) -> Result<(), 
             match way {
                 Way::Cli => decide_by_hand(stage, &waiting, by).await,
                 Way::Ops => {
-                    looked_at(stage, &waiting, by, &number).await?;
+                    looked_at(stage, &waiting, by).await?;
                     expect(stage, &waiting, "approve", by, 200).await
                 }
             }
@@ -159,7 +169,7 @@ async fn waiting(stage: &Stage, number: &str) -> Result<Approval, Trouble> {
     for _ in 0..200 {
         let page = page(stage, "/api/v1/approvals").await?;
         let mut found = items::<Approval>(&page).into_iter();
-        if let Some(found) = found.find(|one| one.number.as_deref() == Some(number)) {
+        if let Some(found) = found.find(|one| one.is_of(number)) {
             return Ok(found);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -190,18 +200,16 @@ async fn expect(
     }
 }
 
-/// Who decides looks at what would leave: it must be the answer to this demand.
-async fn looked_at(
-    stage: &Stage,
-    approval: &Approval,
-    by: &str,
-    number: &str,
-) -> Result<(), Trouble> {
+/// Who decides looks at what would leave: it must be what was prepared.
+async fn looked_at(stage: &Stage, approval: &Approval, by: &str) -> Result<(), Trouble> {
     let path = format!("/api/v1/approvals/{}/document", approval.exchange);
     let (status, text) =
         stage.gateway.post(&path, &json!({"operator": by, "reason": REASON})).await?;
-    match status == 200 && text.contains(&format!("<ProcessingNumber>{number}</ProcessingNumber>"))
-    {
+    let wanted = match &approval.number {
+        Some(number) => format!("<ProcessingNumber>{number}</ProcessingNumber>"),
+        None => "\"statusKey\"".to_owned(),
+    };
+    match status == 200 && text.contains(&wanted) {
         true => Ok(()),
         false => Err(format!("the document of {}: {status}", approval.exchange).into()),
     }
@@ -270,13 +278,18 @@ pub(crate) async fn decided(stage: &Stage) -> Result<Holdings, Trouble> {
         after = last.exchange;
         approvals.extend(more);
     }
+    let mut holdings = Holdings::default();
     let mut decisions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in approvals {
         let by = one.decided_by.filter(|by| !by.is_empty());
         let line = format!("{} {} {}", one.state, one.preparer, by.as_deref().unwrap_or("nobody"));
-        decisions.entry(one.number.unwrap_or_default()).or_default().push(line);
+        let Some(number) = one.number else {
+            let item = Item::from([("decisions".to_owned(), line)]);
+            holdings.put("decision", &one.message_id, item);
+            continue;
+        };
+        decisions.entry(number).or_default().push(line);
     }
-    let mut holdings = Holdings::default();
     let demands = items::<Demand>(&page(stage, "/api/v1/demands?all=true").await?);
     for demand in demands {
         let of_it = decisions.remove(&demand.number).unwrap_or_default();
