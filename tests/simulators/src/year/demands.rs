@@ -387,3 +387,55 @@ fn shown(how: &str, available: bool, content: &str, preparer: &str) -> Item {
         ("preparer".to_owned(), preparer.to_owned()),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::year::story;
+    use std::collections::BTreeSet;
+
+    /// Also in the short form of the live tests.
+    #[test]
+    fn every_item_is_asked_for_in_every_way_and_nobody_decides_alone() {
+        let script = story::write(31, 40, 1);
+        let mut ways = BTreeSet::new();
+        for happening in &script.happenings {
+            let What::Staff(act) = &happening.what else { continue };
+            ways.insert(match act.as_ref() {
+                Act::Prepare { typed: true, .. } => "typed",
+                Act::Prepare { .. } => "posted",
+                Act::Approve { way: Way::Cli, .. } => "on the command line",
+                Act::Approve { .. } => "over the ops listener",
+                Act::Reject { .. } => "rejected",
+                Act::ApproveOwn { .. } => "their own",
+                Act::ApproveTwice { .. } => "twice",
+                Act::Expires => "expired",
+                Act::Close { .. } => "closed",
+            });
+        }
+        assert_eq!(ways.len(), 9, "{ways:?}");
+        let held = script.truth.of(INTERMEDIATE_SERVER);
+        let demands = &held.0["demand"];
+        let of = |name: &str| -> BTreeSet<&str> {
+            demands.values().filter_map(|item| item.get(name)).map(String::as_str).collect()
+        };
+        assert_eq!(of("procedure").len(), 5);
+        assert!(of("how").is_superset(&BTreeSet::from(["automatic", "registered", "permitted"])));
+        assert_eq!(of("hidden").len(), 2);
+        let approvals = script.truth.of(STAFF);
+        let items: BTreeSet<&String> =
+            approvals.0["approval"].values().filter_map(|item| item.get("item")).collect();
+        assert_eq!(items.len(), 5, "staff answers under each: {items:?}");
+        for kind in approvals.0.values() {
+            for decisions in kind.values().filter_map(|item| item.get("decisions")) {
+                for decision in decisions.split("; ").filter(|one| one.starts_with("approved")) {
+                    let words: Vec<&str> = decision.split(' ').collect();
+                    assert_ne!(words[1], words[2]);
+                }
+            }
+        }
+        assert_eq!(held.0["flag"].len(), FLAGS, "each found somebody");
+    }
+
+    const FLAGS: usize = 4;
+}
