@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const KEY: &str = "LOG-01";
+const ROUTE: &str = "provision-log-request-to-file";
 
 /// The comparisons of the record.
 const NAMES: [&str; 2] = ["provision-log", "provisions-by-hand"];
@@ -34,6 +35,7 @@ pub(crate) async fn compared(
     compared: &mut Compared,
 ) -> Result<(), Trouble> {
     stage.desk.post(request()).await?;
+    accepted(stage).await?;
     steer.set(clock::now_ms() + LATER)?;
     let asked = asked(stage).await?;
     let file = hand_out(stage, &asked)?;
@@ -106,6 +108,18 @@ struct Asked {
     key: String,
     from: String,
     to: String,
+}
+
+/// Waits until the gateway has the request: from then on it gathers.
+async fn accepted(stage: &Stage) -> Result<(), Trouble> {
+    for _ in 0..600 {
+        let counts = stage.gateway.counts().await.unwrap_or_default();
+        if counts.iter().any(|count| count.route == ROUTE && count.count > 0) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err("the request for 情報提供等記録 was not accepted".into())
 }
 
 /// Waits for the request: a whole file, whose marker is there.
