@@ -145,7 +145,7 @@ codes! {
         "The route needs a second person's agreement, and the document that would leave now is not the one that was agreed to, or none was: definitions have changed since. Nothing was sent.",
         "`watashi dlq replay ID` asks again where it was asked before; else have it sent under a new id.";
     DEMAND_MISSING = "G424", Sender, "there is no such demand",
-        "The message answers a demand of the counterpart, and no demand of that kind and number was received.",
+        "The message answers a demand of the counterpart, and no demand of that kind and number was received under that item of the law's table.",
         "Compare the number with `watashi demands list`; send the answer under a new id.";
     DEMAND_ANSWERED = "G425", Sender, "the demand has an answer",
         "Another answer to the same demand is on its way or was delivered, or an operator closed the demand. A second answer is never sent.",

@@ -9,17 +9,17 @@ use crate::random::Random;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-const PERSON: &str = "123456789012340";
+pub(super) const PERSON: &str = "123456789012340";
 const NUMBER: &str = "123456789018";
 
-struct Town {
-    running: Running,
-    client: reqwest::Client,
+pub(super) struct Town {
+    pub(super) running: Running,
+    pub(super) client: reqwest::Client,
     credentials: Credentials,
     authority: Authority,
 }
 
-async fn town(knowledge: Knowledge) -> Town {
+pub(super) async fn town(knowledge: Knowledge) -> Town {
     let authority = Authority::new("test").unwrap();
     let credentials = Credentials::seeded(1);
     let behaviour = Behaviour { longest_task_ms: 1, ..Behaviour::default() };
@@ -30,11 +30,11 @@ async fn town(knowledge: Knowledge) -> Town {
 }
 
 impl Town {
-    fn url(&self, name: &str, path: &str) -> String {
+    pub(super) fn url(&self, name: &str, path: &str) -> String {
         format!("https://{}{path}", self.running.addresses[name])
     }
 
-    async fn xml(&self, interface: &str, body: &str) -> String {
+    pub(super) async fn xml(&self, interface: &str, body: &str) -> String {
         let request = self.client.post(self.url(INTERMEDIATE_SERVER, &format!("/{interface}")));
         let request = request.header("content-type", "application/xml; charset=utf-8");
         request.body(message(interface, body)).send().await.unwrap().text().await.unwrap()
@@ -72,11 +72,11 @@ impl Town {
         }
     }
 
-    fn effects(&self) -> usize {
+    pub(super) fn effects(&self) -> usize {
         self.running.ledger.effects()
     }
 
-    fn violations(&self) -> Vec<String> {
+    pub(super) fn violations(&self) -> Vec<String> {
         self.running.ledger.evidence().violations.into_iter().map(|v| v.problem).collect()
     }
 }
@@ -98,7 +98,7 @@ fn message(interface: &str, body: &str) -> String {
     )
 }
 
-fn copy(revision: u32, date: &str) -> String {
+pub(super) fn copy(revision: u32, date: &str) -> String {
     let mut items = String::new();
     for (code, value) in [("10", "A01"), ("20", "1"), ("30", date), ("40", "AB12")] {
         items.push_str(&format!("<TK000084000000{code}>{value}</TK000084000000{code}>"));
