@@ -7,12 +7,12 @@
 use crate::codec::{Codec, Format};
 use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
-use crate::model::Method;
+use crate::model::{Method, TokenFor};
 use crate::policy::breaker;
 use crate::policy::calendar::{Calendar, Window};
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,19 @@ impl Adapter {
     }
 }
 
+impl Adapter {
+    /// What the tokens of its requests are for; `None` among them: what `auth` says.
+    pub fn tokens(&self) -> BTreeSet<Option<Arc<TokenFor>>> {
+        let asked = self.availability.as_ref().map(|asked| &asked.step);
+        let sends = |operation: &&Arc<Operation>| {
+            operation.place().is_none() && operation.push_in.is_none()
+        };
+        let operations = self.operations.values().filter(sends);
+        let steps = operations.flat_map(|operation| operation.steps()).chain(asked);
+        steps.map(|step| step.request.token.clone()).collect()
+    }
+}
+
 /// Authentication beside the client certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -82,15 +95,15 @@ pub enum Auth {
     ClientSecretBasic {
         /// Path of the token endpoint.
         token_path: String,
-        /// Scope asked for.
-        scope: String,
+        /// What for, unless a request says otherwise.
+        token: TokenFor,
     },
     /// OAuth 2.0 client credentials, `client_secret_jwt` with HS256 (共通機能標準仕様書 2.2.5).
     ClientSecretJwt {
         /// Path of the token endpoint.
         token_path: String,
-        /// Scope asked for.
-        scope: String,
+        /// What for, unless a request says otherwise.
+        token: TokenFor,
     },
     /// A login call whose answer carries the token for the other calls.
     LoginToken {
@@ -218,6 +231,14 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Every request it may make.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let poll = self.poll.as_ref().map(|poll| &poll.step);
+        let ask = self.ask.as_ref().map(|ask| &ask.step);
+        let list = self.pull.as_ref().map(|pull| &pull.list);
+        [Some(&self.step), poll, self.fetch.as_ref(), ask, list].into_iter().flatten()
+    }
+
     /// The message type of what comes from there by itself.
     pub fn gives(&self) -> Option<&str> {
         let pulled = self.pull.as_ref().map(|pull| pull.message_type.as_str());
@@ -291,6 +312,8 @@ pub struct RequestPlan {
     pub idempotency_header: Option<String>,
     /// Fixed headers.
     pub headers: Vec<(String, String)>,
+    /// What its token is for, where that is not what `auth` says.
+    pub token: Option<Arc<TokenFor>>,
     /// The characters the counterpart knows, for the routes that lead here.
     pub characters: Option<Arc<CharacterPolicy>>,
 }

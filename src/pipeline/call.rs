@@ -81,6 +81,7 @@ pub async fn call(
     let begun = Instant::now();
     crash::reach("call:before-send");
     let result = counterpart.target.send(request).await;
+    let token = result.as_ref().ok().and_then(|response| response.token);
     crash::reach("call:after-answer");
     let name = counterpart.adapter.name.clone();
     metrics::histogram!(names::ATTEMPT_SECONDS, "counterpart" => name, "operation" => operation.to_owned())
@@ -98,8 +99,8 @@ pub async fn call(
             "counterpart left alone after failures"
         );
     }
-    if answer.verdict.refresh_credentials {
-        counterpart.target.forget_credentials();
+    if let (true, Some(token)) = (answer.verdict.refresh_credentials, token) {
+        counterpart.target.forget_token(token);
     }
     answer
 }
@@ -135,6 +136,7 @@ fn build(counterpart: &Counterpart, plan: &RequestPlan, parts: Parts) -> Request
         path,
         headers,
         body,
+        token: plan.token.clone(),
         timeout: counterpart.adapter.limits.timeout,
         max_response: counterpart.adapter.limits.max_response,
     }

@@ -155,6 +155,11 @@ impl World {
                 return Ok(plain(400, "text/plain", b"not understood".to_vec()));
             }
         };
+        if read.step.request.token != request.token {
+            let what = "the token is of another scope than the step's";
+            state.violations.insert(format!("{}: {what}", read.place()));
+            return Ok(plain(403, "text/plain", b"insufficient scope".to_vec()));
+        }
         if self.behaviour == Behaviour::Closed && state.requests <= CLOSED_FOR {
             return self.closed(&read, state.requests);
         }
@@ -477,7 +482,7 @@ impl Target for World {
         Box::pin(async move { self.react(&request) })
     }
 
-    fn forget_credentials(&self) {}
+    fn forget_token(&self, _: u64) {}
 }
 
 impl Thing {
@@ -551,7 +556,7 @@ fn lie(number: usize) -> Response {
 fn plain(status: u16, content_type: &str, body: Vec<u8>) -> Response {
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let body = Bytes::from(body);
-    Response { status, content_type: content_type.to_owned(), retry_after: None, body }
+    Response { status, content_type: content_type.to_owned(), retry_after: None, body, token: None }
 }
 
 fn lost() -> SendError {

@@ -63,7 +63,7 @@ impl FakeTarget {
         lock(&self.requests).clone()
     }
 
-    /// How often the credentials were dropped.
+    /// How often a token was dropped.
     pub fn times_forgotten(&self) -> usize {
         self.forgotten.load(Ordering::SeqCst)
     }
@@ -84,7 +84,7 @@ impl Target for FakeTarget {
         })
     }
 
-    fn forget_credentials(&self) {
+    fn forget_token(&self, _: u64) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -96,6 +96,7 @@ pub fn json(status: u16, body: &'static str) -> Response {
         content_type: "application/json".to_owned(),
         retry_after: None,
         body: body.into(),
+        token: None,
     }
 }
 

@@ -98,7 +98,8 @@ pub(super) static AUTH_OAUTH: Keys = Keys::new(
         )
         .required(),
         Key::new("token-path", WIRE_PATH, "Where tokens are fetched.").required(),
-        Key::new("scope", Form::Text, "The scope asked for."),
+        Key::new("scope", Form::Text, "The scope asked for, unless a request names its own."),
+        Key::new("audience", Form::Text, "Whom the token is for, where the server wants to know."),
     ],
 );
 
@@ -311,6 +312,8 @@ pub(super) static REQUEST: Keys = Keys::new(
             Form::Text,
             "Only for poll, fetch, ask (from watashi/ticket@1) and list (from watashi/cursor@1).",
         ),
+        Key::new("scope", Form::Text, "The scope of its token, instead of that of `auth`."),
+        Key::new("audience", Form::Text, "Whom its token is for, instead of that of `auth`."),
         Key::new("idempotency-header", Form::Text, "The header that carries the key."),
         Key::new("headers", Form::Names(&Form::Text), "Fixed headers."),
         Key::new(

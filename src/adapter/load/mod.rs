@@ -5,8 +5,8 @@ use super::{Adapter, Auth, Limits, Operation, Overrides, Retry, Route, keys};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::{Mapping, Tables};
-use crate::model::Code;
 use crate::model::codes::adapter as codes;
+use crate::model::{Code, TokenFor};
 use crate::policy::breaker;
 use crate::policy::calendar::Holidays;
 use crate::schema::Schemas;
@@ -37,6 +37,7 @@ mod sinks;
 #[cfg(test)]
 mod soap_by_files;
 mod step;
+mod token;
 
 /// What an adapter file may refer to.
 pub struct Definitions<'a> {
@@ -76,7 +77,7 @@ pub fn load(
     let overrides = overrides.unwrap_or_default();
     let max_age = Duration::MAX;
     let reader = Reader::new(file, diagnostics);
-    let mut loader = Loader { reader, definitions, overrides, max_age };
+    let mut loader = Loader { reader, definitions, overrides, max_age, usual_token: None };
     loader.adapter(&root)
 }
 
@@ -87,6 +88,8 @@ struct Loader<'a, 'd> {
     overrides: Overrides,
     /// `retry.max-age` of the adapter, which its operations are held to.
     max_age: Duration,
+    /// What tokens are for by `auth`; `None`: it knows no scopes.
+    usual_token: Option<TokenFor>,
 }
 
 impl Loader<'_, '_> {
@@ -169,7 +172,9 @@ impl Loader<'_, '_> {
             loader.reader.keys(node, &keys::AUTH_OAUTH);
             let path = loader.reader.required(node, "auth", "token-path");
             let path = path.and_then(|path| loader.wire_path(path)).unwrap_or_default();
-            (path, loader.reader.text_at(node, "scope").unwrap_or_default().to_owned())
+            let token = loader.token_for(node, &TokenFor::default());
+            loader.usual_token = Some(token.clone());
+            (path, token)
         };
         match kind {
             "none" | "basic" => {
@@ -177,12 +182,12 @@ impl Loader<'_, '_> {
                 if kind == "basic" { Auth::Basic } else { Auth::None }
             }
             "client-secret-basic" => {
-                let (token_path, scope) = oauth(self);
-                Auth::ClientSecretBasic { token_path, scope }
+                let (token_path, token) = oauth(self);
+                Auth::ClientSecretBasic { token_path, token }
             }
             "client-secret-jwt" => {
-                let (token_path, scope) = oauth(self);
-                Auth::ClientSecretJwt { token_path, scope }
+                let (token_path, token) = oauth(self);
+                Auth::ClientSecretJwt { token_path, token }
             }
             "login-token" => self.login_token(node),
             other => {

@@ -1,5 +1,5 @@
-//! What an adapter may say of values that come back, of replies that see the request, and of days:
-//! each mistake with its code.
+//! What an adapter may say of values that come back, of what sees the request, of days, and of the
+//! scopes of its tokens: each mistake with its code.
 
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
@@ -111,4 +111,24 @@ fn each_mistake_has_its_code() {
             "{from} -> {to}\n{found}"
         );
     }
+}
+
+#[test]
+fn scopes_need_a_token_and_a_form() {
+    let scoped = "schema: shop/order@1, scope: 'shop:place:Create'}\n    response";
+    let plain = "schema: shop/order@1}\n    response";
+    let told = problems((plain, scoped));
+    assert!(
+        told.contains("error[A203]: `scope` and `audience` need an `auth` with scopes"),
+        "{told}"
+    );
+    assert!(told.contains("adapters/shop/adapter.yaml:5:"), "{told}");
+    let auth = "auth: {kind: client-secret-jwt, token-path: /token, scope: \"a  b\"}\noperations:";
+    let told = problems(("operations:", auth));
+    assert!(told.contains("error[A212]: `scope` is not a list of words"), "{told}");
+    let auth = "auth: {kind: basic, scope: all}\noperations:";
+    assert!(problems(("operations:", auth)).contains("`scope`"));
+    let good = "auth: {kind: client-secret-jwt, token-path: /token, scope: \"a b\", audience: shop}\n\
+                operations:";
+    assert_eq!(problems(("operations:", good)), "");
 }

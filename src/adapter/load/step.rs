@@ -122,8 +122,18 @@ impl Loader<'_, '_> {
             headers.push((SOAP_ACTION.to_owned(), action));
         }
         let characters = node.get("characters").and_then(|node| self.characters(node));
+        let token = self.request_token(node);
         let path = path?;
-        Some(RequestPlan { method, path, body, mapping, idempotency_header, headers, characters })
+        Some(RequestPlan {
+            method,
+            path,
+            body,
+            mapping,
+            idempotency_header,
+            headers,
+            token,
+            characters,
+        })
     }
 
     fn request_body(

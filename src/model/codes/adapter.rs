@@ -60,6 +60,9 @@ codes! {
     RETENTION_SHORT = "A211", Configuration, "keys are forgotten before the last retry",
         "The counterpart forgets idempotency keys (`idempotency.retention`) before `retry.max-age`: a request sent again after that could take effect twice. Watashi then leaves a lost answer to a person.",
         "Shorten `retry.max-age`, or declare `afterwards: person` if that is meant.";
+    BAD_SCOPE = "A212", Configuration, "not a scope",
+        "A scope or audience is words of printable ASCII, without quotes and backslashes, with one space between two (RFC 6749 section 3.3); at most 1000 characters.",
+        "Write it as the counterpart's documents do; several scopes of one token stand in one text.";
     EMPTY_OUTCOMES = "A301", Configuration, "outcome table says nothing of success",
         "No line leads to applied, accepted, ready or pending, so the operation could never end well.",
         "Add the line that proves success.";
