@@ -56,6 +56,8 @@ pub struct Adapter {
     pub hours: Option<Arc<Calendar>>,
     /// Asking it whether it is open.
     pub availability: Option<Availability>,
+    /// Its names for why something did not go on.
+    pub reasons: BTreeMap<String, Reason>,
     /// What it offers.
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// What it holds, compared with what we hold.
@@ -118,6 +120,17 @@ pub enum Auth {
         /// Text before the token in that header.
         prefix: String,
     },
+}
+
+/// Why something did not go on, by a name of the adapter's.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// In a few words, Japanese.
+    pub title_ja: String,
+    /// In a few words, English.
+    pub title_en: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 /// What an environment may set otherwise than the adapter (`[counterpart.NAME]`).
@@ -558,4 +571,17 @@ pub struct Reply {
     pub message_type: String,
     /// From the final answer's document to the message.
     pub mapping: Arc<Mapping>,
+    /// Staff may give the answer.
+    pub by_hand: Option<ByHand>,
+}
+
+/// What staff give instead of the counterpart's answer.
+#[derive(Debug)]
+pub struct ByHand {
+    /// From what they give to the message.
+    pub mapping: Arc<Mapping>,
+    /// How what they give is laid out.
+    pub form: Arc<BodyPlan>,
+    /// Two persons must give the same.
+    pub two: bool,
 }

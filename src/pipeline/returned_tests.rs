@@ -111,6 +111,7 @@ async fn a_number_that_comes_back_other_than_it_was_sent_is_a_dead_letter_of_its
         reason: "the number was corrected".to_owned(),
         at: harness.cx.clock.now(),
         bundle: None,
+        brings: Default::default(),
     };
     harness.cx.store.act(replay).await.unwrap();
     process(harness.claim("publish").await, &harness.cx).await;

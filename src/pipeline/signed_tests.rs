@@ -118,6 +118,7 @@ impl Scene {
             reason: "test".to_owned(),
             at: self.harness.cx.clock.now(),
             bundle: None,
+            brings: Default::default(),
         };
         replay(act, &self.harness.cx).await.unwrap()
     }

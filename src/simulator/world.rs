@@ -7,6 +7,7 @@ use super::request::{self, Kind, Read, digest, fits};
 use super::template::{Facts, fill};
 use super::{Answer, Document, Played, Simulator};
 use crate::adapter::{Interaction, Step, Then, UnknownRule};
+use crate::mapping::Sent;
 use crate::model::codes::transport as codes;
 use crate::transport::{Request, Response, SendError, Target};
 use bytes::Bytes;
@@ -441,11 +442,13 @@ impl World {
         let (ticket, name) = taken
             .map(|thing| (thing.ticket.clone(), thing.name.clone()))
             .unwrap_or_else(|| (String::new(), wanted.first().cloned().unwrap_or_default()));
+        let submitted = taken.map(|thing| thing.document.clone());
         let word = if taken.is_some() { Then::Applied } else { Then::NotApplied };
         let facts = Facts {
             ticket: &ticket,
             name: &name,
             request: read.documents.first(),
+            submitted: submitted.as_ref(),
             ..Facts::default()
         };
         self.say(read, state, &[word], &facts)
@@ -528,7 +531,9 @@ fn unfit(step: &Step, word: Then, answer: &Answer, facts: &Facts<'_>) -> Option<
         (Some(_), None) => None,
         (None, _) => Some(&Value::Null),
     };
-    let verdict = step.outcomes.judge(answer.status, document);
+    let sent = facts.submitted.or(facts.request).filter(|_| step.outcomes.sees_request());
+    let sent = sent.map(|request| Sent::new(request.clone()));
+    let verdict = step.outcomes.judge(answer.status, document, sent.as_ref());
     let said = |then| Then::NAMES.iter().find(|(_, one)| *one == then).map_or("", |one| one.0);
     (verdict.then != word).then(|| format!("the adapter takes it for `{}`", said(verdict.then)))
 }

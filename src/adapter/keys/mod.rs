@@ -50,6 +50,11 @@ pub(super) static ADAPTER: Keys = Keys::new(
         Key::new("breaker", Form::Map(&BREAKER), "When it is left alone."),
         Key::new("hours", Form::Map(&hours::HOURS), "When it is open; without it: always."),
         Key::new("availability", Form::Map(&hours::AVAILABILITY), "Asking whether it is open."),
+        Key::new(
+            "reasons",
+            Form::Names(&Form::Map(&REASON)),
+            "Its own names for why something did not go on; outcome lines give them.",
+        ),
         Key::new("operations", Form::Names(&Form::Map(&OPERATION)), "What the counterpart offers.")
             .required(),
         Key::new(
@@ -128,6 +133,16 @@ pub(super) static LOGIN_REQUEST: Keys = Keys::new(
             Form::Names(&Form::Text),
             "Members of the JSON body; {client-id} and {client-secret} are filled in.",
         ),
+    ],
+);
+
+pub(super) static REASON: Keys = Keys::new(
+    "reason",
+    "a reason",
+    "Why something did not go on; `watashi explain NAME` shows it.",
+    &[
+        Key::new("title", TITLE, "In a few words.").required(),
+        Key::new("remedy", Form::Text, "What to do, as an instruction to who must act.").required(),
     ],
 );
 
@@ -441,11 +456,16 @@ pub(super) static LINE: Keys = Keys::new(
             Form::Either(&[Form::Count(100, 599), Form::List(&Form::Count(100, 599))]),
             "HTTP status; none: any.",
         ),
-        Key::new("when", Form::Text, "A condition on the decoded answer."),
+        Key::new(
+            "when",
+            Form::Text,
+            "A condition on the decoded answer; `$request` is what was submitted.",
+        ),
         Key::new("then", Form::Words(&Then::WORDS), "What such an answer means.").required(),
         Key::new("ticket", FIELD, "What the result is asked for with; needed with accepted."),
         Key::new("reference", FIELD, "処理通番, 受付番号 for the record."),
         Key::new("detail", FIELD, "The counterpart's error code."),
+        Key::new("reason", Form::Text, "One of the adapter's `reasons`: why it does not go on."),
         Key::new("until", FIELD, "With closed: when it opens again."),
         Key::new("refresh-credentials", Form::Flag, "Get a new token before the next attempt.")
             .default("false"),
@@ -574,6 +594,11 @@ pub(super) static REPLY: Keys = Keys::new(
     &[
         Key::new("type", Form::Text, "Message type, unless the message has a reply-to.").required(),
         Key::new("mapping", Form::Text, "From the answer to what upstream gets.").required(),
+        Key::new(
+            "by-hand",
+            Form::Map(&people::BY_HAND),
+            "Staff may give the answer of what was refused or lost.",
+        ),
     ],
 );
 

@@ -1,7 +1,7 @@
 //! Reads `adapters/<name>/adapter.yaml`: every problem at once, each with its place.
 
 use super::characters::Repertoires;
-use super::{Adapter, Auth, Limits, Operation, Overrides, Retry, Route, keys};
+use super::{Adapter, Auth, Limits, Operation, Overrides, Reason, Retry, Route, keys};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::{Mapping, Tables};
@@ -9,7 +9,7 @@ use crate::model::codes::adapter as codes;
 use crate::model::{Code, TokenFor};
 use crate::policy::breaker;
 use crate::policy::calendar::Holidays;
-use crate::schema::Schemas;
+use crate::schema::{Schema, Schemas};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub mod hours;
 #[cfg(test)]
 mod hours_tests;
 mod operation;
+mod reason;
 mod reconcile;
 #[cfg(test)]
 mod returned_tests;
@@ -77,7 +78,15 @@ pub fn load(
     let overrides = overrides.unwrap_or_default();
     let max_age = Duration::MAX;
     let reader = Reader::new(file, diagnostics);
-    let mut loader = Loader { reader, definitions, overrides, max_age, usual_token: None };
+    let mut loader = Loader {
+        reader,
+        definitions,
+        overrides,
+        max_age,
+        usual_token: None,
+        submit: None,
+        reasons: BTreeMap::new(),
+    };
     loader.adapter(&root)
 }
 
@@ -90,6 +99,19 @@ struct Loader<'a, 'd> {
     max_age: Duration,
     /// What tokens are for by `auth`; `None`: it knows no scopes.
     usual_token: Option<TokenFor>,
+    /// The operation that is read, where it submits something.
+    submit: Option<Submit>,
+    /// The names that outcome lines may have for why something did not go on.
+    reasons: BTreeMap<String, Reason>,
+}
+
+/// What the outcome tables of an operation know of what it submits.
+#[derive(Clone, Debug)]
+struct Submit {
+    /// Several in one request.
+    batch: bool,
+    /// Layout of one; known once the request is read.
+    schema: Option<Arc<Schema>>,
 }
 
 impl Loader<'_, '_> {
@@ -112,6 +134,7 @@ impl Loader<'_, '_> {
         let (mut limits, mut retry) =
             (self.limits(root.get("limits")), self.retry(root.get("retry")));
         self.max_age = retry.max_age;
+        self.reasons = self.reasons(root.get("reasons"));
         let mut operations: BTreeMap<String, Arc<Operation>> = BTreeMap::new();
         if let Some(node) = self.reader.required(root, "an adapter", "operations") {
             for entry in node.as_map().unwrap_or_default() {
@@ -138,6 +161,7 @@ impl Loader<'_, '_> {
             limits,
             retry,
             breaker: self.breaker(root.get("breaker")),
+            reasons: std::mem::take(&mut self.reasons),
             operations,
             reconciliations: self.reconciliations(root.get("reconcile")),
             name,

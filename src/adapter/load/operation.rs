@@ -1,8 +1,8 @@
 //! Reads one operation: its interaction and the blocks that interaction needs.
 
-use super::Loader;
 use super::sink::{Sink, Start};
 use super::step::Table;
+use super::{Loader, Submit};
 use crate::adapter::{
     Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule, keys,
 };
@@ -23,6 +23,8 @@ impl Loader<'_, '_> {
         }
         let unknown = self.unknown_rule(node);
         let (title_ja, _) = self.title(node.get("title"), name);
+        self.submit = (interaction != Interaction::Pull)
+            .then(|| Submit { batch: node.get("batch").is_some(), schema: None });
         let step = self.step(node, "an operation");
         self.blocks(node, interaction, unknown);
         let batch = node.get("batch").map(|node| self.batch(node));
@@ -47,6 +49,7 @@ impl Loader<'_, '_> {
         if batch.is_some() {
             self.check_batch(node, &step, poll.as_ref(), interaction);
         }
+        self.submit = None;
         Some(Operation {
             name: name.to_owned(),
             title_ja,

@@ -132,3 +132,32 @@ fn scopes_need_a_token_and_a_form() {
                 operations:";
     assert_eq!(problems(("operations:", good)), "");
 }
+
+#[test]
+fn lines_that_see_the_request_or_give_a_reason_are_checked() {
+    let line = "when: present(result), then: applied}]\n  drawer";
+    let sees = "when: result == $request.who, then: applied}]\n  drawer";
+    assert_eq!(problems((line, sees)), "");
+    let told = problems((line, "when: result == $request.whom, then: applied}]\n  drawer"));
+    assert!(told.contains("M201") && told.contains("did you mean `who`?"), "{told}");
+    assert!(told.contains("adapters/shop/adapter.yaml:7:"), "{told}");
+    // What a pull gets was never submitted.
+    let told = problems(("when: present(who)", "when: present($request.who)"));
+    assert!(told.contains("unknown variable `$request`"), "{told}");
+
+    let reasons = "reasons:\n  SOLD_OUT: {title: sold out, remedy: order another}\noperations:";
+    let refused = "then: applied}, {status: [400], then: refused, reason: SOLD_OTU}]\n  drawer";
+    let told = problems(("then: applied}]\n  drawer", refused));
+    assert!(told.contains("error[A306]: unknown reason `SOLD_OTU`"), "{told}");
+    assert!(told.contains("declare it: `reasons:` of the adapter"), "{told}");
+    let both = format!("{}\n{}", reasons, "  place:");
+    let text = ADAPTER.replacen("operations:\n  place:", &both, 1);
+    let text = text.replacen("then: applied}]\n  drawer", refused, 1);
+    assert!(problems((ADAPTER, &text)).contains("did you mean `SOLD_OUT`?"));
+    assert_eq!(problems((ADAPTER, &text.replace("SOLD_OTU", "SOLD_OUT"))), "");
+    let applied =
+        text.replace("then: refused, reason: SOLD_OTU", "then: pending, reason: SOLD_OUT");
+    assert!(problems((ADAPTER, &applied)).contains("error[A203]"));
+    let odd = text.replace("SOLD_OTU", "SOLD_OUT").replace("SOLD_OUT", "sold-out");
+    assert!(problems((ADAPTER, &odd)).contains("`sold-out` is not a reason's name"));
+}

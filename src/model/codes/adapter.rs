@@ -78,6 +78,9 @@ codes! {
     UNREACHABLE_LINE = "A305", Configuration, "line can never match",
         "An earlier line without a condition takes every answer of these statuses.",
         "Move the line up, or remove it.";
+    BAD_REASON = "A306", Configuration, "no such reason",
+        "`reason:` of an outcome line names one of the adapter's `reasons`. Their names are capital letters, digits and `_`, begin with a letter, have at most 64 characters, and are no code of Watashi.",
+        "Correct the name, or declare it under `reasons:` with a title and a remedy.";
     DUPLICATE_ROUTE = "A401", Configuration, "two routes of one name",
         "Route names are unique over all adapters: metrics, record and `watashi.toml` go by them.",
         "Rename one.";
