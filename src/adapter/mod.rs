@@ -74,15 +74,21 @@ impl Adapter {
 }
 
 impl Adapter {
-    /// What the tokens of its requests are for; `None` among them: what `auth` says.
-    pub fn tokens(&self) -> BTreeSet<Option<Arc<TokenFor>>> {
-        let asked = self.availability.as_ref().map(|asked| &asked.step);
+    /// Every request it may make, with the name of its operation.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, &Step)> {
         let sends = |operation: &&Arc<Operation>| {
             operation.place().is_none() && operation.push_in.is_none()
         };
+        let asked = self.availability.as_ref().map(|asked| ("availability", &asked.step));
         let operations = self.operations.values().filter(sends);
-        let steps = operations.flat_map(|operation| operation.steps()).chain(asked);
-        steps.map(|step| step.request.token.clone()).collect()
+        operations
+            .flat_map(|operation| operation.steps().map(|step| (operation.name.as_str(), step)))
+            .chain(asked)
+    }
+
+    /// What the tokens of its requests are for; `None` among them: what `auth` says.
+    pub fn tokens(&self) -> BTreeSet<Option<Arc<TokenFor>>> {
+        self.steps().map(|(_, step)| step.request.token.clone()).collect()
     }
 }
 

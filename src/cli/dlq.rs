@@ -3,7 +3,7 @@
 
 use super::operator::{self, Acted, Acting, Reasons};
 use super::trouble::{Trouble, UNAVAILABLE};
-use super::{Global, Outcome, list, load, print};
+use super::{Global, Outcome, demands, list, load, print};
 use crate::adapter::Bundle;
 use crate::model::{State, codes};
 use crate::store::{ActVerb, ExchangeView, Filter};
@@ -248,10 +248,7 @@ fn page(view: &ExchangeView, bundle: Option<&Bundle>) -> String {
 /// Takes the answer of one exchange from a file.
 fn give(global: &Global, id: i64, file: &Path, reasons: &Reasons) -> Result<Outcome, Trouble> {
     reasons.check()?;
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Trouble::usage(format!("`{}`: {}", file.display(), error.kind()))
-            .hint("the answer is a file of text in UTF-8")
-    })?;
+    let text = demands::read(file)?;
     let config = load::config(global)?;
     let given = load::wait(async {
         let acting = Acting::begin(&config).await?;

@@ -105,3 +105,38 @@ async fn a_reason_stands_before_the_code_of_the_counterpart() {
     let adapter = Arc::clone(&harness.cx.counterpart("post").unwrap().adapter);
     assert_eq!(adapter.reasons["NO_GOOD"].remedy, "make a better one");
 }
+
+#[tokio::test]
+async fn each_request_asks_for_its_token_and_only_a_refused_one_is_dropped() {
+    let scopes = [
+        (
+            "limits: {concurrency",
+            "auth: {kind: client-secret-jwt, token-path: /token}\nlimits: {concurrency",
+        ),
+        (
+            "{method: POST, path: /place,",
+            "{method: POST, path: /place, scope: 'post:place:Create',",
+        ),
+        ("{method: GET, path: \"/ask/", "{method: GET, audience: post, path: \"/ask/"),
+        (
+            "- {status: [503], then: retry}",
+            "- {status: [401], then: retry, refresh-credentials: true}",
+        ),
+    ];
+    let harness = Harness::tuned(&scopes);
+    harness.target.then(|_| Ok(Response { token: Some(7), ..answer(401, String::new()) }));
+    harness.target.then(|_| Ok(Response { token: Some(8), ..answer(500, String::new()) }));
+    harness.target.always_json(200, r#"{"result":"known"}"#);
+    harness.post("order.asked", "m1", &order("ann")).await;
+    harness.settle().await;
+    assert_eq!(harness.exchange("m1").await.state, "delivered");
+    let wanted = |request: &crate::transport::Request| {
+        let token = request.token.as_deref().unwrap();
+        (token.scope.clone(), token.audience.clone())
+    };
+    let asked: Vec<(String, String)> = harness.target.requests().iter().map(wanted).collect();
+    let (submit, question) = (("post:place:Create", ""), ("", "post"));
+    let owned = |(scope, audience): (&str, &str)| (scope.to_owned(), audience.to_owned());
+    assert_eq!(asked, [submit, submit, question].map(owned));
+    assert_eq!(harness.target.forgotten(), [7]);
+}

@@ -51,7 +51,7 @@ fn a_lost_answer_is_given_from_a_file() {
         let file = ["--applied", "--answer", file];
         folder.run(&[&["dlq", "confirm", id][..], &file, &WHO].concat())
     };
-    assert_eq!(confirm(&lost, "nowhere.json").code, 2);
+    assert_eq!(confirm(&lost, "nowhere.json").code, 69);
     folder.write("answer.json", r#"{"result":"secret"}"#);
     let ran = confirm(&lost, "answer.json");
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));

@@ -3,6 +3,7 @@
 use super::Then;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
+pub mod auth;
 pub mod callback;
 pub mod file;
 pub mod hours;
@@ -44,7 +45,7 @@ pub(super) static ADAPTER: Keys = Keys::new(
         Key::new("title", TITLE, "For people."),
         Key::new("provisional", Form::Flag, "Layouts are not public; to be confirmed.")
             .default("false"),
-        Key::new("auth", AUTH, "Who we are, beside the client certificate."),
+        Key::new("auth", auth::AUTH, "Who we are, beside the client certificate."),
         Key::new("limits", Form::Map(&LIMITS), "How much at once."),
         Key::new("retry", Form::Map(&RETRY), "When something is tried again."),
         Key::new("breaker", Form::Map(&BREAKER), "When it is left alone."),
@@ -75,65 +76,6 @@ pub(super) static TITLES: Keys = Keys::new(
     "a title",
     "A title in two languages.",
     &[Key::new("ja", Form::Text, "Japanese."), Key::new("en", Form::Text, "English.")],
-);
-
-const AUTH: Form =
-    Form::Either(&[Form::Map(&AUTH_PLAIN), Form::Map(&AUTH_OAUTH), Form::Map(&AUTH_LOGIN)]);
-
-/// Every `kind` of `auth`, as messages list them.
-pub(super) const AUTH_KINDS: &str =
-    "none, basic, client-secret-basic, client-secret-jwt, login-token";
-
-pub(super) static AUTH_PLAIN: Keys = Keys::new(
-    "auth-plain",
-    "auth",
-    "The client certificate is enough, or HTTP Basic.",
-    &[Key::new("kind", Form::Words(&["none", "basic"]), "none or basic.").default("none")],
-);
-
-pub(super) static AUTH_OAUTH: Keys = Keys::new(
-    "auth-oauth",
-    "auth",
-    "OAuth 2.0 client credentials.",
-    &[
-        Key::new(
-            "kind",
-            Form::Words(&["client-secret-basic", "client-secret-jwt"]),
-            "How we authenticate: HTTP Basic, or an assertion signed by HS256.",
-        )
-        .required(),
-        Key::new("token-path", WIRE_PATH, "Where tokens are fetched.").required(),
-        Key::new("scope", Form::Text, "The scope asked for, unless a request names its own."),
-        Key::new("audience", Form::Text, "Whom the token is for, where the server wants to know."),
-    ],
-);
-
-pub(super) static AUTH_LOGIN: Keys = Keys::new(
-    "auth-login",
-    "auth",
-    "A login of the counterpart's own making.",
-    &[
-        Key::new("kind", Form::Words(&["login-token"]), "login-token.").required(),
-        Key::new("request", Form::Map(&LOGIN_REQUEST), "How we log in.").required(),
-        Key::new("token", Form::Text, "The member of the answer that holds the token.").required(),
-        Key::new("header", Form::Text, "The header that carries it.").required(),
-        Key::new("prefix", Form::Text, "What stands before it."),
-    ],
-);
-
-pub(super) static LOGIN_REQUEST: Keys = Keys::new(
-    "login-request",
-    "the login request",
-    "How we log in.",
-    &[
-        Key::new("method", Form::Words(&["POST"]), "Always POST.").default("POST"),
-        Key::new("path", WIRE_PATH, "Path on the counterpart's host.").required(),
-        Key::new(
-            "body",
-            Form::Names(&Form::Text),
-            "Members of the JSON body; {client-id} and {client-secret} are filled in.",
-        ),
-    ],
 );
 
 pub(super) static REASON: Keys = Keys::new(

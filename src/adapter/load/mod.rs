@@ -166,6 +166,7 @@ impl Loader<'_, '_> {
             reconciliations: self.reconciliations(root.get("reconcile")),
             name,
         });
+        self.check_scopes(root, &adapter);
         let mut routes = Vec::new();
         if let Some(node) = root.get("routes") {
             for entry in node.as_map().unwrap_or_default() {
@@ -193,7 +194,7 @@ impl Loader<'_, '_> {
         let Some(node) = node else { return Auth::None };
         let kind = self.reader.text_at(node, "kind").unwrap_or("none");
         let oauth = |loader: &mut Self| {
-            loader.reader.keys(node, &keys::AUTH_OAUTH);
+            loader.reader.keys(node, &keys::auth::AUTH_OAUTH);
             let path = loader.reader.required(node, "auth", "token-path");
             let path = path.and_then(|path| loader.wire_path(path)).unwrap_or_default();
             let token = loader.token_for(node, &TokenFor::default());
@@ -202,7 +203,7 @@ impl Loader<'_, '_> {
         };
         match kind {
             "none" | "basic" => {
-                self.reader.keys(node, &keys::AUTH_PLAIN);
+                self.reader.keys(node, &keys::auth::AUTH_PLAIN);
                 if kind == "basic" { Auth::Basic } else { Auth::None }
             }
             "client-secret-basic" => {
@@ -215,17 +216,17 @@ impl Loader<'_, '_> {
             }
             "login-token" => self.login_token(node),
             other => {
-                self.not_allowed(node.get("kind").unwrap_or(node), other, keys::AUTH_KINDS);
+                self.not_allowed(node.get("kind").unwrap_or(node), other, keys::auth::AUTH_KINDS);
                 Auth::None
             }
         }
     }
 
     fn login_token(&mut self, node: &Node) -> Auth {
-        self.reader.keys(node, &keys::AUTH_LOGIN);
+        self.reader.keys(node, &keys::auth::AUTH_LOGIN);
         let request = self.reader.required(node, "auth", "request");
         let path = request.and_then(|request| {
-            self.reader.keys(request, &keys::LOGIN_REQUEST);
+            self.reader.keys(request, &keys::auth::LOGIN_REQUEST);
             let path = self.reader.required(request, "the login request", "path")?;
             self.wire_path(path)
         });

@@ -131,6 +131,15 @@ fn scopes_need_a_token_and_a_form() {
     let good = "auth: {kind: client-secret-jwt, token-path: /token, scope: \"a b\", audience: shop}\n\
                 operations:";
     assert_eq!(problems(("operations:", good)), "");
+    let auth = "auth: {kind: client-secret-jwt, token-path: /token}\noperations:";
+    let text = ADAPTER.replacen("operations:", auth, 1);
+    assert_eq!(problems((ADAPTER, &text)), "");
+    let told = problems((ADAPTER, &text.replacen(plain, scoped, 1)));
+    assert!(
+        told.contains("warning[A213]: `drawer`: the request to `/drawer` has no scope"),
+        "{told}"
+    );
+    assert_eq!(told.matches("A213").count(), 2, "{told}");
 }
 
 #[test]

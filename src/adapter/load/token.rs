@@ -1,6 +1,8 @@
 //! Reads `scope` and `audience`: what a token is asked for.
 
 use super::Loader;
+use crate::adapter::{Adapter, Step};
+use crate::diagnostic::Diagnostic;
 use crate::diagnostic::yaml::Node;
 use crate::model::TokenFor;
 use crate::model::codes::adapter as codes;
@@ -35,6 +37,26 @@ impl Loader<'_, '_> {
             usual.to_owned()
         };
         TokenFor { scope: text("scope", &usual.scope), audience: text("audience", &usual.audience) }
+    }
+
+    /// A request without a scope beside others that name one.
+    pub(super) fn check_scopes(&mut self, root: &Node, adapter: &Adapter) {
+        let usual = self.usual_token.as_ref().map(|token| token.scope.as_str());
+        let (Some(""), Some(auth)) = (usual, root.get("auth")) else { return };
+        let has_none =
+            |step: &Step| step.request.token.as_ref().is_none_or(|token| token.scope.is_empty());
+        if adapter.steps().all(|(_, step)| has_none(step)) {
+            return;
+        }
+        for (operation, step) in adapter.steps().filter(|(_, step)| has_none(step)) {
+            let path = &step.request.path;
+            let message =
+                format!("`{operation}`: the request to `{path}` has no scope, others have");
+            let location = auth.location(self.reader.file);
+            let hint = "name it: `scope:` of the request, or of `auth` for all that name none";
+            let found = Diagnostic::error(&codes::SCOPE_MISSING, location, message).hint(hint);
+            self.reader.diagnostics.push(found.warning());
+        }
     }
 }
 

@@ -63,6 +63,9 @@ codes! {
     BAD_SCOPE = "A212", Configuration, "not a scope",
         "A scope or audience is words of printable ASCII, without quotes and backslashes, with one space between two (RFC 6749 section 3.3); at most 1000 characters.",
         "Write it as the counterpart's documents do; several scopes of one token stand in one text.";
+    SCOPE_MISSING = "A213", Configuration, "request without a scope",
+        "Other requests of the adapter name the scope of their token, this one does not, and `auth` has none: its token is asked for without any.",
+        "Name its `scope:`, or one under `auth:`.";
     EMPTY_OUTCOMES = "A301", Configuration, "outcome table says nothing of success",
         "No line leads to applied, accepted, ready or pending, so the operation could never end well.",
         "Add the line that proves success.";
