@@ -6,6 +6,7 @@ use super::trouble::{Trouble, UNAVAILABLE};
 use super::{Global, Outcome, demands, list, load, print};
 use crate::adapter::Bundle;
 use crate::model::{State, codes};
+use crate::pipeline::by_hand;
 use crate::store::{ActVerb, ExchangeView, Filter};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -181,15 +182,21 @@ fn show(global: &Global, id: i64, reasons: Option<Reasons>) -> Result<Outcome, T
     let config = load::config(global)?;
     let Some(reasons) = reasons else {
         let store = load::store(&config)?;
-        let (view, attempts) = load::wait(async {
+        let (view, attempts, given_by) = load::wait(async {
             let view = operator::find(&*store, id).await?.ok_or_else(|| unknown(id))?;
             let attempts = store.attempts(id).await?;
-            Ok::<_, Trouble>((view, attempts))
+            let waits = waits_for_a_person(&view);
+            let given = if waits { by_hand::given_by(id, &*store).await? } else { None };
+            Ok::<_, Trouble>((view, attempts, given))
         })??;
         if global.json {
-            print::json(&json!({"exchange": view, "attempts": attempts}))?;
+            print::json(&json!({"exchange": view, "attempts": attempts, "answerBy": given_by}))?;
         } else {
             print::data(&page(&view, load::bundle(&config).ok().as_ref()))?;
+            if let Some(operator) = given_by {
+                let waits = "somebody else must give the same answer";
+                print::data(&format!("\nanswer given by {operator}: {waits}\n"))?;
+            }
         }
         return Ok(Outcome::Fine);
     };

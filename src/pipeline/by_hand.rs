@@ -16,7 +16,7 @@ use crate::pipeline::accept::refuse;
 use crate::pipeline::settle;
 use crate::record::{Draft, Kind, Phase, hex};
 use crate::store::approvals::is_same_person;
-use crate::store::{Act, ActVerb, Brings, Claimed, StoreError};
+use crate::store::{Act, ActVerb, Brings, Claimed, Store, StoreError};
 use serde_json::Value;
 
 /// What became of an answer.
@@ -61,7 +61,7 @@ pub async fn give(
     };
     let label = format!("answer {}", claimed.id);
     let digest = hex(&cx.keys.fingerprint(&label, &usable.body));
-    let standing = Standing::read(&claimed, cx).await?;
+    let standing = Standing::read(claimed.id, &*cx.store).await?;
     let same = standing.as_ref().is_some_and(|one| one.digest == digest);
     if claimed.state == State::Delivered {
         // Clicked twice.
@@ -86,6 +86,14 @@ pub async fn give(
         own.keep(&claimed, cx).await?;
     }
     pass_on(&claimed, &route, usable, by, cx).await
+}
+
+/// Who gave the answer of an exchange that waits for the same from somebody else.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn given_by(exchange: i64, store: &dyn Store) -> Result<Option<String>, StoreError> {
+    Ok(Standing::read(exchange, store).await?.map(|standing| standing.operator))
 }
 
 /// Whether two persons must give it.
@@ -225,12 +233,12 @@ struct Standing {
 }
 
 impl Standing {
-    fn name(claimed: &Claimed) -> String {
-        format!("answer/{}", claimed.id)
+    fn name(exchange: i64) -> String {
+        format!("answer/{exchange}")
     }
 
-    async fn read(claimed: &Claimed, cx: &Context) -> Result<Option<Standing>, StoreError> {
-        let kept = cx.store.cursor(Standing::name(claimed)).await?;
+    async fn read(exchange: i64, store: &dyn Store) -> Result<Option<Standing>, StoreError> {
+        let kept = store.cursor(Standing::name(exchange)).await?;
         let parts = kept.as_deref().and_then(|kept| kept.split_once(' '));
         Ok(parts.map(|(digest, operator)| Standing {
             digest: digest.to_owned(),
@@ -240,7 +248,7 @@ impl Standing {
 
     async fn keep(&self, claimed: &Claimed, cx: &Context) -> Result<(), StoreError> {
         let value = format!("{} {}", self.digest, self.operator);
-        cx.store.set_cursor(Standing::name(claimed), value).await
+        cx.store.set_cursor(Standing::name(claimed.id), value).await
     }
 }
 

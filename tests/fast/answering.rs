@@ -85,6 +85,8 @@ fn two_operators_give_what_nobody_found_through_the_gateway_that_runs() {
     let ran = give(r#"{"number":"17"}"#, &WHO);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     assert_eq!(ran.err, format!("{dead} waits: somebody else must give the same answer\n"));
+    let shown = folder.run(&["dlq", "show", &dead]);
+    assert!(shown.out.contains("answer given by sato: somebody else must"), "{}", shown.out);
     let ran = give(r#"{"number":"71"}"#, &OTHER);
     assert!(ran.err.contains("G504"), "{}", ran.err);
     let ran = give(r#"{"result":"ok"}"#, &OTHER);

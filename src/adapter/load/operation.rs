@@ -14,6 +14,7 @@ use std::time::Duration;
 impl Loader<'_, '_> {
     pub(super) fn operation(&mut self, name: &str, node: &Node) -> Option<Operation> {
         self.reader.keys(node, &keys::OPERATION)?;
+        self.submit = None;
         let interaction = self.interaction(node)?;
         if matches!(interaction, Interaction::FileOut | Interaction::FileIn) {
             return self.file_operation(name, node, interaction);

@@ -170,3 +170,20 @@ fn lines_that_see_the_request_or_give_a_reason_are_checked() {
     let odd = text.replace("SOLD_OTU", "SOLD_OUT").replace("SOLD_OUT", "sold-out");
     assert!(problems((ADAPTER, &odd)).contains("`sold-out` is not a reason's name"));
 }
+
+#[test]
+fn what_staff_give_must_become_the_same_answer() {
+    let reply = "mapping: to-answer}\n  returned";
+    let by_hand = |rest: &str| format!("mapping: to-answer, by-hand: {{{rest}}}}}\n  returned");
+    let told = |rest: &str| problems((reply, &by_hand(rest)));
+    // From the answer's own layout to what upstream gets, as the reply itself.
+    assert_eq!(told("mapping: to-answer"), "");
+    assert_eq!(told("mapping: to-answer, persons: one"), "");
+    let other = told("mapping: to-order");
+    assert!(other.contains("error[A206]"), "{other}");
+    assert!(other.contains("gives `shop/answer@1`, this one `shop/order@1`"), "{other}");
+    assert!(told("mapping: to-anser").contains("did you mean `to-answer`?"));
+    assert!(told("mapping: to-answer, persons: three").contains("allowed: one, two"));
+    assert!(told("persons: one").contains("error[M005]"), "{}", told("persons: one"));
+    assert!(told("mapping: to-answer, person: one").contains("did you mean `persons`?"));
+}
