@@ -308,7 +308,10 @@ async fn tokens_are_demanded_and_checked() {
 
 #[tokio::test]
 async fn a_token_of_one_call_opens_no_other() {
-    let town = town(Knowledge::default()).await;
+    let (number, at) = ("J-1".to_owned(), "2026-06-01T09:00:00+09:00".to_owned());
+    let change = Waiting { number, at, document: json!({"idotsuban": "J-1"}) };
+    let knowledge = Knowledge { residents: vec![change], ..Knowledge::default() };
+    let town = town(knowledge).await;
     let (id, secret) = (&town.credentials.integrated_id, &town.credentials.integrated_secret);
     let list = "/app_submit/v10/juminidoichiranshutoku";
     for (api, status) in [("juminidoichiranshutoku", 200), ("juminidoshutoku", 403)] {
