@@ -157,13 +157,14 @@ pub(crate) struct Stage {
 /// # Errors
 /// When it could not be carried out at all.
 pub async fn run(mut options: Options) -> Result<bool, Trouble> {
+    // Once: its name has the second in which it was asked for.
+    let folder = options.run_folder()?;
+    options.folder = Some(folder.clone());
     let rabbit = match options.rabbit {
         true => {
-            let folder = options.run_folder()?;
             std::fs::create_dir_all(&folder)?;
             let rabbit = Rabbit::start(&folder.canonicalize()?.join("rabbit")).await?;
             options.amqp = Some(Rabbit::url(rabbit.address()));
-            options.folder = Some(folder);
             Some(rabbit)
         }
         false => None,
