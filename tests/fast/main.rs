@@ -11,6 +11,7 @@ mod approving;
 mod architecture;
 mod authors;
 mod backup;
+mod by_file;
 mod characters;
 mod commands;
 #[path = "../support/copy.rs"]
@@ -19,6 +20,7 @@ mod counts;
 mod examples;
 mod failures;
 mod fixture;
+mod measures;
 mod model;
 mod operating;
 mod pages;

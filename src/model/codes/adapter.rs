@@ -118,8 +118,8 @@ codes! {
         "`when-stuck: supersede` gives older states of the same person or thing up for a newer one: the ordering key says which those are.",
         "Declare `ordering-key:`, or leave `when-stuck` at `block`.";
     APPROVAL_NOT_HERE = "A420", Configuration, "approval not possible here",
-        "A second person agrees to one message that goes to one operation: not on a route that publishes, not where several messages travel in one request or file, and not where newer messages take the place of older ones.",
-        "Leave `approval:` away, or lead the route to an operation without `batch:` and files.";
+        "A second person agrees to one message that goes to one operation: not on a route that publishes, not where several messages travel in one request, and not where newer messages take the place of older ones. In a file it is agreed to record by record.",
+        "Leave `approval:` away, or lead the route to an operation without `batch:`.";
     ANSWERS_NO_DEMAND = "A421", Configuration, "answers to demands that nothing opens",
         "`approval.answers.kind` names the kind of demand that another route of the same adapter opens with `demand.kind`.",
         "Correct the name; the hint shows the nearest one.";
