@@ -23,7 +23,7 @@ use watashi::pipeline::{Context, Counterpart, Counterparts, Definitions, Setting
 use watashi::store::approvals::DemandFilter;
 use watashi::store::keys::Keys;
 use watashi::store::sqlite::Options;
-use watashi::store::{Filter, SqliteStore, Store};
+use watashi::store::{Filter, SqliteStore};
 use watashi::transport::NoTarget;
 use watashi::transport::place::Place;
 use watashi::transport::place::memory::Memory;

@@ -6,6 +6,7 @@
     reason = "a test that meets the unexpected shall end"
 )]
 
+mod answering;
 mod apart;
 mod approving;
 mod architecture;

@@ -282,7 +282,15 @@ async fn asked(tx: &Tx<'_>, id: i64) -> Result<Option<Asked>, StoreError> {
 /// The exchange as an act finds it; the words of the entry come later.
 async fn find(tx: &Tx<'_>, id: i64, at: Timestamp) -> Result<Option<Seen>, StoreError> {
     let (operator, reason) = (String::new(), String::new());
-    let act = Act { exchange: id, verb: ActVerb::Replay, operator, reason, at, bundle: None };
+    let act = Act {
+        exchange: id,
+        verb: ActVerb::Replay,
+        operator,
+        reason,
+        at,
+        bundle: None,
+        brings: Default::default(),
+    };
     act::find(tx, &act).await
 }
 

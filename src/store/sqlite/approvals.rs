@@ -282,7 +282,18 @@ fn odd() -> StoreError {
 /// The exchange as an act finds it; the words of the entry come later.
 fn find(tx: &Tx<'_>, id: i64, at: Timestamp) -> Result<Option<Seen>, StoreError> {
     let (operator, reason) = (String::new(), String::new());
-    act::find(tx, &Act { exchange: id, verb: ActVerb::Replay, operator, reason, at, bundle: None })
+    act::find(
+        tx,
+        &Act {
+            exchange: id,
+            verb: ActVerb::Replay,
+            operator,
+            reason,
+            at,
+            bundle: None,
+            brings: Default::default(),
+        },
+    )
 }
 
 /// An entry about an exchange.

@@ -295,7 +295,10 @@ impl Store for SqliteStore {
     }
 
     fn act(&self, act: Act) -> Later<'_, Option<State>> {
-        Box::pin(self.write(writer::ACT, move |tx| act::run(tx, &act)))
+        Box::pin(async move {
+            let prepared = act::prepare(&self.keys, act)?;
+            self.write(writer::ACT, move |tx| act::run_with(tx, &prepared)).await
+        })
     }
 
     fn kept(&self, exchange: i64) -> Later<'_, Option<Kept>> {
