@@ -193,7 +193,7 @@ fn r12_records_of_inquiries_are_compared_with_our_own() {
         of(Kind::Obtain, "inquire", Some("SN-7"), "applied", "by the list", "2026-06-04"),
         of(Kind::Obtain, "read-copy", Some("SN-8"), "applied", tax, "2026-06-04"),
         of(Kind::Provide, "register-provision", Some("SN-A"), "applied", RECORDS, "2026-06-04"),
-        of(Kind::Provide, "permit-provision", Some("SN-B"), "applied", RECORDS, "2026-06-04"),
+        of(Kind::Provide, "write-provisions", Some("SN-B"), "applied", RECORDS, "2026-06-04"),
         of(Kind::Provide, "update-copy", Some("SN-C"), "applied", RECORDS, "2026-06-04"),
     ]);
     let row = |number: &str, side: &str, information: &str| {

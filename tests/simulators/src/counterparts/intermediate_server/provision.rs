@@ -28,7 +28,7 @@ pub(super) struct Asked {
     pub(super) answer: Option<Given>,
 }
 
-/// An answer. Two are the same when all of it is, but the time.
+/// An answer.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     /// `automatic`, `registered` or `permitted`.
@@ -41,6 +41,14 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Whether it came again.
+    fn is_same(&self, other: &Given) -> bool {
+        // The content of a permission is what was held when it was first given.
+        let content = self.how == "permitted" || self.content == other.content;
+        (self.how, self.is_available, &self.by) == (other.how, other.is_available, &other.by)
+            && content
+    }
+
     fn item(&self) -> Item {
         Item::from([
             ("how".to_owned(), self.how.to_owned()),
@@ -229,18 +237,11 @@ impl IntermediateServer {
             return Ok(refusal(interface, "E0303"));
         }
         let done = success(interface, &processing_number(number));
-        match &asked.answer {
-            // The content of a permission is what was held when it was first given.
-            Some(before) if before.how == "permitted" && given.how == "permitted" => {
-                if before.is_available == given.is_available && before.by == given.by {
-                    return Ok(done);
-                }
-            }
-            Some(before) if before.item() == given.item() => return Ok(done),
-            _ => {}
-        }
-        if asked.answer.is_some() {
-            return Ok(refusal(interface, "E0302").violating("a second answer to a demand"));
+        if let Some(before) = &asked.answer {
+            return Ok(match before.is_same(&given) {
+                true => done,
+                false => refusal(interface, "E0302").violating("a second answer to a demand"),
+            });
         }
         if given.is_available && given.content.is_empty() {
             return Ok(refusal(interface, "E0304"));
