@@ -9,17 +9,17 @@ use crate::random::Random;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-const PERSON: &str = "123456789012340";
-const NUMBER: &str = "123456789018";
+pub(super) const PERSON: &str = "123456789012340";
+pub(super) const NUMBER: &str = "123456789018";
 
-struct Town {
-    running: Running,
-    client: reqwest::Client,
+pub(super) struct Town {
+    pub(super) running: Running,
+    pub(super) client: reqwest::Client,
     credentials: Credentials,
     authority: Authority,
 }
 
-async fn town(knowledge: Knowledge) -> Town {
+pub(super) async fn town(knowledge: Knowledge) -> Town {
     let authority = Authority::new("test").unwrap();
     let credentials = Credentials::seeded(1);
     let behaviour = Behaviour { longest_task_ms: 1, ..Behaviour::default() };
@@ -30,7 +30,7 @@ async fn town(knowledge: Knowledge) -> Town {
 }
 
 impl Town {
-    fn url(&self, name: &str, path: &str) -> String {
+    pub(super) fn url(&self, name: &str, path: &str) -> String {
         format!("https://{}{path}", self.running.addresses[name])
     }
 
@@ -40,7 +40,7 @@ impl Town {
         request.body(message(interface, body)).send().await.unwrap().text().await.unwrap()
     }
 
-    async fn token(&self) -> String {
+    pub(super) async fn token(&self) -> String {
         let url = self.url(PMH, "/oauth2/token");
         let (id, secret) = (&self.credentials.pmh_id, &self.credentials.pmh_secret);
         let jti = format!("{}", self.running.ledger.evidence().receipts.len());
@@ -55,13 +55,13 @@ impl Town {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
-    async fn pmh(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+    pub(super) async fn pmh(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
         let request = self.client.post(self.url(PMH, path)).bearer_auth(self.token().await);
         let request = request.header("idempotency-key", key);
         json_answer(request.header("content-type", "application/json").body(body.to_string())).await
     }
 
-    async fn task(&self, task: &Value) -> Value {
+    pub(super) async fn task(&self, task: &Value) -> Value {
         loop {
             let url = self.url(PMH, &format!("/tasks/{}", task["taskId"].as_str().unwrap()));
             let request = self.client.get(url).bearer_auth(self.token().await);
@@ -72,16 +72,16 @@ impl Town {
         }
     }
 
-    fn effects(&self) -> usize {
+    pub(super) fn effects(&self) -> usize {
         self.running.ledger.effects()
     }
 
-    fn violations(&self) -> Vec<String> {
+    pub(super) fn violations(&self) -> Vec<String> {
         self.running.ledger.evidence().violations.into_iter().map(|v| v.problem).collect()
     }
 }
 
-async fn json_answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(super) async fn json_answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
@@ -129,7 +129,7 @@ fn inquiry(key: &str) -> String {
     )
 }
 
-fn subject(revision: u32) -> Value {
+pub(super) fn subject(revision: u32) -> Value {
     json!({"modificationSeg": "1", "myNumber": NUMBER, "municipalityIdentityKey": PERSON,
         "basicFiveInfo": {"name": "𠮷田　花子", "nameKana": "ヨシダ　ハナコ",
             "address": "東京都江戸川区見本町１", "dateOfBirth": "2025-01-02", "sex": "2"},

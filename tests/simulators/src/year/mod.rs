@@ -14,12 +14,14 @@ pub mod applications;
 pub mod books;
 pub mod calendar;
 pub mod campaign;
-pub mod downloads;
 pub mod extracts;
 pub mod inquiries;
 pub mod life;
+pub mod numbering;
 pub mod pen;
 pub mod play;
+pub mod portal;
+pub mod questionnaires;
 pub mod quiet;
 pub mod reconcile;
 pub mod residents;
@@ -52,7 +54,13 @@ pub async fn play(options: Options) -> Result<bool, Trouble> {
     let answers = tokio::spawn(std::sync::Arc::clone(&stage.desk).take_answers());
     let played = play::all(&stage, &steer, happenings).await?;
     answers.abort();
-    let books = reconcile::all(&stage, &truth)?;
+    let mut books = reconcile::all(&stage, &truth)?;
+    books.compare(
+        "dead letters",
+        &stage.running.behind.refusals(),
+        &numbering::dead_letters(&stage).await?,
+    );
+    books.problems.extend(portal::calls(&stage));
     let report = Report::collect(&stage, Vec::new()).await?;
     let verdict = Verdict { stage: &stage, report, played, books };
     Ok(verdict.print())
@@ -94,6 +102,9 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         .push_str("poll-every = \"1s\"\n");
     let fast = folder::TIMES.lines().filter(|line| !line.starts_with("poll-every"));
     let fast: String = fast.map(|line| format!("{line}\n")).collect();
+    let (callback, sections) = portal::callback(folder)?;
+    more.push_str(&sections);
+    own.entry(crate::counterparts::MYNAPORTAL).or_default().push_str("poll-every = \"1s\"\n");
     for name in [
         crate::counterparts::PMH,
         crate::counterparts::APPLICATION_INTAKE,
@@ -110,6 +121,7 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         environment: steer.environment()?,
         longest_task_ms: 60,
         at_once: false,
+        callback: Some(callback),
     })
 }
 

@@ -1,7 +1,8 @@
 //! The routes of the year, and what the run must know of each.
 
 use crate::counterparts::{
-    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, INTEGRATED_DATABASE, INTERMEDIATE_SERVER, PMH,
+    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, INTEGRATED_DATABASE, INTERMEDIATE_SERVER,
+    MYNAPORTAL, PMH,
 };
 
 /// The health system itself, as the owner of what reached it.
@@ -37,6 +38,10 @@ pub const ALL: &[Route] = &[
     route("subject-to-pmh", PMH),
     route("vaccination-record-to-pmh", PMH),
     route("notice-to-pmh", PMH),
+    route("questionnaire-template-to-pmh", PMH),
+    route("notice-template-to-pmh", PMH),
+    route("questionnaire-to-pmh", PMH),
+    route("subject-control-to-pmh", PMH),
     route("vaccination-record-to-copy-by-date", INTERMEDIATE_SERVER),
     route("notice-to-osr", INTERMEDIATE_SERVER),
     answered("inquiry-to-intermediate-server", INTERMEDIATE_SERVER, "inquiry.answered"),
@@ -47,6 +52,8 @@ pub const ALL: &[Route] = &[
     answered("pmh-record-to-health", PMH, "vaccination.record.received"),
     answered("pmh-questionnaire-answer-to-health", PMH, "questionnaire.answered"),
     answered("pmh-id-to-health", PMH, "subject.pmh-id.assigned"),
+    answered("notice-to-mynaportal", MYNAPORTAL, "notice.portal.delivered"),
+    answered("portal-event-to-health", MYNAPORTAL, "notice.portal.delivered"),
     answered("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
     answered("welfare-status-to-health", PUBLIC_ASSISTANCE, "welfare.status-received"),
     Route { gathers: true, ..route("subject-to-reservation-file", RESERVATION) },

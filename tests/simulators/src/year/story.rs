@@ -4,7 +4,7 @@ use super::books::Books;
 use super::calendar::{self, FIRST, LAST, OUTAGE, WorkDays};
 use super::life::{Coming, Going, Life};
 use super::pen::{Happening, Pen, What};
-use super::{applications, downloads, inquiries, welfare};
+use super::{applications, inquiries, questionnaires, welfare};
 use crate::counterparts::PMH;
 use crate::counterparts::times::moment;
 use crate::municipality::{Municipality, people};
@@ -49,12 +49,14 @@ pub fn write(seed: u64, residents: usize, days_a_week: u8) -> Script {
         let going = going(&mut random, person.index, coming);
         lives.push(Life::new(person, coming, going, seed));
     }
+    questionnaires::templates(&mut pen);
     for life in &mut lives {
         life.live(&mut pen);
     }
     let here: Vec<&Life> = lives.iter().collect();
     applications::write(&mut pen, &here);
-    downloads::write(&mut pen, &here);
+    questionnaires::on_paper(&mut pen, &here);
+    questionnaires::controls(&mut pen, &here);
     inquiries::reliefs(&mut pen, &here);
     welfare::write(&mut pen, &here);
     outage(&mut pen);
@@ -66,7 +68,7 @@ pub fn write(seed: u64, residents: usize, days_a_week: u8) -> Script {
     let Pen { mut happenings, truth, mut knowledge, .. } = pen;
     happenings.sort_by_key(|one| one.at);
     knowledge.applications.sort_by(|one, other| one.received_at.cmp(&other.received_at));
-    knowledge.downloads.sort_by(|one, other| one.at.cmp(&other.at));
+    knowledge.portal_events.sort_by(|one, other| one.at.cmp(&other.at));
     knowledge.residents.sort_by(|one, other| one.at.cmp(&other.at));
     let answer_takes = std::mem::take(&mut knowledge.times.answer_takes);
     knowledge.times = calendar::times(answer_takes);
