@@ -56,7 +56,7 @@ pub struct Insured {
 /// See the module.
 pub struct Behind {
     pub(super) ledger: Arc<Ledger>,
-    knowledge: Arc<Knowledge>,
+    pub(super) knowledge: Arc<Knowledge>,
     seed: u64,
     longest_task_ms: u64,
     state: Mutex<State>,
@@ -369,18 +369,24 @@ impl Behind {
         holdings
     }
 
-    /// The numberings that ended without a PMH-ID, by 連携番号, with what staff must be told.
+    /// What it handed out and nobody may take, by 連携番号, with the reason that staff must be told:
+    /// numberings without a PMH-ID, and what came with the 個人番号 of somebody else.
     pub fn refusals(&self) -> Holdings {
         let state = self.state();
         let mut holdings = Holdings::default();
-        for told in state.downloads.iter().filter(|one| one.number.starts_with("PI-")) {
-            let reason = match part(told, "result") {
-                "3" => "BASIC_INFO_MISMATCH",
-                "9" => "NUMBERING_FAILED",
+        let altered = |told: &Waiting| {
+            let ids = ["vaccinationRecordId", "answerId"].map(|name| part(told, name));
+            ids.iter().any(|id| self.knowledge.altered.contains(*id))
+        };
+        for told in &state.downloads {
+            let (kind, reason) = match part(told, "result") {
+                "3" => ("numbering", "BASIC_INFO_MISMATCH"),
+                "9" => ("numbering", "NUMBERING_FAILED"),
+                _ if altered(told) => ("altered", "G308"),
                 _ => continue,
             };
             let item = Item::from([("reason".to_owned(), reason.to_owned())]);
-            holdings.put("numbering", &told.number, item);
+            holdings.put(kind, &told.number, item);
         }
         holdings
     }

@@ -124,10 +124,21 @@ impl Behind {
             set(&mut document, "answerId", json!(id));
             set(&mut document, "answeredAt", json!(written(now)));
         }
-        set(&mut document, "myNumber", json!(mine));
+        set(&mut document, "myNumber", json!(self.number_of(&id, &mine)));
         set(&mut document, "municipalityIdentityKey", json!(person));
         state.put(series, now, document);
         Ok(())
+    }
+}
+
+impl Behind {
+    /// The 個人番号 under which an entry is handed out: its own, or by a mistake another one.
+    fn number_of<'a>(&'a self, id: &str, mine: &'a str) -> &'a str {
+        let mut others = self.knowledge.insured.keys().filter(|one| *one != mine);
+        match self.knowledge.altered.contains(id) {
+            true => others.next().map_or(mine, String::as_str),
+            false => mine,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ fn others() -> (String, String) {
 }
 
 /// One person behind PMH, as [`subject`] describes them.
-fn insured() -> Knowledge {
+pub(super) fn insured() -> Knowledge {
     let basic = ["𠮷田　花子", "ヨシダ　ハナコ", "東京都江戸川区見本町１", "2025-01-02", "2"];
     let insured = Insured {
         basic: BASIC.into_iter().zip(basic.map(str::to_owned)).collect(),
@@ -83,11 +83,17 @@ impl Town {
     }
 }
 
-/// A town in which the person is registered, numbered and has a 予診票.
-async fn with_questionnaire() -> Town {
-    let town = town(insured()).await;
+/// A town in which the person is registered and numbered.
+pub(super) async fn linked(knowledge: Knowledge) -> Town {
+    let town = town(knowledge).await;
     assert_eq!(town.registered(SUBJECTS, "s1", subject(1)).await["status"], "registered");
     town.numbered(1).await;
+    town
+}
+
+/// The same with a 予診票.
+async fn with_questionnaire() -> Town {
+    let town = linked(insured()).await;
     assert_eq!(town.pmh(TEMPLATES, "t1", &template(1)).await.0, 201);
     assert_eq!(town.registered(PLANS, "p1", plan(1)).await["status"], "registered");
     town
@@ -241,6 +247,23 @@ async fn what_is_entered_by_card_comes_with_the_number_that_was_sent() {
         assert_eq!(one["vaccinationDate"], "2026-06-02");
     }
     assert_eq!(town.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_mistake_of_pmh_hands_out_the_number_of_somebody_else() {
+    let mut knowledge = insured();
+    let other = others().0;
+    knowledge.insured.insert(other.clone(), Insured::default());
+    knowledge.altered.insert("PR-2".to_owned());
+    let town = linked(knowledge).await;
+    town.enter("1", dose()).unwrap();
+    town.enter("2", dose()).unwrap();
+    let told = town.downloads("/vaccination/records", 2).await;
+    let numbers = [&told[0]["myNumber"], &told[1]["myNumber"]];
+    assert_eq!(numbers, [&json!(NUMBER), &json!(other)]);
+    let refusals = town.running.behind.refusals().0;
+    assert_eq!(refusals["altered"]["VR-000002"]["reason"], "G308");
+    assert_eq!(refusals["altered"].len(), 1);
 }
 
 #[tokio::test]

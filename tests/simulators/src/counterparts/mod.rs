@@ -42,6 +42,8 @@ pub mod xml;
 #[cfg(test)]
 mod behind_pmh_tests;
 #[cfg(test)]
+mod mynaportal_tests;
+#[cfg(test)]
 mod tests;
 
 use behind_pmh::{Behind, Insured};
@@ -187,6 +189,8 @@ pub struct Knowledge {
     pub applications: Vec<Application>,
     /// Whom those behind PMH know, by 個人番号; with none, nothing is behind it.
     pub insured: BTreeMap<String, Insured>,
+    /// 回答ID and 予防接種記録ID that PMH hands out with the 個人番号 of somebody else: its mistake.
+    pub altered: BTreeSet<String>,
     /// What becomes of notices at マイナポータル, oldest first: read, expired.
     pub portal_events: Vec<Waiting>,
     /// Changes of residents at the 統合DB, oldest first; without any it is not started.

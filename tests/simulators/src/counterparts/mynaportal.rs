@@ -22,6 +22,9 @@ use std::time::Duration;
 const TOKEN: &str = "/oauth2/token";
 const NOTICES: &str = "/notices";
 const EVENTS: &str = "/notice-events/";
+/// How often it calls at most, and the pause between two calls.
+const CALLS: usize = 5;
+const CALLED_AGAIN: Duration = Duration::from_millis(300);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -131,16 +134,26 @@ impl Shared {
         work.ended = Some((status, crate::clock::now_ms()));
     }
 
-    /// Tells of it, once; what becomes of that does not matter, because the status is asked for.
+    /// Tells of it until it is heard, a few times. What becomes of that does not matter, because the
+    /// status is asked for; a call that overtakes the answer to the notice is nobody's.
     async fn tell(&self, process: &str) {
         let Some(Caller { client, url, token }) = self.caller.get() else { return };
         let completed_at = written(crate::clock::now_ms());
         let body = json!({"processId": process, "completedAt": completed_at}).to_string();
-        let request = client.post(url).bearer_auth(token).body(body);
-        let answer = request.header("content-type", "application/json").send().await;
-        let status = answer.map_or(0, |answer| answer.status().as_u16());
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        *told.entry(status).or_default() += 1;
+        for _ in 0..CALLS {
+            let request = client.post(url).bearer_auth(token).body(body.clone());
+            let answer = request.header("content-type", "application/json").send().await;
+            let status = answer.map_or(0, |answer| answer.status().as_u16());
+            *self.told().entry(status).or_default() += 1;
+            if status == 200 {
+                return;
+            }
+            tokio::time::sleep(CALLED_AGAIN).await;
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeMap<u16, usize>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,7 +183,7 @@ impl Mynaportal {
 
     /// How often each status was the answer to such a call; 0: there was none.
     pub fn told(&self) -> BTreeMap<u16, usize> {
-        self.shared.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.told().clone()
     }
 
     fn notice(&self, request: &Received) -> Result<Answer, Answer> {

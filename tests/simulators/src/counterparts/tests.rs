@@ -41,8 +41,17 @@ impl Town {
     }
 
     pub(super) async fn token(&self) -> String {
-        let url = self.url(PMH, "/oauth2/token");
-        let (id, secret) = (&self.credentials.pmh_id, &self.credentials.pmh_secret);
+        self.token_of(PMH).await
+    }
+
+    /// A token of PMH or of マイナポータル.
+    pub(super) async fn token_of(&self, name: &str) -> String {
+        let url = self.url(name, "/oauth2/token");
+        let known = &self.credentials;
+        let (id, secret) = match name {
+            MYNAPORTAL => (&known.mynaportal_id, &known.mynaportal_secret),
+            _ => (&known.pmh_id, &known.pmh_secret),
+        };
         let jti = format!("{}", self.running.ledger.evidence().receipts.len());
         let form = [
             ("grant_type", "client_credentials"),

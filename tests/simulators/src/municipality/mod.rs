@@ -119,6 +119,7 @@ impl Municipality {
             resumes_at: None,
             applications: applications.clone(),
             insured: BTreeMap::new(),
+            altered: BTreeSet::new(),
             portal_events: Vec::new(),
             residents: Vec::new(),
             times: Times::default(),

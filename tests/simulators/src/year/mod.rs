@@ -26,6 +26,7 @@ pub mod quiet;
 pub mod reconcile;
 pub mod residents;
 pub mod routes;
+pub mod shown;
 pub mod steer;
 pub mod story;
 pub mod upstream;
@@ -55,11 +56,10 @@ pub async fn play(options: Options) -> Result<bool, Trouble> {
     let played = play::all(&stage, &steer, happenings).await?;
     answers.abort();
     let mut books = reconcile::all(&stage, &truth)?;
-    books.compare(
-        "dead letters",
-        &stage.running.behind.refusals(),
-        &numbering::dead_letters(&stage).await?,
-    );
+    let dead = numbering::dead_letters(&stage).await?;
+    books.compare("dead letters", &stage.running.behind.refusals(), &dead);
+    let (must, is) = shown::both(&stage, &truth);
+    books.compare("residents", &must, &is);
     books.problems.extend(portal::calls(&stage));
     let report = Report::collect(&stage, Vec::new()).await?;
     let verdict = Verdict { stage: &stage, report, played, books };

@@ -139,22 +139,25 @@ fn owe(pen: &mut Pen, day: Date, person: &Person, assignment: &str) {
     pen.truth.put(BEHIND_PMH, "link", &subject, linked);
 }
 
-/// The dead letters of numberings, by the number under which PMH told of them.
+/// The dead letters of what was fetched from PMH, by 連携番号.
 pub(crate) async fn dead_letters(stage: &Stage) -> Result<Holdings, Trouble> {
     let arguments = ["dlq", "list", "--json"];
-    let (_, text) = stage.gateway.cli("dlq-numbering", &arguments).await?;
+    let (_, text) = stage.gateway.cli("dlq-fetched", &arguments).await?;
     let mut holdings = Holdings::default();
     for letter in items::<Value>(&text) {
         let part = |name: &str| letter.get(name).and_then(Value::as_str).unwrap_or_default();
-        if part("route") != "pmh-id-to-health" {
-            continue;
-        }
-        let detail = part("detail").split([':', ' ']).next().unwrap_or_default().to_owned();
-        holdings.put(
-            "numbering",
-            part("message_id"),
-            [("reason".to_owned(), detail)].into_iter().collect(),
-        );
+        // A mapping's reason stands before its place; another one is told by its code alone.
+        let reason = match part("code") {
+            "G301" => part("detail").split(' ').next().unwrap_or_default(),
+            other => other,
+        };
+        let kind = match part("route") {
+            "pmh-id-to-health" => "numbering",
+            "pmh-record-to-health" | "pmh-questionnaire-answer-to-health" => "altered",
+            _ => continue,
+        };
+        let item = Item::from([("reason".to_owned(), reason.to_owned())]);
+        holdings.put(kind, part("message_id"), item);
     }
     Ok(holdings)
 }

@@ -12,7 +12,7 @@ use crate::municipality::forms::{self, Planned, QUESTIONS};
 use crate::municipality::people::Person;
 use crate::random::Random;
 use jiff::civil::{Date, date};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The ひな形 are changed once.
 const CHANGED: Date = date(2026, 10, 1);
@@ -157,10 +157,7 @@ pub fn record(pen: &mut Pen, person: &Person, day: Date, planned: Option<&Planne
     let date = day.to_string();
     let lot = format!("PL{}", pen.random.digits(4));
     let plan = planned.map(|one| one.plan.clone()).unwrap_or_default();
-    let vaccine = planned.map_or("010", |one| one.vaccine);
-    let mut dose = json!({"vaccinationDate": date, "vaccineCode": vaccine, "doseNumber": 1,
-        "lotNumber": lot, "amount": "0.50", "medicalInstitutionCode": "1310000001",
-        "isConsented": true});
+    let mut dose = dose(&date, planned.map_or("010", |one| one.vaccine), &lot);
     if let (false, Some(map)) = (plan.is_empty(), dose.as_object_mut()) {
         map.insert("vaccinationPlanId".to_owned(), json!(plan));
     }
@@ -187,16 +184,33 @@ pub fn record(pen: &mut Pen, person: &Person, day: Date, planned: Option<&Planne
     }
 }
 
+fn dose(date: &str, vaccine: &str, lot: &str) -> Value {
+    json!({"vaccinationDate": date, "vaccineCode": vaccine, "doseNumber": 1, "lotNumber": lot,
+        "amount": "0.50", "medicalInstitutionCode": "1310000001", "isConsented": true})
+}
+
+/// A dose that PMH hands out with the 個人番号 of somebody else: it must not come through.
+fn altered(pen: &mut Pen, person: &Person, day: Date) {
+    let number = format!("{:06}", pen.number());
+    pen.knowledge.altered.insert(format!("PR-{number}"));
+    let what = Entered::Record(Box::new(dose(&day.to_string(), "010", "PL0000")));
+    let entry = Entry { card: numbering::card(person), number, what };
+    pen.tries(day, Attempt { entry, refused: None });
+}
+
 /// Records of clinics without a 予診票 at PMH: about one for four residents.
 pub fn on_paper(pen: &mut Pen, lives: &[&Life]) {
     let days = FIRST.until(LAST).map_or(0, |span| i64::from(span.get_days()));
-    for _ in 0..lives.len().div_ceil(4) {
+    for number in 0..lives.len().div_ceil(4) {
         let day = calendar::later(FIRST, pen.random.between(5, days - 15));
         let chosen = pen.random.below(lives.len());
         let Some(life) = lives.get(chosen).filter(|life| life.is_here(day)) else { continue };
         let linked = life.linked.is_some_and(|linked| linked < day);
         if linked && !life.person.not_disclosed && !life.is_withheld() {
-            record(pen, &life.person, day, None);
+            match pen.knowledge.altered.is_empty() || number % 40 == 39 {
+                true => altered(pen, &life.person, pen.days.from(day)),
+                false => record(pen, &life.person, day, None),
+            }
         }
     }
 }
@@ -209,8 +223,7 @@ pub fn controls(pen: &mut Pen, lives: &[&Life]) {
             pen.post(day, forms::control(person, &mine, flag, is_set, revision));
         };
         let refused = |pen: &mut Pen, day: Date| {
-            let what = Entered::Record(Box::new(json!({"vaccinationDate": day.to_string(),
-                "vaccineCode": "010", "doseNumber": 1})));
+            let what = Entered::Record(Box::new(dose(&day.to_string(), "010", "PL0000")));
             let entry = Entry { card: numbering::card(person), number: "000000".to_owned(), what };
             pen.tries(day, Attempt { entry, refused: Some(NOT_SHOWN) });
         };

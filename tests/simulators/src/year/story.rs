@@ -132,7 +132,7 @@ fn day_within(random: &mut Random, from: Date, until: Date) -> Date {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER};
+    use crate::counterparts::{APPLICATION_MANAGEMENT, BEHIND_PMH, INTERMEDIATE_SERVER};
     use crate::year::routes::{HEALTH, RESERVATION};
 
     #[test]
@@ -160,6 +160,13 @@ mod tests {
             "inquiry.requested",
             "inquiry.by-item.requested",
             "application.status-changed",
+            "questionnaire.template.changed",
+            "notice.template.changed",
+            "questionnaire.registered",
+            "questionnaire.changed",
+            "questionnaire.withdrawn",
+            "subject.control.changed",
+            "notice.portal.requested",
         ] {
             assert!(messages.iter().any(|message| message.message_type == kind), "{kind}");
         }
@@ -180,6 +187,28 @@ mod tests {
         assert!(autumn > spring, "{autumn} in autumn, {spring} in spring");
         for owner in [PMH, INTERMEDIATE_SERVER, APPLICATION_MANAGEMENT, HEALTH, RESERVATION] {
             assert!(script.truth.of(owner).count() > 0, "{owner}");
+        }
+    }
+
+    #[test]
+    fn every_end_of_a_numbering_and_of_an_entry_is_there() {
+        let script = write(7, 300, 5);
+        let of = |kind: &str| script.truth.of(BEHIND_PMH).0.remove(kind).unwrap_or_default();
+        let numberings = of("numbering");
+        for results in ["1", "2", "3 1", "9"] {
+            assert!(numberings.values().any(|one| one["results"] == results), "{results}");
+        }
+        assert!(of("link").len() < numberings.len());
+        let attempts = script.happenings.iter().filter_map(|one| match &one.what {
+            What::Enters(attempt) => Some(attempt.refused),
+            _ => None,
+        });
+        let ends: BTreeSet<_> = attempts.collect();
+        assert!(ends.contains(&None) && ends.len() == 3, "{ends:?}");
+        assert!(!script.town.knowledge.altered.is_empty());
+        let told = script.truth.of(HEALTH).0.remove("portal-notice").unwrap_or_default();
+        for all in ["shown", "shown read", "shown expired", "no-addressee"] {
+            assert!(told.values().any(|one| one["told"] == all), "{all}");
         }
     }
 
