@@ -81,7 +81,9 @@ pub(super) struct Subject {
 /// A numbering that PMH has asked for.
 struct Request {
     due_ms: i64,
-    number: String,
+    /// 予防接種対象者番号.
+    subject: String,
+    /// 宛名番号.
     person: String,
     my_number: String,
     basic: BTreeMap<&'static str, String>,
@@ -246,16 +248,15 @@ impl Behind {
         }
         let (my_number, basic) = (subject.my_number.clone(), subject.basic.clone());
         state.asked += 1;
-        let number = format!("{number} {}", state.asked);
-        let due_ms = self.due(&number);
-        let person = person.to_owned();
-        state.requests.push(Request { due_ms, number, person, my_number, basic });
+        let due_ms = self.due(&format!("{number} {}", state.asked));
+        let (subject, person) = (number.to_owned(), person.to_owned());
+        state.requests.push(Request { due_ms, subject, person, my_number, basic });
     }
 
     /// When a numbering that is asked for now is answered.
-    fn due(&self, number: &str) -> i64 {
+    fn due(&self, request: &str) -> i64 {
         let times = &self.knowledge.times;
-        let mut random = Random::new(self.seed ^ hash(number.as_bytes()), "numbering");
+        let mut random = Random::new(self.seed ^ hash(request.as_bytes()), "numbering");
         let takes = match times.timed {
             true => random.between(60, LONGEST_NUMBERING) * 60_000,
             false => random.between(0, i64::try_from(self.longest_task_ms).unwrap_or(0)),
@@ -280,14 +281,12 @@ impl Behind {
 
     /// 22 and 23 for one person.
     fn number(&self, state: &mut State, request: Request) {
-        let Request { due_ms, number, person, my_number, basic } = request;
-        let Some(subject) = state.subjects.get(&person) else { return };
-        if subject.pmh_id.is_some() || subject.is_removed {
+        let Request { due_ms, subject, person, my_number, basic } = request;
+        let held = state.subjects.get(&person);
+        if held.is_none_or(|one| one.pmh_id.is_some() || one.is_removed) {
             return;
         }
-        let subject_number = number.split(' ').next().unwrap_or_default().to_owned();
-        let mut document =
-            json!({"municipalityIdentityKey": person, "subjectNumber": subject_number});
+        let mut document = json!({"municipalityIdentityKey": person, "subjectNumber": subject});
         match state.insurers.number(&my_number, &basic) {
             Err(code) => {
                 let result = if code == "E0501" { "3" } else { "9" };

@@ -23,14 +23,20 @@ pub struct Route {
     pub reply: Option<&'static str>,
     /// Whether messages rightly wait until a time of day.
     pub gathers: bool,
+    /// Whether the gateway fetches its messages: nobody posts them.
+    pub fetched: bool,
 }
 
 const fn route(name: &'static str, counterpart: &'static str) -> Route {
-    Route { name, counterpart, reply: None, gathers: false }
+    Route { name, counterpart, reply: None, gathers: false, fetched: false }
 }
 
 const fn answered(name: &'static str, counterpart: &'static str, reply: &'static str) -> Route {
-    Route { name, counterpart, reply: Some(reply), gathers: false }
+    Route { name, counterpart, reply: Some(reply), gathers: false, fetched: false }
+}
+
+const fn fetched(name: &'static str, counterpart: &'static str, reply: &'static str) -> Route {
+    Route { fetched: true, ..answered(name, counterpart, reply) }
 }
 
 /// All of them.
@@ -45,16 +51,16 @@ pub const ALL: &[Route] = &[
     route("vaccination-record-to-copy-by-date", INTERMEDIATE_SERVER),
     route("notice-to-osr", INTERMEDIATE_SERVER),
     answered("inquiry-to-intermediate-server", INTERMEDIATE_SERVER, "inquiry.answered"),
-    answered("application-to-health", APPLICATION_INTAKE, "application.received"),
+    fetched("application-to-health", APPLICATION_INTAKE, "application.received"),
     route("application-status-to-management", APPLICATION_MANAGEMENT),
     route("subject-removal-to-copy", INTERMEDIATE_SERVER),
     answered("inquiry-item-28", INTERMEDIATE_SERVER, "inquiry.by-item.answered"),
-    answered("pmh-record-to-health", PMH, "vaccination.record.received"),
-    answered("pmh-questionnaire-answer-to-health", PMH, "questionnaire.answered"),
-    answered("pmh-id-to-health", PMH, "subject.pmh-id.assigned"),
+    fetched("pmh-record-to-health", PMH, "vaccination.record.received"),
+    fetched("pmh-questionnaire-answer-to-health", PMH, "questionnaire.answered"),
+    fetched("pmh-id-to-health", PMH, "subject.pmh-id.assigned"),
     answered("notice-to-mynaportal", MYNAPORTAL, "notice.portal.delivered"),
-    answered("portal-event-to-health", MYNAPORTAL, "notice.portal.delivered"),
-    answered("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
+    fetched("portal-event-to-health", MYNAPORTAL, "notice.portal.delivered"),
+    fetched("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
     answered("welfare-status-to-health", PUBLIC_ASSISTANCE, "welfare.status-received"),
     Route { gathers: true, ..route("subject-to-reservation-file", RESERVATION) },
 ];
