@@ -104,6 +104,8 @@ pub(super) struct State {
     by_pmh_id: BTreeMap<String, String>,
     /// The newest state of what was registered, with its revision and its person, by kind and id.
     pub(super) registered: BTreeMap<(&'static str, String), Registered>,
+    /// Keys of the notices that were taken back.
+    pub(super) cancelled: BTreeSet<String>,
     /// 宛名番号, 履歴ID and dose of the records that clinics entered, by 予防接種記録ID.
     pub(super) entered: BTreeMap<String, (String, u64, Value)>,
     downloads: Vec<Waiting>,
@@ -195,6 +197,12 @@ impl Behind {
                     return Err("E0304");
                 }
             }
+            "notice-cancel" => {
+                let there = state.newest("notice", text("notice")).is_some();
+                if !there || state.cancelled.contains(text("notice")) {
+                    return Err("E0306");
+                }
+            }
             _ => {}
         }
         let newest = state.newest(applied.operation, id);
@@ -222,6 +230,7 @@ impl Behind {
         match *operation {
             "subject" => self.subject(&mut state, id, person, content),
             "control" => control(&mut state, person, content),
+            "notice-cancel" => state.cancelled.extend(content.get("notice").cloned()),
             _ => {}
         }
     }

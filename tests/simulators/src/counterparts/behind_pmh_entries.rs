@@ -159,8 +159,9 @@ fn admitted<'a>(
 fn shown(state: &State, pmh_pseudonym: &str, person: &str) -> Value {
     let of = |kind: &str, whose: &str| -> BTreeMap<String, Value> {
         let all = state.registered.iter();
-        let mine = all.filter(|((one, _), thing)| {
-            *one == kind && thing.person == whose && !thing.is_deleted()
+        let mine = all.filter(|((one, id), thing)| {
+            let gone = thing.is_deleted() || (kind == "notice" && state.cancelled.contains(id));
+            *one == kind && thing.person == whose && !gone
         });
         let visible = mine.map(|((_, id), thing)| {
             // PMH takes out what a person is joined by; all else of it is shown.

@@ -324,6 +324,24 @@ async fn a_questionnaire_needs_its_person_and_its_form() {
 }
 
 #[tokio::test]
+async fn a_notice_is_shown_until_it_is_taken_back_once() {
+    let town = linked(insured()).await;
+    let notice = json!({"pmhPseudonym": "P1", "noticeKey": "N1", "title": "t", "message": "m"});
+    assert_eq!(town.pmh("/vaccination/notices", "n", &notice).await.0, 201);
+    assert_eq!(town.running.behind.view(CARD).unwrap()["notices"]["N1"]["title"], "t");
+    let cancel = |key: &str, notice: &str| json!({"noticeKey": notice, "cancelKey": key});
+    let path = "/vaccination/notice-cancellations";
+    assert_eq!(town.pmh(path, "c", &cancel("C0", "N2")).await.1["code"], "E0306");
+    for _ in 0..2 {
+        let answer = town.pmh(path, "c", &cancel("C1", "N1")).await;
+        assert_eq!(answer, (201, json!({"noticeKey": "N1"})));
+    }
+    assert_eq!(town.running.behind.view(CARD).unwrap()["notices"], json!({}));
+    assert_eq!(town.pmh(path, "c", &cancel("C2", "N1")).await.1["code"], "E0306");
+    assert_eq!((town.effects(), town.violations()), (3, vec![]));
+}
+
+#[tokio::test]
 async fn nothing_is_shown_of_whom_nothing_may_be_shown() {
     let town = with_questionnaire().await;
     let flag = |revision: u32, flag: &str, set: bool| {

@@ -9,7 +9,9 @@ use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::pmh_downloads;
 use crate::counterparts::pmh_items::{Item, NoticeBody, RecordItem, SubjectItem};
 use crate::counterparts::pmh_questionnaires::QuestionnaireItem;
-use crate::counterparts::pmh_settings::{Control, NoticeTemplate, QuestionnaireTemplate, Single};
+use crate::counterparts::pmh_settings::{
+    Control, NoticeCancel, NoticeTemplate, QuestionnaireTemplate, Single,
+};
 use crate::counterparts::tokens::{self, Tokens};
 use crate::counterparts::xml::Form;
 use crate::counterparts::{Answer, Behaviour, Counterpart, Credentials, Knowledge, PMH, Received};
@@ -24,11 +26,12 @@ const SUBJECTS: &str = "/vaccination/subject-registration-tasks";
 const RECORDS: &str = "/vaccination/record-registration-tasks";
 const QUESTIONNAIRES: &str = "/vaccination/questionnaire-registration-tasks";
 const NOTICES: &str = "/vaccination/notices";
+const NOTICE_CANCELLATIONS: &str = "/vaccination/notice-cancellations";
 const QUESTIONNAIRE_TEMPLATES: &str = "/vaccination/questionnaire-templates";
 const NOTICE_TEMPLATES: &str = "/vaccination/notice-templates";
 const CONTROL_FLAGS: &str = "/vaccination/control-flags";
 /// Kinds of what it holds.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "subject",
     "record",
     "questionnaire",
@@ -36,6 +39,7 @@ const KINDS: [&str; 7] = [
     "questionnaire-template",
     "notice-template",
     "control",
+    "notice-cancel",
 ];
 const MAX_ITEMS: usize = 100;
 
@@ -216,7 +220,7 @@ impl Pmh {
         if let Some(code) = self.shared.knowledge.refused.get(&key) {
             return Ok(refused(code));
         }
-        let answer = Answer::json(201, &T::done(&applied.key));
+        let answer = Answer::json(201, &T::done(&applied));
         let mut state = self.shared.state();
         match state.applied.get(&key) {
             Some(before) if *before != applied.content => {
@@ -313,6 +317,7 @@ impl Counterpart for Pmh {
             ("POST", RECORDS) => self.register::<RecordItem>(request),
             ("POST", QUESTIONNAIRES) => self.register::<QuestionnaireItem>(request),
             ("POST", NOTICES) => self.single::<NoticeBody>(request),
+            ("POST", NOTICE_CANCELLATIONS) => self.single::<NoticeCancel>(request),
             ("POST", QUESTIONNAIRE_TEMPLATES) => self.single::<QuestionnaireTemplate>(request),
             ("POST", NOTICE_TEMPLATES) => self.single::<NoticeTemplate>(request),
             ("POST", CONTROL_FLAGS) => self.single::<Control>(request),

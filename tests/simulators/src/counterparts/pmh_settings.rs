@@ -1,4 +1,5 @@
-//! What PMH takes one by one: ひな形 of 予診票 and of notices, and 制御フラグ. Each carries its full state.
+//! What PMH takes one by one: ひな形 of 予診票 and of notices, and 制御フラグ, each with its full state; and
+//! notices, and that they are taken back.
 
 use crate::counterparts::json::Check;
 use crate::counterparts::ledger::Applied;
@@ -17,8 +18,8 @@ pub trait Single: DeserializeOwned {
     fn check(&self, check: &mut Check);
     /// What it does.
     fn applied(self) -> Applied;
-    /// The answer when it is done; `key` is that of [`Applied`].
-    fn done(key: &str) -> Value;
+    /// The answer when it is done.
+    fn done(applied: &Applied) -> Value;
 }
 
 impl Single for NoticeBody {
@@ -30,8 +31,9 @@ impl Single for NoticeBody {
         NoticeBody::applied(self)
     }
 
-    fn done(key: &str) -> Value {
-        json!({"noticeId": format!("N{:016x}", hash(format!("notice:{key}").as_bytes()))})
+    fn done(applied: &Applied) -> Value {
+        let key = format!("notice:{}", applied.key);
+        json!({"noticeId": format!("N{:016x}", hash(key.as_bytes()))})
     }
 }
 
@@ -118,8 +120,8 @@ impl Single for QuestionnaireTemplate {
         Applied { operation: "questionnaire-template", key, person, content: content.0 }
     }
 
-    fn done(key: &str) -> Value {
-        json!({"templateKey": key.split('/').next()})
+    fn done(applied: &Applied) -> Value {
+        json!({"templateKey": applied.key.split('/').next()})
     }
 }
 
@@ -167,8 +169,8 @@ impl Single for NoticeTemplate {
         Applied { operation: "notice-template", key, person, content: content.0 }
     }
 
-    fn done(key: &str) -> Value {
-        QuestionnaireTemplate::done(key)
+    fn done(applied: &Applied) -> Value {
+        QuestionnaireTemplate::done(applied)
     }
 }
 
@@ -210,7 +212,33 @@ impl Single for Control {
         Applied { operation: "control", key, person, content: content.0 }
     }
 
-    fn done(key: &str) -> Value {
-        json!({"controlKey": key.split('/').next()})
+    fn done(applied: &Applied) -> Value {
+        json!({"controlKey": applied.key.split('/').next()})
+    }
+}
+
+/// That a notice is taken back; it names nobody.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NoticeCancel {
+    notice_key: String,
+    cancel_key: String,
+}
+
+impl Single for NoticeCancel {
+    fn check(&self, check: &mut Check) {
+        check.form("noticeKey", &self.notice_key, Form::Identifier(40));
+        check.form("cancelKey", &self.cancel_key, Form::Identifier(40));
+    }
+
+    fn applied(self) -> Applied {
+        let mut content = Content::default();
+        content.put("notice", &self.notice_key);
+        let (key, person) = (self.cancel_key, String::new());
+        Applied { operation: "notice-cancel", key, person, content: content.0 }
+    }
+
+    fn done(applied: &Applied) -> Value {
+        json!({"noticeKey": applied.content.get("notice")})
     }
 }

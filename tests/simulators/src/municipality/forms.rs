@@ -214,6 +214,19 @@ pub fn control(person: &Person, mine: &str, flag: &str, is_set: bool, revision: 
     message("subject.control.changed", &person.atena_number, body, "yobo-06", expected)
 }
 
+/// A notice by PMH is taken back, which PMH may refuse because it never took it.
+pub fn notice_cancel(person: &Person, notice: &str, number: usize, was_taken: bool) -> Message {
+    let id = format!("NC-{number:06}");
+    let body = json!({"municipalityCode": MUNICIPALITY, "cancelId": id, "noticeId": notice,
+        "person": {"atenaNumber": person.atena_number}, "channel": "pmh"});
+    let mut expected =
+        at_pmh("notice-cancel", id, "", BTreeMap::from([("notice", notice.to_owned())]));
+    if !was_taken {
+        expected.fate = Fate::RefusedThere;
+    }
+    message("notice.cancel.requested", &person.atena_number, body, "yobo-02", expected)
+}
+
 /// A notice to マイナポータル itself: its id is that of the message; nothing but the 仮名識別子 names anybody.
 pub fn portal_notice(id: String, pseudonym: &str, day: &str, until: &str) -> Message {
     let title = "予防接種のお知らせ";

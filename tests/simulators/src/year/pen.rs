@@ -2,14 +2,14 @@
 
 use super::books::Books;
 use super::calendar::{self, WorkDays};
-use super::routes::RESERVATION;
+use super::routes::{HEALTH, RESERVATION};
 use super::{extracts, numbering};
 use crate::counterparts::behind_pmh_entries::Entry;
 use crate::counterparts::times::{moment, written};
 use crate::counterparts::{INTERMEDIATE_SERVER, Knowledge, PMH};
 use crate::municipality::draft::{self, Dose};
 use crate::municipality::people::Person;
-use crate::municipality::{Expected, Fate, Message};
+use crate::municipality::{Expected, Fate, Message, forms};
 use crate::random::Random;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -244,6 +244,32 @@ impl Pen {
                 expected.fate = Fate::RefusedThere;
                 let key = format!("notice:{}", expected.key);
                 self.knowledge.refused.insert(key, "E3002".to_owned());
+            }
+        }
+        let by_pmh = message.expects.iter().find(|one| one.counterpart == PMH);
+        let notice = by_pmh.map(|one| one.key.clone());
+        self.post(day, message);
+        if let Some(notice) = notice
+            && number.is_multiple_of(8)
+        {
+            self.cancellation(calendar::later(day, 7), person, &notice);
+        }
+    }
+
+    /// A notice by PMH was a mistake: it is taken back, if PMH took it.
+    fn cancellation(&mut self, day: Date, person: &Person, notice: &str) {
+        let taken = self.truth.of(PMH).0.remove("notice").unwrap_or_default();
+        let was_taken = taken.contains_key(notice);
+        let number = self.number();
+        let message = forms::notice_cancel(person, notice, number, was_taken);
+        match was_taken {
+            true => {
+                let item = [("channel".to_owned(), "pmh".to_owned())].into();
+                self.truth.put(HEALTH, "cancelled", notice, item);
+            }
+            false => {
+                let key = format!("notice-cancel:NC-{number:06}");
+                self.knowledge.refused.insert(key, "E0306".to_owned());
             }
         }
         self.post(day, message);

@@ -44,6 +44,7 @@ pub const ALL: &[Route] = &[
     route("subject-to-pmh", PMH),
     route("vaccination-record-to-pmh", PMH),
     route("notice-to-pmh", PMH),
+    answered("notice-cancel-to-pmh", PMH, "notice.cancelled"),
     route("questionnaire-template-to-pmh", PMH),
     route("notice-template-to-pmh", PMH),
     route("questionnaire-to-pmh", PMH),

@@ -78,10 +78,13 @@ fn is_withheld(stage: &Stage, person: &Person) -> bool {
     person.not_disclosed || flags.values().any(|set| *set)
 }
 
-/// Ids of what is registered for whom, in their order; what was deleted since is not.
+/// Ids of what is registered for whom, in their order; what was deleted or taken back since is not.
 fn registered(stage: &Stage) -> BTreeMap<(&'static str, &str), BTreeSet<&str>> {
     let mut there: BTreeMap<(&'static str, &str), BTreeSet<&str>> = BTreeMap::new();
     for expected in delivered(stage) {
+        if let Some(notice) = expected.content.get("notice") {
+            there.values_mut().for_each(|ids| _ = ids.remove(notice.as_str()));
+        }
         let ids = there.entry((expected.operation, expected.person.as_str())).or_default();
         let id = expected.key.split('/').next().unwrap_or_default();
         match expected.content.get("deleted").map(String::as_str) {

@@ -167,6 +167,7 @@ mod tests {
             "questionnaire.withdrawn",
             "subject.control.changed",
             "notice.portal.requested",
+            "notice.cancel.requested",
         ] {
             assert!(messages.iter().any(|message| message.message_type == kind), "{kind}");
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 type Fields = &'static [(&'static str, &'static str)];
 
 /// Kind, message type, where its key stands, its fields.
-const KINDS: [(&str, &str, &str, Fields); 5] = [
+const KINDS: [(&str, &str, &str, Fields); 6] = [
     (
         "application",
         "application.received",
@@ -59,6 +59,7 @@ const KINDS: [(&str, &str, &str, Fields); 5] = [
         "/subjectId",
         &[("person", "/person/atenaNumber"), ("id", "/pmhId"), ("assignment", "/assignment")],
     ),
+    ("cancelled", "notice.cancelled", "/noticeId", &[("channel", "/channel")]),
     (
         "resident",
         "resident.changed",
