@@ -371,7 +371,7 @@ async fn a_my_number_in_what_would_be_shown_is_a_leak_and_is_not_shown() {
     let record = json!({"modificationSeg": "1", "myNumber": NUMBER,
         "municipalityIdentityKey": PERSON, "vaccinationRecordId": "V1", "historyNumber": 1,
         "isDeleted": "0", "vaccinationDate": "2026-06-02", "vaccineCode": "010", "doseNumber": 1,
-        "lotNumber": NUMBER});
+        "specialCircumstances": format!("{NUMBER}の件")});
     town.registered(RECORDS, "r1", record).await;
     assert_eq!(town.running.behind.view(CARD), Err(LEAK));
     assert_eq!(town.enter("1", dose()), Err(LEAK));

@@ -171,6 +171,11 @@ impl Item for RecordItem {
         content.put("dose", &self.dose_number.text());
         content.maybe("lot", self.lot_number);
         content.maybe("amount", self.amount);
+        content.maybe("doctor", self.doctor_name);
+        content.maybe("institution", self.medical_institution_code);
+        content.maybe("gtin", self.gtin_code);
+        content.maybe("expiry", self.vaccine_expiration_date);
+        content.maybe("circumstances", self.special_circumstances);
         let person = self.municipality_identity_key;
         let applied = Applied { operation: "record", key: key.clone(), person, content: content.0 };
         (format!("record:{key}"), applied)

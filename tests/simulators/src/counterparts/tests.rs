@@ -429,7 +429,16 @@ async fn what_the_municipality_expects_is_what_the_counterparts_log() {
         "municipalityIdentityKey": person.atena_number, "vaccinationRecordId": "V1",
         "historyNumber": 1, "isDeleted": "0", "vaccinationDate": vaccination["date"],
         "vaccineCode": vaccination["vaccineCode"], "doseNumber": vaccination["doseNumber"]});
-    for (name, from) in [("lotNumber", "lot"), ("amount", "amount")] {
+    let optional = [
+        ("lotNumber", "lot"),
+        ("amount", "amount"),
+        ("doctorName", "doctor"),
+        ("medicalInstitutionCode", "institution"),
+        ("gtinCode", "gtin"),
+        ("vaccineExpirationDate", "expiry"),
+        ("specialCircumstances", "circumstances"),
+    ];
+    for (name, from) in optional {
         if let Some(value) = expected.content.get(from) {
             item[name] = value.as_str().into();
         }
