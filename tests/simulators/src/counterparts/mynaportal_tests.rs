@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 impl Town {
     async fn portal(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let token = self.token_of(MYNAPORTAL).await;
+        let (id, secret) = (&self.credentials.mynaportal_id, &self.credentials.mynaportal_secret);
+        let token = self.token_of(MYNAPORTAL, id, secret, "notice:Create").await;
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = self.client.request(method, self.url(MYNAPORTAL, path)).bearer_auth(token);
         let request = request.header("idempotency-key", "k");
@@ -23,7 +24,7 @@ impl Town {
     }
 
     /// The status of a notice when it is none of work any more.
-    async fn shown(&self, process: &Value) -> Value {
+    async fn ended(&self, process: &Value) -> Value {
         loop {
             let path = format!("/notices/{}", process["processId"].as_str().unwrap());
             let (_, told) = self.portal("GET", &path, None).await;
@@ -54,7 +55,7 @@ async fn a_notice_is_shown_once_to_whom_the_pseudonym_belongs() {
     for (key, pseudonym, status) in [("N1", "P1", "03"), ("N2", "P2", "08"), ("N3", "P1", "09")] {
         let (code, process) = town.portal("POST", "/notices", Some(notice(key, pseudonym))).await;
         assert_eq!(code, 202, "{process}");
-        assert_eq!(town.shown(&process).await, status, "{key}");
+        assert_eq!(town.ended(&process).await, status, "{key}");
         // The same again is the same piece of work.
         let again = town.portal("POST", "/notices", Some(notice(key, pseudonym))).await;
         assert_eq!(again, (202, process));
@@ -98,13 +99,13 @@ async fn it_is_not_there_without_anybody_behind_pmh_and_calls_nobody_who_is_not_
     let town = linked(insured()).await;
     let portal = town.running.portal.clone().unwrap();
     let (_, process) = town.portal("POST", "/notices", Some(notice("N1", "P1"))).await;
-    town.shown(&process).await;
+    town.ended(&process).await;
     assert!(portal.told().is_empty());
     // Whoever is named is called, and the answer is kept: here that of another counterpart.
     let url = town.url(APPLICATION_INTAKE, "/v1/callbacks/mynaportal/notice-completed");
     portal.call(Caller { client: town.client.clone(), url, token: "t".to_owned() });
     let (_, process) = town.portal("POST", "/notices", Some(notice("N2", "P1"))).await;
-    town.shown(&process).await;
+    town.ended(&process).await;
     while portal.told().is_empty() {
         tokio::task::yield_now().await;
     }

@@ -14,19 +14,26 @@ pub mod applications;
 pub mod books;
 pub mod calendar;
 pub mod campaign;
+pub mod copies;
+pub mod decisions;
+pub mod demands;
 pub mod extracts;
+pub mod flags;
 pub mod inquiries;
 pub mod life;
 pub mod numbering;
 pub mod pen;
 pub mod play;
 pub mod portal;
+pub mod prepared;
 pub mod questionnaires;
 pub mod quiet;
 pub mod reconcile;
+pub mod record;
 pub mod residents;
 pub mod routes;
 pub mod shown;
+pub mod staff;
 pub mod steer;
 pub mod story;
 pub mod upstream;
@@ -55,12 +62,13 @@ pub async fn play(options: Options) -> Result<bool, Trouble> {
     let answers = tokio::spawn(std::sync::Arc::clone(&stage.desk).take_answers());
     let played = play::all(&stage, &steer, happenings).await?;
     answers.abort();
-    let mut books = reconcile::all(&stage, &truth)?;
+    let mut books = reconcile::all(&stage, &truth).await?;
     let dead = numbering::dead_letters(&stage).await?;
     books.compare("dead letters", &stage.running.behind.refusals(), &dead);
     let (must, is) = shown::both(&stage, &truth);
     books.compare("residents", &must, &is);
     books.problems.extend(portal::calls(&stage));
+    record::compared(&stage, &steer, &mut books).await?;
     let report = Report::collect(&stage, Vec::new()).await?;
     let verdict = Verdict { stage: &stage, report, played, books };
     Ok(verdict.print())
@@ -79,11 +87,21 @@ fn daily_folder(stage: &Stage) -> PathBuf {
     stage.site.folder.join("files/public-assistance")
 }
 
+/// Where the 中間サーバー takes and gives files.
+fn exchange_folder(stage: &Stage) -> PathBuf {
+    stage.site.folder.join("files").join(routes::INTERMEDIATE_SERVER_FILES)
+}
+
 fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
     let files = folder.join("files");
     // Days pass between two ticks of the sealing: how late it is, cannot be told by this clock.
     let mut more = "\n[record]\ngrace = \"365d\"\n".to_owned();
-    for (name, place) in [("reservation", "extracts"), ("public-assistance", "daily")] {
+    let places = [
+        ("reservation", "extracts"),
+        ("public-assistance", "daily"),
+        (routes::INTERMEDIATE_SERVER_FILES, "exchange"),
+    ];
+    for (name, place) in places {
         let path = files.join(name);
         std::fs::create_dir_all(&path)?;
         more.push_str(&format!(
@@ -93,6 +111,9 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         ));
     }
     std::fs::create_dir_all(files.join("public-assistance/statuses"))?;
+    for folder in ["to-server", "from-server"] {
+        std::fs::create_dir_all(files.join(routes::INTERMEDIATE_SERVER_FILES).join(folder))?;
+    }
     let times = calendar::times(BTreeMap::new());
     let mut own: BTreeMap<&'static str, String> =
         times.closed.iter().map(|(name, all)| (*name, calendar::maintenance(all))).collect();
