@@ -18,6 +18,9 @@ use tokio::task::JoinSet;
 
 pub mod application_intake;
 pub mod application_management;
+pub mod behind_pmh;
+pub mod behind_pmh_entries;
+pub mod behind_pmh_numbering;
 pub mod demands;
 pub mod envelope;
 pub mod faults;
@@ -26,9 +29,12 @@ pub mod integrated_database;
 pub mod intermediate_server;
 pub mod json;
 pub mod ledger;
+pub mod mynaportal;
 pub mod pmh;
 pub mod pmh_downloads;
 pub mod pmh_items;
+pub mod pmh_questionnaires;
+pub mod pmh_settings;
 pub mod server;
 pub mod times;
 pub mod tokens;
@@ -36,14 +42,20 @@ pub mod waiting;
 pub mod xml;
 
 #[cfg(test)]
+mod behind_pmh_tests;
+#[cfg(test)]
+mod mynaportal_tests;
+#[cfg(test)]
 mod provision_tests;
 #[cfg(test)]
 mod tests;
 
+use behind_pmh::{Behind, Insured};
 use demands::Demand;
 use faults::{Caution, Plan, Repertoire};
 use holdings::Holdings;
 use ledger::Ledger;
+use mynaportal::Mynaportal;
 use server::Line;
 use times::Times;
 use waiting::Waiting;
@@ -59,6 +71,12 @@ pub const APPLICATION_MANAGEMENT: &str = "application-management";
 
 /// Name of the simulated 統合DB, for runs in which residents change.
 pub const INTEGRATED_DATABASE: &str = "integrated-database";
+
+/// Name of the simulated マイナポータル, for runs in which it takes notices.
+pub const MYNAPORTAL: &str = "mynaportal";
+
+/// Those behind PMH, as the owner of what they hold; no counterpart of ours.
+pub const BEHIND_PMH: &str = "behind PMH";
 
 /// The four of every run, in the order they are shown.
 pub const ALL: [&str; 4] = [INTERMEDIATE_SERVER, PMH, APPLICATION_INTAKE, APPLICATION_MANAGEMENT];
@@ -170,7 +188,7 @@ pub struct Knowledge {
     /// Every 個人番号 of the municipality: what a leak is looked for by.
     pub my_numbers: BTreeSet<String>,
     /// Business keys refused for good, with the error code: `record:<recordId>/<revision>`,
-    /// `subject:<subjectId>/<revision>`, `notice:<noticeId>`.
+    /// `subject:<subjectId>/<revision>`, `notice:<noticeId>`, and so on by kind.
     pub refused: BTreeMap<String, String>,
     /// RequestKeys whose inquiry ends with 提供不可.
     pub unavailable: BTreeSet<String>,
@@ -180,8 +198,12 @@ pub struct Knowledge {
     pub resumes_at: Option<String>,
     /// Applications waiting at the intake, oldest first.
     pub applications: Vec<Application>,
-    /// What waits at PMH, oldest first: numbers VR- records, QA- answers, PI- PMH-IDs.
-    pub downloads: Vec<Waiting>,
+    /// Whom those behind PMH know, by 個人番号; with none, nothing is behind it.
+    pub insured: BTreeMap<String, Insured>,
+    /// 回答ID and 予防接種記録ID that PMH hands out with the 個人番号 of somebody else: its mistake.
+    pub altered: BTreeSet<String>,
+    /// What becomes of notices at マイナポータル, oldest first: read, expired.
+    pub portal_events: Vec<Waiting>,
     /// Changes of residents at the 統合DB, oldest first; without any it is not started.
     pub residents: Vec<Waiting>,
     /// What changes with time.
@@ -223,6 +245,10 @@ pub struct Credentials {
     pub integrated_id: String,
     /// OAuth2 client secret at the 統合DB.
     pub integrated_secret: String,
+    /// OAuth2 client id at マイナポータル.
+    pub mynaportal_id: String,
+    /// OAuth2 client secret at マイナポータル.
+    pub mynaportal_secret: String,
 }
 
 impl Credentials {
@@ -242,6 +268,8 @@ impl Credentials {
             management_password: word("q", 31),
             integrated_id: word("togo", 12),
             integrated_secret: word("t", 47),
+            mynaportal_id: word("myna", 12),
+            mynaportal_secret: word("m", 47),
         }
     }
 }
@@ -281,6 +309,10 @@ pub struct Running {
     pub ledger: Arc<Ledger>,
     /// What each shows: a good certificate, and one that has expired.
     certificates: Vec<(Certificate, [Arc<rustls::ServerConfig>; 2])>,
+    /// What is behind PMH: there residents and clinics enter data.
+    pub behind: Arc<Behind>,
+    /// マイナポータル, where somebody is behind PMH.
+    pub portal: Option<Arc<Mynaportal>>,
     counterparts: Vec<(Arc<dyn Counterpart>, Arc<Line>)>,
     _listeners: JoinSet<()>,
 }
@@ -351,6 +383,7 @@ pub async fn start(
 ) -> Result<Running, Trouble> {
     let ledger = Arc::new(Ledger::default());
     let knowledge = Arc::new(knowledge);
+    let behind = Arc::new(Behind::new(Arc::clone(&ledger), Arc::clone(&knowledge), behaviour));
     let mut all: Vec<Arc<dyn Counterpart>> = vec![
         Arc::new(intermediate_server::IntermediateServer::new(
             Arc::clone(&ledger),
@@ -362,6 +395,7 @@ pub async fn start(
             Arc::clone(&knowledge),
             credentials,
             behaviour,
+            Arc::clone(&behind),
         )),
         Arc::new(application_intake::ApplicationIntake::new(
             Arc::clone(&knowledge),
@@ -374,6 +408,11 @@ pub async fn start(
             credentials,
         )),
     ];
+    let portal = behind.is_played().then(|| {
+        let (ledger, knowledge) = (Arc::clone(&ledger), Arc::clone(&knowledge));
+        Arc::new(Mynaportal::new(ledger, knowledge, credentials, behaviour, Arc::clone(&behind)))
+    });
+    all.extend(portal.iter().map(|one| Arc::clone(one) as Arc<dyn Counterpart>));
     if !knowledge.residents.is_empty() {
         let database =
             integrated_database::IntegratedDatabase::new(Arc::clone(&knowledge), credentials);
@@ -400,5 +439,13 @@ pub async fn start(
         addresses.insert(name, server::listen(stage, shown.subscribe(), &mut listeners).await?);
         certificates.push((shown, both));
     }
-    Ok(Running { addresses, ledger, certificates, counterparts: stages, _listeners: listeners })
+    Ok(Running {
+        addresses,
+        ledger,
+        certificates,
+        behind,
+        portal,
+        counterparts: stages,
+        _listeners: listeners,
+    })
 }

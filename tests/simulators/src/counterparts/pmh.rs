@@ -1,11 +1,17 @@
-//! The simulated PMH: 対象者, 接種記録 (asynchronous tasks with per-item results) and notices.
+//! The simulated PMH: 対象者, 接種記録, 予診票 (asynchronous tasks with per-item results), notices,
+//! ひな形 and 制御フラグ. What comes of them there is played [behind it](crate::counterparts::behind_pmh).
 
+use crate::counterparts::behind_pmh::Behind;
 use crate::counterparts::faults::{Caution, Repertoire};
 use crate::counterparts::holdings::{Holdings, Item as Held};
 use crate::counterparts::json::{self, Check, refuse};
 use crate::counterparts::ledger::{Applied, Cause, Ledger};
 use crate::counterparts::pmh_downloads;
 use crate::counterparts::pmh_items::{Item, NoticeBody, RecordItem, SubjectItem};
+use crate::counterparts::pmh_questionnaires::QuestionnaireItem;
+use crate::counterparts::pmh_settings::{
+    Control, NoticeCancel, NoticeTemplate, QuestionnaireTemplate, Single,
+};
 use crate::counterparts::tokens::{self, Tokens};
 use crate::counterparts::xml::Form;
 use crate::counterparts::{Answer, Behaviour, Counterpart, Credentials, Knowledge, PMH, Received};
@@ -18,7 +24,23 @@ use std::time::Duration;
 const TOKEN_PATH: &str = "/oauth2/token";
 const SUBJECTS: &str = "/vaccination/subject-registration-tasks";
 const RECORDS: &str = "/vaccination/record-registration-tasks";
+const QUESTIONNAIRES: &str = "/vaccination/questionnaire-registration-tasks";
 const NOTICES: &str = "/vaccination/notices";
+const NOTICE_CANCELLATIONS: &str = "/vaccination/notice-cancellations";
+const QUESTIONNAIRE_TEMPLATES: &str = "/vaccination/questionnaire-templates";
+const NOTICE_TEMPLATES: &str = "/vaccination/notice-templates";
+const CONTROL_FLAGS: &str = "/vaccination/control-flags";
+/// Kinds of what it holds.
+const KINDS: [&str; 8] = [
+    "subject",
+    "record",
+    "questionnaire",
+    "notice",
+    "questionnaire-template",
+    "notice-template",
+    "control",
+    "notice-cancel",
+];
 const MAX_ITEMS: usize = 100;
 
 struct Task {
@@ -31,7 +53,7 @@ struct State {
     tasks: BTreeMap<String, Task>,
     /// Task id by path and Idempotency-Key.
     by_key: BTreeMap<String, String>,
-    /// Content by business key: `subject:…`, `record:…`, `notice:…`.
+    /// Content by business key: `subject:…`, `record:…`, `notice:…` and so on, by kind.
     applied: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -47,12 +69,19 @@ pub struct Pmh {
 struct Shared {
     ledger: Arc<Ledger>,
     knowledge: Arc<Knowledge>,
+    behind: Arc<Behind>,
     state: Mutex<State>,
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply(&self, state: &mut State, key: String, cause: &Cause, applied: Applied) {
+        state.applied.insert(key, applied.content.clone());
+        self.behind.registered(&applied);
+        self.ledger.apply(PMH, cause, applied);
     }
 
     /// Applies the items of a task, each on its own, and closes the task.
@@ -74,8 +103,12 @@ impl Shared {
                 continue;
             }
             if known.is_none() {
-                state.applied.insert(key, applied.content.clone());
-                self.ledger.apply(PMH, cause, applied);
+                if let Err(code) = self.behind.accepts(&applied) {
+                    results
+                        .push(json!({"itemNumber": number, "status": "error", "errorCode": code}));
+                    continue;
+                }
+                self.apply(&mut state, key, cause, applied);
             }
             results.push(json!({"itemNumber": number, "status": "registered"}));
         }
@@ -92,9 +125,10 @@ impl Pmh {
         knowledge: Arc<Knowledge>,
         credentials: &Credentials,
         behaviour: &Behaviour,
+        behind: Arc<Behind>,
     ) -> Self {
         Pmh {
-            shared: Arc::new(Shared { ledger, knowledge, state: Mutex::default() }),
+            shared: Arc::new(Shared { ledger, knowledge, behind, state: Mutex::default() }),
             credentials: credentials.clone(),
             tokens: Tokens::new(behaviour.seed, 60),
             seed: behaviour.seed,
@@ -172,29 +206,34 @@ impl Pmh {
         }
     }
 
-    fn notice(&self, request: &Received) -> Result<Answer, Answer> {
-        let notice: NoticeBody = json::read(request)?;
-        notice.check()?;
-        let refused = self.shared.knowledge.refused.get(&format!("notice:{}", notice.notice_key));
-        if let Some(code) = refused {
-            let body = json!({"code": code, "message": "the addressee takes no notices"});
-            return Ok(Answer::json(400, &body));
+    /// A document that is judged at once.
+    fn single<T: Single>(&self, request: &Received) -> Result<Answer, Answer> {
+        let document: T = json::read(request)?;
+        let mut check = Check::default();
+        document.check(&mut check);
+        check.end()?;
+        let applied = document.applied();
+        let key = format!("{}:{}", applied.operation, applied.key);
+        let refused = |code: &str| {
+            Answer::json(400, &json!({"code": code, "message": "not for this addressee or key"}))
+        };
+        if let Some(code) = self.shared.knowledge.refused.get(&key) {
+            return Ok(refused(code));
         }
-        let key = format!("notice:{}", notice.notice_key);
-        let applied = notice.applied();
-        let answer =
-            Answer::json(201, &json!({"noticeId": format!("N{:016x}", hash(key.as_bytes()))}));
+        let answer = Answer::json(201, &T::done(&applied));
         let mut state = self.shared.state();
         match state.applied.get(&key) {
             Some(before) if *before != applied.content => {
-                return Err(refuse(409, "E0302", "the same noticeKey with other content"));
+                return Err(refuse(409, "E0302", "the same key with other content"));
             }
             Some(_) => {}
             None => {
-                state.applied.insert(key, applied.content.clone());
+                if let Err(code) = self.shared.behind.accepts(&applied) {
+                    return Ok(refused(code));
+                }
                 let received_ms = request.received_ms;
                 let cause = Cause { received_ms, idempotency_key: self.idempotency_key(request) };
-                self.shared.ledger.apply(PMH, &cause, applied);
+                self.shared.apply(&mut state, key, &cause, applied);
             }
         }
         Ok(answer)
@@ -214,7 +253,11 @@ impl Counterpart for Pmh {
         PMH
     }
 
-    /// The newest revision of each subject and record, and all notices.
+    fn pending(&self) -> usize {
+        self.shared.behind.pending()
+    }
+
+    /// The newest revision of each thing, and all notices.
     fn holdings(&self) -> Holdings {
         let state = self.shared.state();
         let mut newest: BTreeMap<(&'static str, &str), (u64, &Held)> = BTreeMap::new();
@@ -222,11 +265,7 @@ impl Counterpart for Pmh {
             let Some((kind, key)) = key.split_once(':') else { continue };
             let (id, revision) = key.split_once('/').unwrap_or((key, "1"));
             let revision = revision.parse().unwrap_or(0);
-            let kind = match kind {
-                "subject" => "subject",
-                "record" => "record",
-                _ => "notice",
-            };
+            let Some(kind) = KINDS.into_iter().find(|one| *one == kind) else { continue };
             let known = newest.entry((kind, id)).or_insert((revision, content));
             if revision >= known.0 {
                 *known = (revision, content);
@@ -269,13 +308,19 @@ impl Counterpart for Pmh {
         if let Some(refusal) = self.authorised(request) {
             return refusal;
         }
-        if let Some(answer) = pmh_downloads::answer(request, &self.shared.knowledge) {
+        let (behind, times) = (&self.shared.behind, &self.shared.knowledge.times);
+        if let Some(answer) = pmh_downloads::answer(request, || behind.downloads(), times) {
             return answer.unwrap_or_else(|refusal| refusal);
         }
         let answer = match (request.method.as_str(), request.path.as_str()) {
             ("POST", SUBJECTS) => self.register::<SubjectItem>(request),
             ("POST", RECORDS) => self.register::<RecordItem>(request),
-            ("POST", NOTICES) => self.notice(request),
+            ("POST", QUESTIONNAIRES) => self.register::<QuestionnaireItem>(request),
+            ("POST", NOTICES) => self.single::<NoticeBody>(request),
+            ("POST", NOTICE_CANCELLATIONS) => self.single::<NoticeCancel>(request),
+            ("POST", QUESTIONNAIRE_TEMPLATES) => self.single::<QuestionnaireTemplate>(request),
+            ("POST", NOTICE_TEMPLATES) => self.single::<NoticeTemplate>(request),
+            ("POST", CONTROL_FLAGS) => self.single::<Control>(request),
             ("GET", path) => match path.strip_prefix("/tasks/") {
                 Some(task_id) => Ok(self.task(task_id)),
                 None => Err(refuse(404, "E0404", "no such path")),
@@ -297,7 +342,7 @@ impl Counterpart for Pmh {
     }
 
     fn admits_my_number(&self, request: &Received) -> bool {
-        request.path == SUBJECTS || request.path == RECORDS
+        [SUBJECTS, RECORDS, QUESTIONNAIRES, CONTROL_FLAGS].contains(&request.path.as_str())
     }
 }
 

@@ -1,6 +1,5 @@
 //! The documents PMH takes: their documented forms, and what of them the oracle compares.
 
-use crate::counterparts::Answer;
 use crate::counterparts::json::{Check, is_full_width};
 use crate::counterparts::ledger::Applied;
 use crate::counterparts::xml::{Form, is_date};
@@ -28,14 +27,16 @@ pub enum Number {
 }
 
 impl Number {
-    fn text(&self) -> String {
+    /// Its digits.
+    pub fn text(&self) -> String {
         match self {
             Number::Integer(number) => number.to_string(),
             Number::Digits(digits) => digits.clone(),
         }
     }
 
-    fn good(&self) -> bool {
+    /// Whether it is one to nine digits without a leading zero.
+    pub fn good(&self) -> bool {
         Form::DigitsBetween(1, 9).fits(&self.text()) && !self.text().starts_with('0')
     }
 }
@@ -170,6 +171,11 @@ impl Item for RecordItem {
         content.put("dose", &self.dose_number.text());
         content.maybe("lot", self.lot_number);
         content.maybe("amount", self.amount);
+        content.maybe("doctor", self.doctor_name);
+        content.maybe("institution", self.medical_institution_code);
+        content.maybe("gtin", self.gtin_code);
+        content.maybe("expiry", self.vaccine_expiration_date);
+        content.maybe("circumstances", self.special_circumstances);
         let person = self.municipality_identity_key;
         let applied = Applied { operation: "record", key: key.clone(), person, content: content.0 };
         (format!("record:{key}"), applied)
@@ -181,8 +187,7 @@ impl Item for RecordItem {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NoticeBody {
     pmh_pseudonym: String,
-    /// Business key of the notice.
-    pub notice_key: String,
+    notice_key: String,
     title: String,
     message: String,
     valid_from: Option<String>,
@@ -191,15 +196,13 @@ pub struct NoticeBody {
 
 impl NoticeBody {
     /// Checks every field.
-    pub fn check(&self) -> Result<(), Answer> {
-        let mut check = Check::default();
+    pub fn check(&self, check: &mut Check) {
         check.form("pmhPseudonym", &self.pmh_pseudonym, Form::Identifier(64));
         check.form("noticeKey", &self.notice_key, Form::Identifier(64));
         check.form("title", &self.title, Form::Text(200));
         check.form("message", &self.message, Form::Text(4_000));
         check.optional("validFrom", self.valid_from.as_ref(), Form::Date);
         check.optional("validUntil", self.valid_until.as_ref(), Form::Date);
-        check.end()
     }
 
     /// What it does.
@@ -221,15 +224,18 @@ fn is_amount(text: &str) -> bool {
     Form::DigitsBetween(1, 3).fits(whole) && Form::DigitsBetween(1, 3).fits(part)
 }
 
+/// The fields that the oracle compares.
 #[derive(Default)]
-struct Content(BTreeMap<String, String>);
+pub struct Content(pub BTreeMap<String, String>);
 
 impl Content {
-    fn put(&mut self, name: &str, value: &str) {
+    /// Puts a field.
+    pub fn put(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
     }
 
-    fn maybe(&mut self, name: &str, value: Option<String>) {
+    /// Puts a field when it is there.
+    pub fn maybe(&mut self, name: &str, value: Option<String>) {
         if let Some(value) = value {
             self.0.insert(name.to_owned(), value);
         }

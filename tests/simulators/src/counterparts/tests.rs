@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 pub(super) const PERSON: &str = "123456789012340";
-const NUMBER: &str = "123456789018";
+pub(super) const NUMBER: &str = "123456789018";
 
 pub(super) struct Town {
     pub(super) running: Running,
     pub(super) client: reqwest::Client,
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     authority: Authority,
 }
 
@@ -40,12 +40,12 @@ impl Town {
         request.body(message(interface, body)).send().await.unwrap().text().await.unwrap()
     }
 
-    async fn token(&self) -> String {
+    pub(super) async fn token(&self) -> String {
         let (id, secret) = (&self.credentials.pmh_id, &self.credentials.pmh_secret);
         self.token_of(PMH, id, secret, "pmh").await
     }
 
-    async fn token_of(&self, name: &str, id: &str, secret: &str, scope: &str) -> String {
+    pub(super) async fn token_of(&self, name: &str, id: &str, secret: &str, scope: &str) -> String {
         let url = self.url(name, "/oauth2/token");
         let jti = format!("{}", self.running.ledger.evidence().receipts.len());
         let form = [
@@ -59,13 +59,13 @@ impl Town {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
-    async fn pmh(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+    pub(super) async fn pmh(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
         let request = self.client.post(self.url(PMH, path)).bearer_auth(self.token().await);
         let request = request.header("idempotency-key", key);
         json_answer(request.header("content-type", "application/json").body(body.to_string())).await
     }
 
-    async fn task(&self, task: &Value) -> Value {
+    pub(super) async fn task(&self, task: &Value) -> Value {
         loop {
             let url = self.url(PMH, &format!("/tasks/{}", task["taskId"].as_str().unwrap()));
             let request = self.client.get(url).bearer_auth(self.token().await);
@@ -85,7 +85,7 @@ impl Town {
     }
 }
 
-async fn json_answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(super) async fn json_answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
@@ -133,7 +133,7 @@ fn inquiry(key: &str) -> String {
     )
 }
 
-fn subject(revision: u32) -> Value {
+pub(super) fn subject(revision: u32) -> Value {
     json!({"modificationSeg": "1", "myNumber": NUMBER, "municipalityIdentityKey": PERSON,
         "basicFiveInfo": {"name": "𠮷田　花子", "nameKana": "ヨシダ　ハナコ",
             "address": "東京都江戸川区見本町１", "dateOfBirth": "2025-01-02", "sex": "2"},
@@ -443,7 +443,16 @@ async fn what_the_municipality_expects_is_what_the_counterparts_log() {
         "municipalityIdentityKey": person.atena_number, "vaccinationRecordId": "V1",
         "historyNumber": 1, "isDeleted": "0", "vaccinationDate": vaccination["date"],
         "vaccineCode": vaccination["vaccineCode"], "doseNumber": vaccination["doseNumber"]});
-    for (name, from) in [("lotNumber", "lot"), ("amount", "amount")] {
+    let optional = [
+        ("lotNumber", "lot"),
+        ("amount", "amount"),
+        ("doctorName", "doctor"),
+        ("medicalInstitutionCode", "institution"),
+        ("gtinCode", "gtin"),
+        ("vaccineExpirationDate", "expiry"),
+        ("specialCircumstances", "circumstances"),
+    ];
+    for (name, from) in optional {
         if let Some(value) = expected.content.get(from) {
             item[name] = value.as_str().into();
         }

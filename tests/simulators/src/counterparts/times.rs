@@ -25,6 +25,13 @@ impl Times {
         windows.iter().any(|(from, until)| (*from..*until).contains(&at_ms))
     }
 
+    /// The first moment at or after this one at which a counterpart is not closed.
+    pub fn open_from(&self, counterpart: &str, at_ms: i64) -> i64 {
+        let windows = self.closed.get(counterpart).map(Vec::as_slice).unwrap_or_default();
+        let shut = windows.iter().find(|(from, until)| (*from..*until).contains(&at_ms));
+        shut.map_or(at_ms, |(_, until)| *until)
+    }
+
     /// Whether what came or comes at this time (RFC 3339) is there now.
     pub fn is_there(&self, at: &str) -> bool {
         !self.timed || at.parse::<Timestamp>().is_ok_and(|at| at <= crate::clock::now())

@@ -3,7 +3,7 @@
 use crate::Trouble;
 use crate::counterparts::{
     APPLICATION_INTAKE, APPLICATION_MANAGEMENT, Credentials, INTEGRATED_DATABASE,
-    INTERMEDIATE_SERVER, PMH,
+    INTERMEDIATE_SERVER, MYNAPORTAL, PMH,
 };
 use crate::municipality::MUNICIPALITY;
 use crate::pki::{Authority, Identity, write_private, write_secret};
@@ -91,6 +91,7 @@ impl Site {
         put("secrets/intake", &plan.credentials.intake_password)?;
         put("secrets/management", &plan.credentials.management_password)?;
         put("secrets/integrated", &plan.credentials.integrated_secret)?;
+        put("secrets/mynaportal", &plan.credentials.mynaportal_secret)?;
         if let Some(url) = plan.amqp {
             put("secrets/amqp", url)?;
         }
@@ -139,6 +140,7 @@ fn toml(
         (APPLICATION_INTAKE, Some((&credentials.intake_id, "intake"))),
         (APPLICATION_MANAGEMENT, Some((&credentials.management_id, "management"))),
         (INTEGRATED_DATABASE, Some((&credentials.integrated_id, "integrated"))),
+        (MYNAPORTAL, Some((&credentials.mynaportal_id, "mynaportal"))),
     ]);
     for (name, address) in plan.addresses {
         write!(
@@ -174,6 +176,6 @@ fn random_bytes() -> Result<[u8; 32], Trouble> {
 }
 
 /// A loopback port that was free a moment ago.
-fn free_port() -> Result<SocketAddr, Trouble> {
+pub(crate) fn free_port() -> Result<SocketAddr, Trouble> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

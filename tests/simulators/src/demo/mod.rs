@@ -228,6 +228,16 @@ pub(crate) struct Setting {
     pub(crate) longest_task_ms: u64,
     /// Whether the health system says at once what becomes of an application.
     pub(crate) at_once: bool,
+    /// Where マイナポータル tells of completed work; nowhere without it.
+    pub(crate) callback: Option<Callback>,
+}
+
+/// How a counterpart calls the gateway.
+pub(crate) struct Callback {
+    /// Where.
+    pub(crate) url: String,
+    /// The token that it shows beside its certificate.
+    pub(crate) token: String,
 }
 
 impl Default for Setting {
@@ -240,6 +250,7 @@ impl Default for Setting {
             environment: Vec::new(),
             longest_task_ms: Behaviour::default().longest_task_ms,
             at_once: true,
+            callback: None,
         }
     }
 }
@@ -267,6 +278,11 @@ pub(crate) async fn raise(
     };
     let running =
         counterparts::start(&authority, &credentials, town.knowledge.clone(), &behaviour).await?;
+    if let (Some(portal), Some(Callback { url, token })) = (&running.portal, setting.callback) {
+        let identity = authority.client(counterparts::MYNAPORTAL)?;
+        let client = pki::https_client(&authority.certificate, Some(&identity))?;
+        portal.call(counterparts::mynaportal::Caller { client, url, token });
+    }
     let plan = folder::Plan {
         definitions: &options.definitions,
         addresses: &running.addresses,

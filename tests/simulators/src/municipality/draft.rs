@@ -35,6 +35,15 @@ const VACCINES: [(&str, &str); 6] = [
     ("A15", "ＨＰＶ"),
 ];
 
+/// What of a dose goes to PMH as it is: as the oracle and as the health system name it.
+const REGISTERED: [(&str, &str); 5] = [
+    ("doctor", "doctorName"),
+    ("institution", "institutionCode"),
+    ("gtin", "gtin"),
+    ("expiry", "expiry"),
+    ("circumstances", "specialCircumstances"),
+];
+
 impl Dose {
     /// A new dose.
     pub fn new(random: &mut Random, record_id: String, number: usize) -> Self {
@@ -115,6 +124,16 @@ impl Dose {
         copy
     }
 
+    /// What PMH is sent of it.
+    fn registered(&self) -> BTreeMap<&'static str, String> {
+        let mut registered = self.content();
+        for (name, from) in REGISTERED {
+            let value = self.extras.get(from).and_then(Value::as_str);
+            registered.extend(value.map(|value| (name, value.to_owned())));
+        }
+        registered
+    }
+
     fn content(&self) -> BTreeMap<&'static str, String> {
         let mut content = BTreeMap::from([
             ("vaccine", self.vaccine.clone()),
@@ -140,7 +159,7 @@ pub fn record(id: String, person: &Person, dose: &Dose, event: &str, revision: u
     copy.insert("layout", if dose.second_layout { "0002" } else { "0001" }.to_owned());
     copy.insert("operation", if withdrawn { "2" } else { "1" }.to_owned());
     copy.insert("publish_from", dose.publish_from.clone());
-    let mut pmh = dose.content();
+    let mut pmh = dose.registered();
     pmh.insert("deleted", if withdrawn { "1" } else { "0" }.to_owned());
     pmh.extend(person.my_number.iter().map(|number| ("my_number", number.clone())));
     let key = format!("{}/{revision}", dose.record_id);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub mod applications;
 pub mod draft;
+pub mod forms;
 pub mod names;
 pub mod people;
 pub mod year;
@@ -81,6 +82,13 @@ pub struct Message {
     pub answer: Option<&'static str>,
 }
 
+impl Message {
+    /// Whether it is a state of a 対象者, which goes to everybody who keeps them.
+    pub fn is_subject(&self) -> bool {
+        self.expects.iter().any(|expected| expected.operation == "subject")
+    }
+}
+
 /// A generated municipality with its year of messages.
 #[derive(Clone, Debug)]
 pub struct Municipality {
@@ -110,7 +118,9 @@ impl Municipality {
             by_item: BTreeSet::new(),
             resumes_at: None,
             applications: applications.clone(),
-            downloads: Vec::new(),
+            insured: BTreeMap::new(),
+            altered: BTreeSet::new(),
+            portal_events: Vec::new(),
             residents: Vec::new(),
             times: Times::default(),
         };

@@ -1,5 +1,6 @@
 //! The simulated year: its days, and what is special about some of them.
 
+use crate::counterparts::behind_pmh::INSURERS;
 use crate::counterparts::times::{Times, moment};
 use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER};
 use jiff::ToSpan;
@@ -16,6 +17,9 @@ pub const SECOND_LAYOUT: Date = date(2027, 4, 1);
 pub const OUTAGE: Date = date(2027, 2, 10);
 /// 年末年始: the first day on which others are closed, and the first on which they are not.
 pub const CLOSED: (Date, Date) = (date(2026, 12, 29), date(2027, 1, 4));
+/// The 医療保険者等向け中間サーバー is out of reach at the end of the fiscal year: its first day, and the
+/// first on which it is not. 採番 waits at PMH.
+pub const INSURERS_CLOSED: (Date, Date) = (date(2027, 3, 27), date(2027, 4, 1));
 /// Days on which there is work whatever day of the week they are.
 const ALWAYS: [Date; 7] =
     [FIRST, date(2026, 12, 28), CLOSED.0, CLOSED.1, OUTAGE, date(2027, 3, 31), SECOND_LAYOUT];
@@ -70,6 +74,7 @@ pub fn times(answer_takes: BTreeMap<String, i64>) -> Times {
         closed: BTreeMap::from([
             (INTERMEDIATE_SERVER, vec![year_end, change]),
             (APPLICATION_MANAGEMENT, vec![year_end]),
+            (INSURERS, vec![(moment(INSURERS_CLOSED.0, 0, 0), moment(INSURERS_CLOSED.1, 0, 0))]),
         ]),
         second_layout: Some(SECOND_LAYOUT),
         answer_takes,

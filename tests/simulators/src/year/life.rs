@@ -2,7 +2,7 @@
 
 use super::calendar::{self, FIRST, LAST};
 use super::pen::Pen;
-use super::{campaign, downloads, inquiries, residents};
+use super::{campaign, inquiries, numbering, questionnaires, residents};
 use crate::municipality::draft::Dose;
 use crate::municipality::names::Address;
 use crate::municipality::people::Person;
@@ -37,6 +37,8 @@ pub struct Life {
     pub coming: Coming,
     /// How they go.
     pub going: Option<Going>,
+    /// Since when PMH knows them by their PMH仮名識別子.
+    pub linked: Option<Date>,
     random: Random,
     revision: usize,
     changes: usize,
@@ -47,7 +49,7 @@ impl Life {
     /// A life of its own chance.
     pub fn new(person: Person, coming: Coming, going: Option<Going>, seed: u64) -> Life {
         let random = Random::new(seed, &format!("life {}", person.index));
-        Life { person, coming, going, random, revision: 0, changes: 0, doses: 0 }
+        Life { person, coming, going, linked: None, random, revision: 0, changes: 0, doses: 0 }
     }
 
     /// The first day on which they are a subject.
@@ -61,6 +63,30 @@ impl Life {
     /// Whether they are a subject on a day.
     pub fn is_here(&self, day: Date) -> bool {
         day >= self.begins() && self.going.is_none_or(|going| day < going.day)
+    }
+
+    /// Whether a 制御フラグ is played with them, and no 予診票.
+    pub fn is_withheld(&self) -> bool {
+        let stays = self.coming == Coming::Here && self.going.is_none();
+        let chosen = [11, 13, 17].contains(&(self.person.index % 50));
+        chosen && stays && self.linked.is_some() && !self.person.not_disclosed
+    }
+
+    /// The first registration, and what comes of it behind PMH: a few are first registered with a
+    /// wrong date of birth, which staff correct when PMH tells of it.
+    fn numbered(&mut self, pen: &mut Pen, day: Date) {
+        numbering::insure(pen, &self.person, self.coming);
+        let right = self.person.clone();
+        if numbering::is_mistaken(&right, self.coming) {
+            self.person = numbering::misread(&right);
+        }
+        self.revise(pen, day, "registered");
+        self.person = right;
+        let (linked, mended) = numbering::registered(pen, day, &self.person, self.coming);
+        self.linked = linked;
+        if let Some(day) = mended {
+            self.revise(pen, day, "changed");
+        }
     }
 
     /// A change of a resident, as the 統合DB tells it.
@@ -77,10 +103,14 @@ impl Life {
             Coming::Born(day) => self.told(pen, day, "11"),
             Coming::Moves(day) => self.told(pen, day, "10"),
         }
-        self.revise(pen, begins, "registered");
+        self.numbered(pen, begins);
         if self.coming != Coming::Here {
-            pen.notice(begins, &self.person);
-            downloads::pmh_id(pen, begins, &self.person);
+            // PMH knows nobody by a PMH仮名識別子 before the numbering.
+            let known = calendar::later(begins, 10);
+            if self.is_here(known) {
+                pen.notice(known, &self.person);
+                questionnaires::sent(pen, known, self, questionnaires::SCHOOL);
+            }
         }
         if let Coming::Moves(_) = self.coming {
             inquiries::earlier_vaccinations(pen, begins, &self.person);
@@ -138,6 +168,7 @@ impl Life {
     fn revise(&mut self, pen: &mut Pen, day: Date, event: &str) {
         self.revision += 1;
         pen.subject(day, &self.person, event, self.revision);
+        numbering::asked(pen, day, &self.person, self.revision);
     }
 
     /// School age in September, influenza in autumn: many within a few weeks.
@@ -146,14 +177,24 @@ impl Life {
         let school_age = ("2014".."2016").contains(&birth.as_str());
         if school_age && self.is_here(campaign::SCHOOL) {
             pen.notice(campaign::SCHOOL, &self.person);
+            self.questioned(pen, campaign::SCHOOL, questionnaires::SCHOOL);
             self.within(pen, campaign::SCHOOL, 14, 70, 0.7);
         }
         let elderly = birth.as_str() < "1962";
         if elderly && self.is_here(campaign::INFLUENZA) {
             pen.notice(campaign::INFLUENZA, &self.person);
+            self.questioned(pen, campaign::INFLUENZA, questionnaires::INFLUENZA);
         }
         let chance = if elderly { 0.8 } else { 0.3 };
         self.within(pen, campaign::INFLUENZA, 7, 56, chance);
+    }
+
+    fn questioned(&self, pen: &mut Pen, day: Date, about: (&'static str, &str, &'static str)) {
+        // Who came in the weeks before has it already.
+        let new = self.coming == Coming::Here || self.begins() > calendar::later(day, -14);
+        if new && !self.is_withheld() {
+            questionnaires::sent(pen, day, self, about);
+        }
     }
 
     fn within(&mut self, pen: &mut Pen, from: Date, least: i64, most: i64, chance: f64) {

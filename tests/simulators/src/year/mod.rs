@@ -17,19 +17,22 @@ pub mod campaign;
 pub mod copies;
 pub mod decisions;
 pub mod demands;
-pub mod downloads;
 pub mod extracts;
 pub mod flags;
 pub mod inquiries;
 pub mod life;
+pub mod numbering;
 pub mod pen;
 pub mod play;
+pub mod portal;
 pub mod prepared;
+pub mod questionnaires;
 pub mod quiet;
 pub mod reconcile;
 pub mod record;
 pub mod residents;
 pub mod routes;
+pub mod shown;
 pub mod staff;
 pub mod steer;
 pub mod story;
@@ -60,6 +63,11 @@ pub async fn play(options: Options) -> Result<bool, Trouble> {
     let played = play::all(&stage, &steer, happenings).await?;
     answers.abort();
     let mut books = reconcile::all(&stage, &truth).await?;
+    let dead = numbering::dead_letters(&stage).await?;
+    books.compare("dead letters", &stage.running.behind.refusals(), &dead);
+    let (must, is) = shown::both(&stage, &truth);
+    books.compare("residents", &must, &is);
+    books.problems.extend(portal::calls(&stage));
     record::compared(&stage, &steer, &mut books).await?;
     let report = Report::collect(&stage, Vec::new()).await?;
     let verdict = Verdict { stage: &stage, report, played, books };
@@ -115,6 +123,9 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         .push_str("poll-every = \"1s\"\n");
     let fast = folder::TIMES.lines().filter(|line| !line.starts_with("poll-every"));
     let fast: String = fast.map(|line| format!("{line}\n")).collect();
+    let (callback, sections) = portal::callback(folder)?;
+    more.push_str(&sections);
+    own.entry(crate::counterparts::MYNAPORTAL).or_default().push_str("poll-every = \"1s\"\n");
     for name in [
         crate::counterparts::PMH,
         crate::counterparts::APPLICATION_INTAKE,
@@ -131,6 +142,7 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         environment: steer.environment()?,
         longest_task_ms: 60,
         at_once: false,
+        callback: Some(callback),
     })
 }
 

@@ -2,15 +2,16 @@
 
 use super::books::Books;
 use super::calendar::{self, WorkDays};
-use super::extracts;
-use super::routes::RESERVATION;
+use super::routes::{HEALTH, RESERVATION};
 use super::staff::Act;
+use super::{extracts, numbering};
+use crate::counterparts::behind_pmh_entries::Entry;
 use crate::counterparts::demands::Demand;
 use crate::counterparts::times::{moment, written};
 use crate::counterparts::{INTERMEDIATE_SERVER, Knowledge, PMH};
 use crate::municipality::draft::{self, Dose};
 use crate::municipality::people::Person;
-use crate::municipality::{Expected, Fate, Message};
+use crate::municipality::{Expected, Fate, Message, forms};
 use crate::random::Random;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -52,10 +53,21 @@ pub enum What {
     Staff(Box<Act>),
     /// A counterpart puts a file there, whole.
     File(Box<Daily>),
+    /// A resident or a clinic enters something.
+    Enters(Box<Attempt>),
     /// Readiness must tell of this.
     Told(&'static str),
     /// From now on nothing may wait for a file any more.
     Gathered,
+}
+
+/// An entry behind PMH, and how it ends.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What is entered.
+    pub entry: Entry,
+    /// The code with which it must be refused; `None`: it is taken.
+    pub refused: Option<&'static str>,
 }
 
 /// A daily file of the 生活保護システム.
@@ -127,7 +139,7 @@ impl Pen {
         }
         let (hour, minute) = MORNING;
         let at = moment(self.days.from(day), hour, minute);
-        if message.message_type.starts_with("subject.") {
+        if message.is_subject() {
             self.extract(&message);
         }
         self.happens(at, What::Post(Box::new(message)));
@@ -180,6 +192,13 @@ impl Pen {
         written(moment(day, hour - 1, 0))
     }
 
+    /// A resident or a clinic enters something, on the morning of a day of work.
+    pub fn tries(&mut self, day: Date, attempt: Attempt) {
+        let (hour, minute) = MORNING;
+        let at = moment(self.days.from(day), hour, minute);
+        self.happens(at, What::Enters(Box::new(attempt)));
+    }
+
     /// A state of a subject.
     pub fn subject(&mut self, day: Date, person: &Person, event: &str, revision: usize) {
         self.post(day, draft::subject(String::new(), person, event, revision, Value::Null));
@@ -224,6 +243,40 @@ impl Pen {
         let mut message = draft::notice(String::new(), person, number);
         if let Some(from) = message.body.get_mut("validFrom") {
             *from = self.days.from(day).to_string().into();
+        }
+        for expected in message.expects.iter_mut().filter(|one| one.counterpart == PMH) {
+            // PMH knows nobody by a PMH仮名識別子 whom it could not have numbered.
+            if !numbering::is_known(person) {
+                expected.fate = Fate::RefusedThere;
+                let key = format!("notice:{}", expected.key);
+                self.knowledge.refused.insert(key, "E3002".to_owned());
+            }
+        }
+        let by_pmh = message.expects.iter().find(|one| one.counterpart == PMH);
+        let notice = by_pmh.map(|one| one.key.clone());
+        self.post(day, message);
+        if let Some(notice) = notice
+            && number.is_multiple_of(8)
+        {
+            self.cancellation(calendar::later(day, 7), person, &notice);
+        }
+    }
+
+    /// A notice by PMH was a mistake: it is taken back, if PMH took it.
+    fn cancellation(&mut self, day: Date, person: &Person, notice: &str) {
+        let taken = self.truth.of(PMH).0.remove("notice").unwrap_or_default();
+        let was_taken = taken.contains_key(notice);
+        let number = self.number();
+        let message = forms::notice_cancel(person, notice, number, was_taken);
+        match was_taken {
+            true => {
+                let item = [("channel".to_owned(), "pmh".to_owned())].into();
+                self.truth.put(HEALTH, "cancelled", notice, item);
+            }
+            false => {
+                let key = format!("notice-cancel:NC-{number:06}");
+                self.knowledge.refused.insert(key, "E0306".to_owned());
+            }
         }
         self.post(day, message);
     }

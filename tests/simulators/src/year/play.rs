@@ -66,6 +66,13 @@ pub(crate) async fn all(
                     owed.exchanges += (daily.good + daily.bad) as u64;
                     put(stage, &daily)?;
                 }
+                What::Enters(attempt) => {
+                    let ended = stage.running.behind.enter(&attempt.entry).err();
+                    if ended != attempt.refused {
+                        let problem = format!("{}: entered: {ended:?}", times::written(at));
+                        played.missing.push(problem);
+                    }
+                }
                 What::Told(code) => alarms.push(code),
                 What::Gathered => owed.gathered = true,
             }
@@ -98,7 +105,7 @@ const STATUSES: &str = "welfare.status-received";
 
 /// On how many routes a message goes; that of the extract leads to no counterpart's ledger.
 fn exchanges(message: &Message) -> u64 {
-    let extracted = u64::from(message.message_type.starts_with("subject."));
+    let extracted = u64::from(message.is_subject());
     message.expects.len().max(1) as u64 + extracted
 }
 

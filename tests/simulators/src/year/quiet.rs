@@ -56,7 +56,7 @@ fn left(stage: &Stage, owed: &Owed, counts: &[Count]) -> Vec<String> {
     let sum = |wanted: &dyn Fn(&&Count) -> bool| -> u64 {
         counts.iter().filter(wanted).map(|count| count.count).sum()
     };
-    let accepted = sum(&|count| count.state != "duplicate");
+    let accepted = accepted(counts);
     if accepted < owed.exchanges {
         left.push(format!("{} exchanges of {}", owed.exchanges - accepted, owed.exchanges));
     }
@@ -97,4 +97,35 @@ fn left(stage: &Stage, owed: &Owed, counts: &[Count]) -> Vec<String> {
         }
     }
     left
+}
+
+/// How many exchanges of what was posted, or came by file, there are. What is fetched comes on top of
+/// that, and says nothing of it.
+fn accepted(counts: &[Count]) -> u64 {
+    let fetched = |count: &Count| routes::of(&count.route).is_some_and(|route| route.fetched);
+    let counted = counts.iter().filter(|count| count.state != "duplicate" && !fetched(count));
+    counted.map(|count| count.count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fetched_does_not_stand_for_what_was_posted() {
+        let count = |route: &str, state: &str, count| Count {
+            route: route.to_owned(),
+            state: state.to_owned(),
+            count,
+            ..Count::default()
+        };
+        let counts = [
+            count("subject-to-pmh", "delivered", 3),
+            count("subject-to-pmh", "duplicate", 5),
+            count("pmh-id-to-health", "delivered", 7),
+            count("welfare-status-to-health", "delivered", 11),
+            count("", "dead", 13),
+        ];
+        assert_eq!(accepted(&counts), 3 + 11 + 13);
+    }
 }

@@ -4,7 +4,10 @@ use super::books::{Books, Difference, compare};
 use super::routes::{HEALTH, RESERVATION, STAFF};
 use super::{extracts, staff, upstream};
 use crate::Trouble;
-use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER, PMH};
+use crate::counterparts::holdings::Holdings;
+use crate::counterparts::{
+    APPLICATION_MANAGEMENT, BEHIND_PMH, INTERMEDIATE_SERVER, MYNAPORTAL, PMH,
+};
 use crate::demo::Stage;
 
 /// What the comparison of all books brought.
@@ -18,8 +21,16 @@ pub struct Compared {
     pub problems: Vec<String>,
 }
 
+impl Compared {
+    /// Compares one more owner's books.
+    pub fn compare(&mut self, owner: &'static str, truth: &Holdings, held: &Holdings) {
+        self.items.push((owner, truth.count()));
+        self.differences.extend(compare(owner, truth, held));
+    }
+}
+
 /// Counterparts that hold something.
-const HOLDERS: [&str; 3] = [PMH, INTERMEDIATE_SERVER, APPLICATION_MANAGEMENT];
+const HOLDERS: [&str; 4] = [PMH, INTERMEDIATE_SERVER, APPLICATION_MANAGEMENT, MYNAPORTAL];
 
 /// Compares what every counterpart holds with the truth.
 pub(crate) async fn all(stage: &Stage, truth: &Books) -> Result<Compared, Trouble> {
@@ -29,6 +40,7 @@ pub(crate) async fn all(stage: &Stage, truth: &Books) -> Result<Compared, Troubl
         compared.items.push((owner, truth.count()));
         compared.differences.extend(compare(owner, &truth, &stage.running.holdings(owner)));
     }
+    compared.compare(BEHIND_PMH, &truth.of(BEHIND_PMH), &stage.running.behind.holdings());
     let reached = truth.of(HEALTH);
     compared.items.push((HEALTH, reached.count()));
     let mut came = upstream::holdings(stage);

@@ -1,7 +1,8 @@
 //! The routes of the year, and what the run must know of each.
 
 use crate::counterparts::{
-    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, INTEGRATED_DATABASE, INTERMEDIATE_SERVER, PMH,
+    APPLICATION_INTAKE, APPLICATION_MANAGEMENT, INTEGRATED_DATABASE, INTERMEDIATE_SERVER,
+    MYNAPORTAL, PMH,
 };
 
 /// The health system itself, as the owner of what reached it.
@@ -26,14 +27,20 @@ pub struct Route {
     pub reply: Option<&'static str>,
     /// Whether messages rightly wait until a time of day.
     pub gathers: bool,
+    /// Whether the gateway fetches its messages: nobody posts them.
+    pub fetched: bool,
 }
 
 const fn route(name: &'static str, counterpart: &'static str) -> Route {
-    Route { name, counterpart, reply: None, gathers: false }
+    Route { name, counterpart, reply: None, gathers: false, fetched: false }
 }
 
 const fn answered(name: &'static str, counterpart: &'static str, reply: &'static str) -> Route {
-    Route { name, counterpart, reply: Some(reply), gathers: false }
+    Route { name, counterpart, reply: Some(reply), gathers: false, fetched: false }
+}
+
+const fn fetched(name: &'static str, counterpart: &'static str, reply: &'static str) -> Route {
+    Route { fetched: true, ..answered(name, counterpart, reply) }
 }
 
 /// All of them.
@@ -41,19 +48,26 @@ pub const ALL: &[Route] = &[
     route("subject-to-pmh", PMH),
     route("vaccination-record-to-pmh", PMH),
     route("notice-to-pmh", PMH),
+    answered("notice-cancel-to-pmh", PMH, "notice.cancelled"),
+    route("questionnaire-template-to-pmh", PMH),
+    route("notice-template-to-pmh", PMH),
+    route("questionnaire-to-pmh", PMH),
+    route("subject-control-to-pmh", PMH),
     route("vaccination-record-to-copy-by-date", INTERMEDIATE_SERVER),
     route("notice-to-osr", INTERMEDIATE_SERVER),
     answered("inquiry-to-intermediate-server", INTERMEDIATE_SERVER, "inquiry.answered"),
-    answered("application-to-health", APPLICATION_INTAKE, "application.received"),
+    fetched("application-to-health", APPLICATION_INTAKE, "application.received"),
     route("application-progress-to-management", APPLICATION_MANAGEMENT),
     route("application-decision-to-management", APPLICATION_MANAGEMENT),
     route("subject-removal-to-copy", INTERMEDIATE_SERVER),
     answered("inquiry-item-28-tax", INTERMEDIATE_SERVER, "inquiry.by-item.answered"),
     answered("inquiry-item-28-resident", INTERMEDIATE_SERVER, "inquiry.by-item.answered"),
-    answered("pmh-record-to-health", PMH, "vaccination.record.received"),
-    answered("pmh-questionnaire-answer-to-health", PMH, "questionnaire.answered"),
-    answered("pmh-id-to-health", PMH, "subject.pmh-id.assigned"),
-    answered("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
+    fetched("pmh-record-to-health", PMH, "vaccination.record.received"),
+    fetched("pmh-questionnaire-answer-to-health", PMH, "questionnaire.answered"),
+    fetched("pmh-id-to-health", PMH, "subject.pmh-id.assigned"),
+    answered("notice-to-mynaportal", MYNAPORTAL, "notice.portal.delivered"),
+    fetched("portal-event-to-health", MYNAPORTAL, "notice.portal.delivered"),
+    fetched("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
     answered("welfare-status-to-health", PUBLIC_ASSISTANCE, "welfare.status-received"),
     Route { gathers: true, ..route("subject-to-reservation-file", RESERVATION) },
     route("provision-log-request-to-file", INTERMEDIATE_SERVER_FILES),
@@ -61,11 +75,11 @@ pub const ALL: &[Route] = &[
     route("flag-person-automatic-to-intermediate-server", INTERMEDIATE_SERVER),
     route("flag-record-disclosure-to-intermediate-server", INTERMEDIATE_SERVER),
     route("flag-person-disclosure-to-intermediate-server", INTERMEDIATE_SERVER),
-    answered("demand-item-25", INTERMEDIATE_SERVER, "provision.demanded"),
-    answered("demand-item-26", INTERMEDIATE_SERVER, "provision.demanded"),
-    answered("demand-item-27", INTERMEDIATE_SERVER, "provision.demanded"),
-    answered("demand-item-153", INTERMEDIATE_SERVER, "provision.demanded"),
-    answered("demand-item-154", INTERMEDIATE_SERVER, "provision.demanded"),
+    fetched("demand-item-25", INTERMEDIATE_SERVER, "provision.demanded"),
+    fetched("demand-item-26", INTERMEDIATE_SERVER, "provision.demanded"),
+    fetched("demand-item-27", INTERMEDIATE_SERVER, "provision.demanded"),
+    fetched("demand-item-153", INTERMEDIATE_SERVER, "provision.demanded"),
+    fetched("demand-item-154", INTERMEDIATE_SERVER, "provision.demanded"),
     answered("provision-answer-item-25", INTERMEDIATE_SERVER, "provision.answered"),
     answered("provision-answer-item-26", INTERMEDIATE_SERVER, "provision.answered"),
     answered("provision-answer-item-27", INTERMEDIATE_SERVER, "provision.answered"),

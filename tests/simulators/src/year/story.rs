@@ -4,7 +4,7 @@ use super::books::Books;
 use super::calendar::{self, FIRST, LAST, OUTAGE, WorkDays};
 use super::life::{Coming, Going, Life};
 use super::pen::{Happening, Pen, What};
-use super::{applications, demands, downloads, inquiries, welfare};
+use super::{applications, demands, inquiries, questionnaires, welfare};
 use crate::counterparts::PMH;
 use crate::counterparts::times::moment;
 use crate::municipality::{Municipality, people};
@@ -49,12 +49,14 @@ pub fn write(seed: u64, residents: usize, days_a_week: u8) -> Script {
         let going = going(&mut random, person.index, coming);
         lives.push(Life::new(person, coming, going, seed));
     }
+    questionnaires::templates(&mut pen);
     for life in &mut lives {
         life.live(&mut pen);
     }
     let here: Vec<&Life> = lives.iter().collect();
     applications::write(&mut pen, &here);
-    downloads::write(&mut pen, &here);
+    questionnaires::on_paper(&mut pen, &here);
+    questionnaires::controls(&mut pen, &here);
     inquiries::reliefs(&mut pen, &here);
     welfare::write(&mut pen, &here);
     demands::write(&mut pen, &here);
@@ -67,7 +69,7 @@ pub fn write(seed: u64, residents: usize, days_a_week: u8) -> Script {
     let Pen { mut happenings, truth, mut knowledge, .. } = pen;
     happenings.sort_by_key(|one| one.at);
     knowledge.applications.sort_by(|one, other| one.received_at.cmp(&other.received_at));
-    knowledge.downloads.sort_by(|one, other| one.at.cmp(&other.at));
+    knowledge.portal_events.sort_by(|one, other| one.at.cmp(&other.at));
     knowledge.residents.sort_by(|one, other| one.at.cmp(&other.at));
     let answer_takes = std::mem::take(&mut knowledge.times.answer_takes);
     knowledge.times = calendar::times(answer_takes);
@@ -131,7 +133,7 @@ fn day_within(random: &mut Random, from: Date, until: Date) -> Date {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER};
+    use crate::counterparts::{APPLICATION_MANAGEMENT, BEHIND_PMH, INTERMEDIATE_SERVER};
     use crate::year::routes::{HEALTH, RESERVATION};
 
     #[test]
@@ -159,6 +161,14 @@ mod tests {
             "inquiry.requested",
             "inquiry.by-item.requested",
             "application.status-changed",
+            "questionnaire.template.changed",
+            "notice.template.changed",
+            "questionnaire.registered",
+            "questionnaire.changed",
+            "questionnaire.withdrawn",
+            "subject.control.changed",
+            "notice.portal.requested",
+            "notice.cancel.requested",
         ] {
             assert!(messages.iter().any(|message| message.message_type == kind), "{kind}");
         }
@@ -179,6 +189,28 @@ mod tests {
         assert!(autumn > spring, "{autumn} in autumn, {spring} in spring");
         for owner in [PMH, INTERMEDIATE_SERVER, APPLICATION_MANAGEMENT, HEALTH, RESERVATION] {
             assert!(script.truth.of(owner).count() > 0, "{owner}");
+        }
+    }
+
+    #[test]
+    fn every_end_of_a_numbering_and_of_an_entry_is_there() {
+        let script = write(7, 300, 5);
+        let of = |kind: &str| script.truth.of(BEHIND_PMH).0.remove(kind).unwrap_or_default();
+        let numberings = of("numbering");
+        for results in ["1", "2", "3 1", "9"] {
+            assert!(numberings.values().any(|one| one["results"] == results), "{results}");
+        }
+        assert!(of("link").len() < numberings.len());
+        let attempts = script.happenings.iter().filter_map(|one| match &one.what {
+            What::Enters(attempt) => Some(attempt.refused),
+            _ => None,
+        });
+        let ends: BTreeSet<_> = attempts.collect();
+        assert!(ends.contains(&None) && ends.len() == 3, "{ends:?}");
+        assert!(!script.town.knowledge.altered.is_empty());
+        let told = script.truth.of(HEALTH).0.remove("portal-notice").unwrap_or_default();
+        for all in ["shown", "shown read", "shown expired", "no-addressee"] {
+            assert!(told.values().any(|one| one["told"] == all), "{all}");
         }
     }
 

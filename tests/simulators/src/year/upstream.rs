@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 type Fields = &'static [(&'static str, &'static str)];
 
 /// Kind, message type, where its key stands, its fields.
-const KINDS: [(&str, &str, &str, Fields); 5] = [
+const KINDS: [(&str, &str, &str, Fields); 6] = [
     (
         "application",
         "application.received",
@@ -33,6 +33,7 @@ const KINDS: [(&str, &str, &str, Fields); 5] = [
         &[
             ("person", "/person/atenaNumber"),
             ("number", "/person/individualNumber"),
+            ("plan", "/planId"),
             ("event", "/event"),
             ("revision", "/revision"),
             ("date", "/vaccination/date"),
@@ -47,8 +48,9 @@ const KINDS: [(&str, &str, &str, Fields); 5] = [
         &[
             ("person", "/person/atenaNumber"),
             ("number", "/person/individualNumber"),
+            ("plan", "/planId"),
+            ("template", "/templateId"),
             ("status", "/status"),
-            ("answer", "/answers/0/content"),
         ],
     ),
     (
@@ -57,6 +59,7 @@ const KINDS: [(&str, &str, &str, Fields); 5] = [
         "/subjectId",
         &[("person", "/person/atenaNumber"), ("id", "/pmhId"), ("assignment", "/assignment")],
     ),
+    ("cancelled", "notice.cancelled", "/noticeId", &[("channel", "/channel")]),
     (
         "resident",
         "resident.changed",
@@ -89,13 +92,17 @@ pub(crate) fn holdings(stage: &Stage) -> Holdings {
                 .iter()
                 .map(|(name, pointer)| ((*name).to_owned(), text(&data, pointer)))
                 .collect();
-            if kind == "application" {
-                item.insert("answers".to_owned(), pairs(&data, "/answers", "=", "|"));
-            }
+            let said = match kind {
+                "application" => Some(pairs(&data, "/answers", ["item", "value"], "|")),
+                "questionnaire" => Some(pairs(&data, "/answers", ["itemId", "content"], "|")),
+                _ => None,
+            };
+            item.extend(said.map(|said| ("answers".to_owned(), said)));
             holdings.put(kind, &text(&data, key), item);
         }
     }
     welfare(stage, &mut holdings);
+    super::portal::told(&stage.desk, &mut holdings);
     holdings
 }
 
@@ -145,17 +152,17 @@ pub(crate) fn answers(desk: &Desk) -> Holdings {
             ("status".to_owned(), text(&data, "/status")),
             ("person".to_owned(), text(&data, "/person/atenaNumber")),
             ("information".to_owned(), text(&data, "/informationCode")),
-            ("content".to_owned(), pairs(&data, "/items", "=", " ")),
+            ("content".to_owned(), pairs(&data, "/items", ["item", "value"], " ")),
         ]);
         holdings.put("answer", &text(&data, "/inquiryId"), item);
     }
     holdings
 }
 
-/// Members `item` and `value` of a list.
-fn pairs(data: &Value, pointer: &str, between: &str, after: &str) -> String {
+/// Two members of each entry of a list.
+fn pairs(data: &Value, pointer: &str, members: [&str; 2], after: &str) -> String {
     let list = data.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
-    let pair = |one: &Value| format!("{}{between}{}", text(one, "/item"), text(one, "/value"));
+    let pair = |one: &Value| members.map(|member| text(one, &format!("/{member}"))).join("=");
     list.iter().map(pair).collect::<Vec<_>>().join(after)
 }
 
