@@ -65,7 +65,10 @@ impl Signature {
     }
 
     /// The signed document, out of the answer where it stands in one.
-    fn document<'a>(
+    ///
+    /// # Errors
+    /// `G851`, `G859`, `G107`.
+    pub fn document<'a>(
         &self,
         answer: &'a [u8],
         response: Option<&BodyPlan>,

@@ -1,6 +1,6 @@
 //! Whether `watashi.toml` and the definitions agree about counterparts.
 
-use super::{Config, CounterpartConfig, callbacks};
+use super::{Config, CounterpartConfig, callbacks, scanner};
 use crate::adapter::{Adapter, Auth, Bundle};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location};
@@ -63,6 +63,11 @@ fn incomplete(
         let near = nearest(place, counterpart.places.keys().map(String::as_str));
         problem.hint = near.map(|near| format!("did you mean `{near}` to be `{place}`?"));
         found.push(problem);
+    }
+    for operation in scanner::demanded(adapter, bundle).filter(|_| config.scanner.is_none()) {
+        let message =
+            format!("operation `{}` of adapter `{name}` needs `[scanner]`", operation.name);
+        found.push(error(config, &codes::SCANNER_MISSING, name, message));
     }
     let demanded = adapter.operations.values().filter_map(|one| one.signature.as_ref());
     let demanded: BTreeSet<&str> = demanded.map(|signature| signature.trust.as_str()).collect();

@@ -30,8 +30,8 @@ pub(super) fn content(
     rule.open(body, response, id.unwrap_or_default(), trust, at)
 }
 
-/// The entry of the record about something fetched whose signature does not hold: that it came, and
-/// that nothing of it went on.
+/// The entry of the record about something that came whose signature does not hold, or in which
+/// something was found: that it came, and that nothing of it went on.
 pub(super) fn note(
     origin: &Origin,
     envelope: &Envelope,
@@ -40,7 +40,8 @@ pub(super) fn note(
     cx: &Context,
 ) -> Vec<Draft> {
     let Origin::Pulled { adapter, operation } = origin else { return Vec::new() };
-    if operation.signature.is_none() || !codes::ALL.contains(&failure.code) {
+    let demands = operation.signature.is_some() || operation.scan.is_some();
+    if !demands || !codes::ALL.contains(&failure.code) {
         return Vec::new();
     }
     let bundle = cx.bundle();

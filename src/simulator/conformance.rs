@@ -16,6 +16,7 @@ use crate::pipeline::{Context, Counterpart, Counterparts, Definitions, Settings,
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{ExchangeView, Filter, StoreError};
+use crate::transport::fake::FakeScanner;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -286,6 +287,7 @@ impl Stage {
             accepting: Accepting::default(),
             sealing: Arc::default(),
             files: Default::default(),
+            scanner: Some(Arc::new(FakeScanner::default())),
             steady: crate::pipeline::steady::Steady::default(),
         });
         let simulator = Arc::clone(simulator);
@@ -525,5 +527,6 @@ fn arrival(route: &Route, input: &Input) -> Arrival {
         operator: Some("simulated".to_owned()),
         municipality: None,
         body: Bytes::from(input.document.to_string()),
+        cleared: None,
     }
 }

@@ -30,6 +30,7 @@ mod reconcile;
 #[cfg(test)]
 mod returned_tests;
 mod route;
+mod scan;
 mod signature;
 mod sink;
 #[cfg(test)]

@@ -9,8 +9,10 @@ use crate::adapter::file::{Done, FileIn, Found, OnBad, Whole, path_of};
 use crate::adapter::{Adapter, Operation};
 use crate::model::codes::message as codes;
 use crate::model::codes::transport;
+use crate::model::{Class, Failure};
 use crate::pipeline::accept::{self, Arrival, Origin};
 use crate::pipeline::context::{Context, Counterpart};
+use crate::pipeline::scan::{self, Cleared};
 use crate::pipeline::{hex_digest, pull, settle};
 use crate::store::{Accepted, StoreError};
 use crate::telemetry::{crash, names};
@@ -208,6 +210,11 @@ impl Clerk {
             }
             Err(error) => return Err(error.into()),
         };
+        // First of all: what lies in `aside` for a person to look at was scanned, too.
+        let cleared = match scan::clear_file(adapter, operation, &content, &self.cx).await {
+            Ok(cleared) => cleared,
+            Err(failure) => return not_clear(candidate, failure).map(Err),
+        };
         let promised = match self.promised(candidate, entries, rule, &content, place).await? {
             Ok(promised) => promised,
             Err(unfit) => return Ok(Err(unfit)),
@@ -238,13 +245,22 @@ impl Clerk {
         if let (OnBad::RefuseFile, Some(bad)) = (rule.on_bad, bad) {
             return Ok(Err(unfit(&candidate.name, &bad.detail)));
         }
+        let found = records.iter().filter_map(document);
+        if let Err(failure) = scan::clear_records(adapter, operation, found, &self.cx).await {
+            return not_clear(candidate, failure).map(Err);
+        }
+        if let Some(cleared) = &cleared {
+            let entry = scan::note_file(adapter, operation, cleared, &key, &self.cx);
+            self.cx.store.note(vec![entry]).await?;
+        }
         let count = records.len() as u64;
         self.short(rule, known, count, &candidate.name);
         if let Some(settles) = &rule.settles {
             results::settle(self, settles, candidate, &records).await?;
         }
         if rule.message_type.is_some() || bad.is_some() {
-            self.accept(records, &key, candidate, operation, rule, adapter, known).await?;
+            let cleared = cleared.as_ref();
+            self.accept(records, &key, candidate, operation, rule, adapter, cleared, known).await?;
         }
         let to = match &rule.done {
             Done::Move(folder) => Some(path_of(folder, &candidate.name)),
@@ -301,6 +317,7 @@ impl Clerk {
         operation: &Arc<Operation>,
         rule: &FileIn,
         adapter: &Arc<Adapter>,
+        cleared: Option<&Cleared>,
         known: &mut Known,
     ) -> Result<(), Failed> {
         let before = known.progress.as_ref().filter(|progress| progress.key == key);
@@ -313,7 +330,9 @@ impl Clerk {
             let stretch: Vec<Record> = records.by_ref().take(STRETCH).collect();
             done += stretch.len();
             let accepted = stream::iter(stretch)
-                .map(|record| self.accept_one(record, key, candidate, operation, rule, adapter))
+                .map(|record| {
+                    self.accept_one(record, key, candidate, operation, rule, adapter, cleared)
+                })
                 .buffered(TOGETHER);
             let accepted: Vec<Result<&'static str, StoreError>> = accepted.collect().await;
             for result in accepted {
@@ -328,6 +347,7 @@ impl Clerk {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one record, and where it comes from")]
     async fn accept_one(
         &self,
         record: Record,
@@ -336,6 +356,7 @@ impl Clerk {
         operation: &Arc<Operation>,
         rule: &FileIn,
         adapter: &Arc<Adapter>,
+        cleared: Option<&Cleared>,
     ) -> Result<&'static str, StoreError> {
         // What has a name of its own is the same in whatever file it comes.
         let own = |value: &Value| match rule.id.as_ref()?.find(value)? {
@@ -363,6 +384,7 @@ impl Clerk {
             operator: None,
             municipality: None,
             body: body.into(),
+            cleared: cleared.cloned(),
         };
         let accepted = match &record.found {
             Ok(_) if rule.message_type.is_none() => return Ok("settled"),
@@ -525,6 +547,17 @@ impl Clerk {
         metrics::counter!(names::FILES_READ, "counterpart" => counterpart,
             "operation" => operation, "result" => result)
         .increment(1);
+    }
+}
+
+/// A file that may never go on is put aside, one that cannot be judged yet stays where it is.
+fn not_clear(candidate: &Candidate, failure: Failure) -> Result<Unfit, Failed> {
+    match failure.class {
+        Class::TryAgain => Err(failure.into()),
+        _ => {
+            let detail = format!("{}: {}", candidate.name, failure.detail);
+            Ok(Unfit(Failed::new(failure.code, detail)))
+        }
     }
 }
 

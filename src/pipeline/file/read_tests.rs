@@ -5,7 +5,9 @@ use super::manifest::{Listed, Manifest};
 use super::testing::World;
 use crate::model::codes::message as codes;
 use crate::pipeline::hex_digest;
+use crate::transport::fake::FakeScanner;
 use crate::transport::place::memory::Fate;
+use base64::Engine;
 use std::time::Duration;
 
 const FILE: &str = "ROWS_20261201_0001_01.csv";
@@ -245,4 +247,69 @@ async fn a_record_that_names_itself_is_one_message_in_any_file() {
     let exchanges = world.exchanges().await;
     let dead = exchanges.iter().filter(|one| one.state == "dead").count();
     assert_eq!((exchanges.len(), dead), (6, 1), "put aside, not taken for the same");
+}
+
+/// The drawer of files with a scanner of the test.
+fn scanned(changes: &[(&str, &str)]) -> (World, std::sync::Arc<FakeScanner>) {
+    let mut world = World::new(changes);
+    let scanner = std::sync::Arc::new(FakeScanner::default());
+    let cx = std::sync::Arc::get_mut(&mut world.cx).expect("nobody else has it yet");
+    cx.scanner = Some(scanner.clone());
+    (world, scanner)
+}
+
+const SCAN: (&str, &str) = ("    type: order.taken\n", "    type: order.taken\n    scan: {}\n");
+
+#[tokio::test]
+async fn a_file_with_malware_is_put_aside_before_any_record_of_it_goes_on() {
+    let (world, scanner) = scanned(&[SCAN]);
+    let text = format!("who,sum\r\np1,1\r\n{},2\r\n", FakeScanner::BAD);
+    send(&world, &text, 2);
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 0);
+    assert!(world.place.files().contains_key(&format!("aside/{FILE}")));
+    assert_eq!(world.notes(), ["G861"]);
+    assert_eq!(scanner.scanned(), [text.into_bytes()]);
+}
+
+#[tokio::test]
+async fn a_file_waits_where_it_is_until_it_can_be_scanned() {
+    let (world, scanner) = scanned(&[SCAN]);
+    send(&world, &rows(3), 3);
+    scanner.set_down(true);
+    for _ in 0..3 {
+        world.clerk("take").pass().await;
+        assert_eq!(world.exchanges().await.len(), 0);
+        assert!(world.place.files().contains_key(&format!("in/{FILE}")));
+        assert!(world.notes().contains(&"G865"));
+    }
+    scanner.set_down(false);
+    world.clerk("take").pass().await;
+    let exchanges = world.exchanges().await;
+    assert_eq!(exchanges.len(), 3);
+    assert!(exchanges.iter().all(|one| one.route == "in"));
+    assert!(world.notes().is_empty());
+    // One entry tells by what it was scanned, for the file as a whole.
+    let rows = world.cx.store.record(0, 100).await.unwrap();
+    let scans = rows.iter().filter(|row| row.entry.contains("\"outcome\":\"scanned\"")).count();
+    assert_eq!(scans, 1);
+}
+
+/// A file within a record is scanned as the file it is, and with it the whole file is refused.
+#[tokio::test]
+async fn files_in_records_are_scanned_decoded() {
+    let members = (
+        "\"who\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 20}",
+        "\"who\": {\"type\": \"string\", \"minLength\": 1, \"contentEncoding\": \"base64\"}",
+    );
+    let who = ("person: who", "person: '\"x\"'");
+    let (world, scanner) =
+        scanned(&[(SCAN.0, "    type: order.taken\n    scan: {files: [who]}\n"), members, who]);
+    let encoded = base64::engine::general_purpose::STANDARD.encode(FakeScanner::BAD);
+    send(&world, &format!("who,sum\r\nYQ==,1\r\n{encoded},2\r\n"), 2);
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 0);
+    assert!(world.place.files().contains_key(&format!("aside/{FILE}")));
+    assert_eq!(world.notes(), ["G861"]);
+    assert_eq!(scanner.scanned().get(1).map(Vec::as_slice), Some(&b"a"[..]));
 }

@@ -312,5 +312,6 @@ fn context(
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
         files: Default::default(),
+        scanner: None,
     })
 }

@@ -4,6 +4,7 @@
 //! and write down every receipt, effect and violation in one [`Ledger`].
 
 use crate::Trouble;
+use crate::clamd::{Clamd, Manner};
 use crate::pki::{Authority, server_config};
 use crate::signing::Spoilt;
 use serde::Deserialize;
@@ -262,12 +263,17 @@ impl Default for Behaviour {
     }
 }
 
+/// As Debian configures clamd.
+const STREAM_MAX_LENGTH: usize = 25 << 20;
+
 /// The running counterparts; they end with this value.
 pub struct Running {
     /// Where each listens.
     pub addresses: BTreeMap<&'static str, SocketAddr>,
     /// What they saw and did.
     pub ledger: Arc<Ledger>,
+    /// The scanner beside the gateway.
+    pub scanner: Arc<Clamd>,
     /// What each shows: a good certificate, and one that has expired.
     certificates: Vec<(Certificate, [Arc<rustls::ServerConfig>; 2])>,
     counterparts: Vec<(Arc<dyn Counterpart>, Arc<Line>)>,
@@ -376,5 +382,8 @@ pub async fn start(
         addresses.insert(name, server::listen(stage, shown.subscribe(), &mut listeners).await?);
         certificates.push((shown, both));
     }
-    Ok(Running { addresses, ledger, certificates, counterparts: stages, _listeners: listeners })
+    let scanner = Clamd::start(STREAM_MAX_LENGTH, &mut listeners).await?;
+    scanner.set(Manner::Faulty { seed: behaviour.seed, share: behaviour.fault_rate });
+    let counterparts = stages;
+    Ok(Running { addresses, ledger, scanner, certificates, counterparts, _listeners: listeners })
 }

@@ -153,10 +153,10 @@ fn answers(case: &Case, verdict: &mut Verdict) {
     }
     for number in &case.spoilt {
         if by_key.contains_key(&("application.received", number.as_str())) {
-            verdict.wrong.push(finding(number, "an application with a bad signature came through"));
+            verdict.wrong.push(finding(number, "an application that is spoilt came through"));
         }
         if !case.dead.iter().any(|letter| letter.message_id == *number) {
-            verdict.lost.push(finding(number, "no dead letter of a bad signature"));
+            verdict.lost.push(finding(number, "no dead letter of an application that is spoilt"));
         }
     }
     for ((message_type, key), answers) in by_key {
