@@ -71,3 +71,47 @@ pub fn demanded<'a>(
     let all = adapter.operations.values().map(Arc::as_ref);
     all.filter(move |one| one.scan.is_some() && bundle.is_used(adapter, one))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::load;
+    use crate::diagnostic::render;
+    use crate::transport::clamd::{Address, Settings};
+    use std::time::Duration;
+
+    /// What a section means, or what is told of it.
+    fn read(name: &str, section: &str) -> Result<Option<Settings>, String> {
+        let name = format!("watashi-scanner-{}-{name}.toml", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        let head = "[gateway]\nmunicipalities = [\"131237\"]\n\
+            [keys]\ncurrent = \"k1\"\nk1 = \"env:K1\"\n";
+        std::fs::write(&file, format!("{head}{section}")).unwrap();
+        let (config, diagnostics) = load(&file);
+        std::fs::remove_file(&file).unwrap();
+        config.map(|config| config.scanner).ok_or_else(|| render::text(&diagnostics))
+    }
+
+    #[test]
+    fn one_place_on_this_machine() {
+        assert!(read("none", "").unwrap().is_none());
+        let given = read("socket", "[scanner]\nsocket = \"/run/clamav/clamd.ctl\"\n").unwrap();
+        let given = given.unwrap();
+        assert_eq!(given.address, Address::Unix("/run/clamav/clamd.ctl".into()));
+        let limits = (given.max_bytes, given.timeout, given.connections);
+        assert_eq!(limits, (25 << 20, Duration::from_secs(60), 4));
+        let local = "[scanner]\naddress = \"127.0.0.1:3310\"\nmax-bytes = 2048\ntimeout = \"5s\"\n";
+        let local = read("local", local).unwrap().unwrap();
+        assert_eq!(local.address, Address::Tcp("127.0.0.1:3310".parse().unwrap()));
+        for (name, section, expected) in [
+            ("far", "address = \"192.0.2.7:3310\"", "C124"),
+            ("both", "address = \"127.0.0.1:3310\"\nsocket = \"/x\"", "C124"),
+            ("neither", "connections = 4", "C124"),
+            ("host", "address = \"localhost:3310\"", "with an IP address"),
+            ("endless", "socket = \"/x\"\ntimeout = \"1h\"", "at most 10m"),
+            ("unknown", "socket = \"/x\"\nmax-byte = 7", "max-bytes"),
+        ] {
+            let told = read(name, &format!("[scanner]\n{section}\n")).unwrap_err();
+            assert!(told.contains(expected), "{name}: {told}");
+        }
+    }
+}

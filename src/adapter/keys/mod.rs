@@ -241,11 +241,7 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("fetch", Form::Map(&FETCH), "Gets the result document after `ready`."),
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
         Key::new("signature", Form::Map(&signature::SIGNATURE), "Of a pull: who must have signed."),
-        Key::new(
-            "scan",
-            Form::Map(&scan::SCAN),
-            "Of a pull, push-in or file-in: what comes is scanned for malware before it goes on.",
-        ),
+        scan::KEY,
         Key::new("type", Form::Text, "Of a pull or file-in: the message type of what comes."),
         Key::new(
             "callback",

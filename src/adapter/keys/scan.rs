@@ -3,6 +3,13 @@
 use super::FIELD;
 use crate::diagnostic::keys::{Form, Key, Keys};
 
+/// The key of an operation that holds it.
+pub(super) const KEY: Key = Key::new(
+    "scan",
+    Form::Map(&SCAN),
+    "Of a pull, push-in or file-in: what comes is scanned for malware before it goes on.",
+);
+
 pub(in crate::adapter) static SCAN: Keys = Keys::new(
     "scan",
     "a scan",

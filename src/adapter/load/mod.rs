@@ -31,6 +31,8 @@ mod reconcile;
 mod returned_tests;
 mod route;
 mod scan;
+#[cfg(test)]
+mod scan_tests;
 mod signature;
 mod sink;
 #[cfg(test)]

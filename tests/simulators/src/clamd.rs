@@ -41,7 +41,12 @@ pub enum Manner {
     /// It answers each scan with an error.
     Error,
     /// A share of the scans is cut or answered with an error, by a seed.
-    Faulty { seed: u64, share: f64 },
+    Faulty {
+        /// The seed.
+        seed: u64,
+        /// The share, 0 to 1.
+        share: f64,
+    },
 }
 
 /// What is known of it from outside.
