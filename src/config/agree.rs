@@ -69,8 +69,8 @@ fn incomplete(
             format!("operation `{}` of adapter `{name}` needs `[scanner]`", operation.name);
         found.push(error(config, &codes::SCANNER_MISSING, name, message));
     }
-    let demanded = adapter.operations.values().filter_map(|one| one.signature.as_ref());
-    let demanded: BTreeSet<&str> = demanded.map(|signature| signature.trust.as_str()).collect();
+    let demanded: BTreeSet<&str> =
+        adapter.operations.values().filter_map(|one| one.trust()).collect();
     for store in demanded.into_iter().filter(|store| !counterpart.trust.contains_key(*store)) {
         let message = format!("adapter `{name}` needs `[counterpart.{name}.trust.{store}]`");
         let mut problem = error(config, &codes::TRUST_MISSING, name, message);

@@ -396,6 +396,10 @@ impl Loader<'_, '_> {
         let every = self.overrides.poll_every.unwrap_or(every);
         let expect = node.get("expect").and_then(|node| self.expect(node));
         let message_type = self.reader.text_at(node, "type").map(str::to_owned);
+        let signature = match files.get("signature") {
+            Some(found) => Some(self.file_signature(found, files)?),
+            None => None,
+        };
         let content = content?;
         let (header, trailer) = self.edges(files, &content, each_record);
         let shape = content.record.schema.shape();
@@ -415,6 +419,7 @@ impl Loader<'_, '_> {
             place,
             folder,
             content,
+            signature,
             header,
             trailer,
             name: name?,

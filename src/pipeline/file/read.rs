@@ -13,7 +13,7 @@ use crate::model::{Class, Failure};
 use crate::pipeline::accept::{self, Arrival, Origin};
 use crate::pipeline::context::{Context, Counterpart};
 use crate::pipeline::scan::{self, Cleared};
-use crate::pipeline::{hex_digest, pull, settle};
+use crate::pipeline::{hex_digest, pull, settle, signed};
 use crate::store::{Accepted, StoreError};
 use crate::telemetry::{crash, names};
 use crate::transport::place::{Entry, Place};
@@ -213,7 +213,9 @@ impl Clerk {
         // First of all: what lies in `aside` for a person to look at was scanned, too.
         let cleared = match scan::clear_file(adapter, operation, &content, &self.cx).await {
             Ok(cleared) => cleared,
-            Err(failure) => return not_clear(candidate, failure).map(Err),
+            Err(failure) => {
+                return self.refuse(candidate, adapter, operation, failure).await.map(Err);
+            }
         };
         let promised = match self.promised(candidate, entries, rule, &content, place).await? {
             Ok(promised) => promised,
@@ -222,6 +224,16 @@ impl Clerk {
         let digest = hex_digest(&content);
         let told = format!("{}:{digest}", candidate.name);
         let key = self.cx.keys.idempotency_key(&self.adapter, &operation.name, &told, "file");
+        // From here on only what is signed is read, where a signature is demanded.
+        let content = match &rule.signature {
+            None => content,
+            Some(signature) => match signed::file(&content, adapter, signature, &self.cx) {
+                Ok(signed) => signed.into(),
+                Err(failure) => {
+                    return self.refuse(candidate, adapter, operation, failure).await.map(Err);
+                }
+            },
+        };
         let records = if rule.each_record {
             match edges::records(rule, &content) {
                 Ok(Ok(records)) => records,
@@ -247,7 +259,7 @@ impl Clerk {
         }
         let found = records.iter().filter_map(document);
         if let Err(failure) = scan::clear_records(adapter, operation, found, &self.cx).await {
-            return not_clear(candidate, failure).map(Err);
+            return self.refuse(candidate, adapter, operation, failure).await.map(Err);
         }
         if let Some(cleared) = &cleared {
             let entry = scan::note_file(adapter, operation, cleared, &key, &self.cx);
@@ -407,6 +419,24 @@ impl Clerk {
         })
     }
 
+    /// A file that may never go on is put aside, with an entry of the record; one that cannot be
+    /// judged yet stays where it is.
+    async fn refuse(
+        &self,
+        candidate: &Candidate,
+        adapter: &Adapter,
+        operation: &Operation,
+        failure: Failure,
+    ) -> Result<Unfit, Failed> {
+        if failure.class == Class::TryAgain {
+            return Err(failure.into());
+        }
+        let entry = signed::note_file(adapter, operation, &failure, &self.cx);
+        self.cx.store.note(vec![entry]).await?;
+        let detail = format!("{}: {}", candidate.name, failure.detail);
+        Ok(Unfit(Failed::new(failure.code, detail)))
+    }
+
     /// A bad file goes to its own folder, whole.
     async fn put_aside(
         &self,
@@ -547,17 +577,6 @@ impl Clerk {
         metrics::counter!(names::FILES_READ, "counterpart" => counterpart,
             "operation" => operation, "result" => result)
         .increment(1);
-    }
-}
-
-/// A file that may never go on is put aside, one that cannot be judged yet stays where it is.
-fn not_clear(candidate: &Candidate, failure: Failure) -> Result<Unfit, Failed> {
-    match failure.class {
-        Class::TryAgain => Err(failure.into()),
-        _ => {
-            let detail = format!("{}: {}", candidate.name, failure.detail);
-            Ok(Unfit(Failed::new(failure.code, detail)))
-        }
     }
 }
 

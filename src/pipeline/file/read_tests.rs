@@ -3,11 +3,16 @@
 
 use super::manifest::{Listed, Manifest};
 use super::testing::World;
+use crate::codec::signed::Trust;
+use crate::codec::signed::testing::{Authority, Form, NODE, Signer, package, town};
 use crate::model::codes::message as codes;
+use crate::pipeline::context::Counterpart;
 use crate::pipeline::hex_digest;
 use crate::transport::fake::FakeScanner;
 use crate::transport::place::memory::Fate;
 use base64::Engine;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 const FILE: &str = "ROWS_20261201_0001_01.csv";
@@ -250,10 +255,10 @@ async fn a_record_that_names_itself_is_one_message_in_any_file() {
 }
 
 /// The drawer of files with a scanner of the test.
-fn scanned(changes: &[(&str, &str)]) -> (World, std::sync::Arc<FakeScanner>) {
+fn scanned(changes: &[(&str, &str)]) -> (World, Arc<FakeScanner>) {
     let mut world = World::new(changes);
-    let scanner = std::sync::Arc::new(FakeScanner::default());
-    let cx = std::sync::Arc::get_mut(&mut world.cx).expect("nobody else has it yet");
+    let scanner = Arc::new(FakeScanner::default());
+    let cx = Arc::get_mut(&mut world.cx).expect("nobody else has it yet");
     cx.scanner = Some(scanner.clone());
     (world, scanner)
 }
@@ -312,4 +317,99 @@ async fn files_in_records_are_scanned_decoded() {
     assert!(world.place.files().contains_key(&format!("aside/{FILE}")));
     assert_eq!(world.notes(), ["G861"]);
     assert_eq!(scanner.scanned().get(1).map(Vec::as_slice), Some(&b"a"[..]));
+}
+
+/// `take` reads signed papers, each a message of its own.
+const SIGNED: [(&str, &str); 4] = [
+    (
+        "      name: \"ROWS_{date}_{set:4}_{part:2}.csv\"\n      format: csv\n      schema: desk/rows@1\n      \
+         record: desk/row@1\n      whole: {manifest: \"ROWS_{set:4}.manifest\"}\n",
+        "      name: \"PAPER_{set:4}.xml\"\n      format: xml\n      schema: desk/results@1\n      each: file\n      \
+         whole: {marker: \"PAPER_{set:4}.end\"}\n      signature: {kind: xml-dsig, trust: offices, \
+         node: package/application, namespace: 'urn:t'}\n",
+    ),
+    (
+        r#""type": "array", "x-csv": {"header": true}, "items": {"$ref": "../result/1.schema.json"}"#,
+        r#""x-xml": {"root": "application", "namespace": "urn:t"}, "x-message-types": ["order.taken"],
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "sum"],
+  "properties": {"id": {"type": "string", "maxLength": 20, "xml": {"attribute": true, "name": "Id"}},
+    "name": {"type": "string", "minLength": 1, "maxLength": 20}, "sum": {"type": "string", "maxLength": 20}}"#,
+    ),
+    ("row-to-order\nfrom: desk/row@1", "row-to-order\nfrom: desk/results@1"),
+    ("rules: {person: who, amount: sum}", "rules: {person: name, amount: '7'}"),
+];
+
+fn believe(world: &World, trust: Trust) {
+    let old = world.cx.counterpart("desk").unwrap();
+    let next = Counterpart::new(Arc::clone(&old.adapter), Arc::clone(&old.target));
+    let stores = BTreeMap::from([("offices".to_owned(), Arc::new(trust))]);
+    world
+        .cx
+        .counterparts
+        .replace([Arc::new(next.with_files(old.files.clone()).with_trust(stores))]);
+}
+
+#[tokio::test]
+async fn r17_a_file_with_a_bad_signature_never_goes_on() {
+    let town = town();
+    let form = Form { uri: "#a1".to_owned(), ..Form::default() };
+    let good = package(NODE, &town.signer.sign(NODE, &form));
+    let stranger = Authority::new("よその認証局").issue(7, |_| {});
+    let withdrawn = town.authority.issue(9, |_| {});
+    let forged = NODE.replace("太郎", "花子");
+    let wrapped = format!("{}<old>{NODE}</old>", forged.replace("a1", "x"));
+    let signed = |signer: &Signer| package(NODE, &signer.sign(NODE, &form));
+    for (paper, expected) in [
+        (good.clone(), None),
+        (package(NODE, ""), Some("G851")),
+        (good.replace("太郎", "花子"), Some("G852")),
+        (package(&wrapped, &town.signer.sign(NODE, &form)), Some("G853")),
+        (signed(&stranger), Some("G855")),
+        (signed(&withdrawn), Some("G857")),
+        ("{".to_owned(), Some("G859")),
+    ] {
+        let world = World::new(&SIGNED);
+        let list = town.authority.list(30, &[9]);
+        believe(&world, Trust::new(std::slice::from_ref(&town.authority.der), &[list]).unwrap());
+        world.clock.set("2026-06-03T12:00");
+        world.place.put("in/PAPER_0001.xml", &paper);
+        world.place.put("in/PAPER_0001.end", "");
+        world.clerk("take").pass().await;
+        let exchanges = world.exchanges().await;
+        let folder = if expected.is_none() { "done" } else { "aside" };
+        let files: Vec<String> = world.place.files().into_keys().collect();
+        assert_eq!(files, [format!("{folder}/PAPER_0001.xml")], "{expected:?}");
+        assert_eq!(world.notes(), expected.into_iter().collect::<Vec<_>>());
+        let rows = world.cx.store.record(0, 100).await.unwrap();
+        let refused =
+            rows.iter().filter(|row| row.entry.contains("\"outcome\":\"refused\"")).count();
+        match expected {
+            None => assert_eq!((exchanges.len(), exchanges[0].route.as_str()), (1, "in")),
+            Some(_) => assert_eq!((exchanges.len(), refused), (0, 1)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signed_file_waits_where_it_is_while_the_lists_are_old() {
+    let town = town();
+    let form = Form { uri: "#a1".to_owned(), ..Form::default() };
+    let world = World::new(&SIGNED);
+    world.clock.set("2026-06-03T12:00");
+    world.place.put("in/PAPER_0001.xml", &package(NODE, &town.signer.sign(NODE, &form)));
+    world.place.put("in/PAPER_0001.end", "");
+    let authorities = [town.authority.der.clone()];
+    for trust in [None, Some(Trust::new(&authorities, &[town.authority.list(2, &[])]).unwrap())] {
+        if let Some(trust) = trust {
+            believe(&world, trust);
+        }
+        world.clerk("take").pass().await;
+        assert_eq!(world.exchanges().await.len(), 0);
+        assert!(world.place.files().contains_key("in/PAPER_0001.xml"));
+        assert_eq!(world.notes(), ["G858"]);
+    }
+    believe(&world, town.authority.trust());
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 1);
+    assert!(world.notes().is_empty());
 }
