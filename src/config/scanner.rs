@@ -74,10 +74,39 @@ pub fn demanded<'a>(
 
 #[cfg(test)]
 mod tests {
-    use crate::config::load;
+    use crate::adapter::Bundle;
+    use crate::config::{agree, definitions, load};
     use crate::diagnostic::render;
     use crate::transport::clamd::{Address, Settings};
+    use std::path::Path;
     use std::time::Duration;
+
+    /// The example with the definitions of this repository.
+    #[test]
+    fn what_must_be_scanned_needs_a_scanner() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let example = std::fs::read_to_string(root.join("deploy/watashi.example.toml")).unwrap();
+        let start = example.find("[scanner]\n").unwrap();
+        let end = start + example[start..].find("\n\n").unwrap();
+        let without = format!("{}{}", &example[..start], &example[end..]);
+        let off = without.replace("  \"application-to-health\",\n", "");
+        let mut problems = Vec::new();
+        let files = definitions::read(root, &mut problems);
+        for (name, text, expected) in
+            [("example", &example, &[][..]), ("without", &without, &["C123"]), ("off", &off, &[])]
+        {
+            let name = format!("watashi-scanner-{}-{name}.toml", std::process::id());
+            let file = std::env::temp_dir().join(name);
+            std::fs::write(&file, text).unwrap();
+            let config = load(&file).0.unwrap();
+            std::fs::remove_file(&file).unwrap();
+            let overrides = config.overrides();
+            let bundle = Bundle::build(&files, &config.enabled, &overrides, &mut problems);
+            let told = agree::check(&config, &bundle.unwrap());
+            let codes: Vec<&str> = told.iter().map(|problem| problem.code.code).collect();
+            assert_eq!(codes, expected, "{}", render::text(&told));
+        }
+    }
 
     /// What a section means, or what is told of it.
     fn read(name: &str, section: &str) -> Result<Option<Settings>, String> {

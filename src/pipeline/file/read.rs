@@ -234,20 +234,9 @@ impl Clerk {
                 }
             },
         };
-        let records = if rule.each_record {
-            match edges::records(rule, &content) {
-                Ok(Ok(records)) => records,
-                Ok(Err(why)) => {
-                    let detail = format!("{}:{why}", candidate.name);
-                    return Ok(Err(Unfit(Failed::new(&codes::FILE_DIFFERS, detail))));
-                }
-                Err(why) => return Ok(Err(unfit(&candidate.name, &why))),
-            }
-        } else {
-            match parse::whole(&rule.content, &content) {
-                Ok(document) => vec![Record { number: 1, found: Ok(document) }],
-                Err(why) => return Ok(Err(unfit(&candidate.name, &why))),
-            }
+        let records = match records(rule, &candidate.name, &content) {
+            Ok(records) => records,
+            Err(unfit) => return Ok(Err(unfit)),
         };
         if promised.is_some_and(|count| rule.each_record && count != records.len() as u64) {
             let detail = format!("{}: {} records", candidate.name, records.len());
@@ -578,6 +567,16 @@ impl Clerk {
             "operation" => operation, "result" => result)
         .increment(1);
     }
+}
+
+/// The records of a file, or the file as one.
+fn records(rule: &FileIn, name: &str, content: &[u8]) -> Result<Vec<Record>, Unfit> {
+    if !rule.each_record {
+        let document = parse::whole(&rule.content, content).map_err(|why| unfit(name, &why))?;
+        return Ok(vec![Record { number: 1, found: Ok(document) }]);
+    }
+    let found = edges::records(rule, content).map_err(|why| unfit(name, &why))?;
+    found.map_err(|why| Unfit(Failed::new(&codes::FILE_DIFFERS, format!("{name}:{why}"))))
 }
 
 fn unfit(name: &str, why: &str) -> Unfit {

@@ -2,7 +2,7 @@
 //! files are put aside whole.
 
 use super::manifest::{Listed, Manifest};
-use super::testing::World;
+use super::testing::{World, bundle};
 use crate::codec::signed::Trust;
 use crate::codec::signed::testing::{Authority, Form, NODE, Signer, package, town};
 use crate::model::codes::message as codes;
@@ -412,4 +412,19 @@ async fn a_signed_file_waits_where_it_is_while_the_lists_are_old() {
     world.clerk("take").pass().await;
     assert_eq!(world.exchanges().await.len(), 1);
     assert!(world.notes().is_empty());
+}
+
+#[test]
+fn what_must_be_signed_is_xml_and_says_by_whom() {
+    let whole = "      whole: {manifest: \"ROWS_{set:4}.manifest\"}\n";
+    let told = |signature: &str| {
+        let demanded = format!("{whole}      signature: {signature}\n");
+        bundle(&[(whole, &demanded)]).unwrap_err()
+    };
+    let csv = told("{kind: xml-dsig, trust: offices, node: a}");
+    assert!(csv.contains("error[A102]") && csv.contains("`csv` is not allowed here"), "{csv}");
+    let nobody = told("{kind: xml-dsig, node: a}");
+    assert!(nobody.contains("`trust`"), "{nobody}");
+    let within = told("{kind: xml-dsig, trust: offices, node: a, document: b}");
+    assert!(within.contains("`document`"), "{within}");
 }
