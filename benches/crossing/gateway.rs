@@ -28,6 +28,62 @@ pub fn prepare(folder: &Path, url: &str, port: u16, in_flight: usize) {
     configure(folder, url, &Counterpart { name: "sink", route: "record-to-sink", port, more });
 }
 
+/// One store of several instances.
+pub struct Shared {
+    /// Where PostgreSQL is.
+    pub url: String,
+    /// PEM of the authority that signed its certificate.
+    pub authority: String,
+}
+
+/// Writes the configuration of one of several instances; without a shared store it has its own.
+pub async fn prepare_instance(
+    folder: &Path,
+    sink: (&str, u16),
+    in_flight: usize,
+    number: usize,
+    shared: Option<&Shared>,
+) {
+    let (url, port) = sink;
+    let more = format!("concurrency = {in_flight}");
+    configure(folder, url, &Counterpart { name: "sink", route: "record-to-sink", port, more });
+    let file = folder.join("watashi.toml");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text = text.replace("name = \"bench\"", &format!("name = \"bench-{number}\""));
+    if let Some(shared) = shared {
+        pki::write(&folder.join("store-url"), &shared.url);
+        pki::write(&folder.join("store-ca.pem"), &shared.authority);
+        let store = "url = \"file:store-url\"\nca = \"file:store-ca.pem\"";
+        text = text.replace("path = \"watashi.db\"", store);
+        text.push_str("\n[record]\nsigning-key = \"file:record-key\"\n");
+        let key = folder.join("record-key");
+        if !key.exists() {
+            let make = ["keys", "new-signing", "bench.example/131237", "--output"];
+            succeed(Command::new(PROGRAM).args(make).arg(key)).await;
+        }
+    }
+    pki::write(&folder.join(instance(number)), &text);
+}
+
+fn instance(number: usize) -> String {
+    format!("watashi-{number}.toml")
+}
+
+/// `watashi run` of one instance.
+pub fn start_instance(folder: &Path, number: usize) -> Forwarder {
+    let log = std::fs::File::create(folder.join(format!("log-{number}"))).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("--config").arg(folder.join(instance(number))).arg("run");
+    Forwarder::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log))
+}
+
+/// Takes away what the last round left.
+pub fn clear(folder: &Path) {
+    for name in ["watashi.db", "watashi.db-wal", "watashi.db-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+}
+
 /// Writes keys and `watashi.toml` beside definitions and certificates.
 pub fn configure(folder: &Path, url: &str, counterpart: &Counterpart<'_>) {
     // 32 bytes in base64; it seals synthetic data only.
@@ -80,9 +136,7 @@ pub async fn apply_topology(folder: &Path) {
 /// `watashi run`, its log in the folder: writing it is one of its duties. The store is new for
 /// every round. `program` is another build of it.
 pub fn start(folder: &Path, program: Option<&Path>) -> Forwarder {
-    for name in ["watashi.db", "watashi.db-wal", "watashi.db-shm"] {
-        let _ = std::fs::remove_file(folder.join(name));
-    }
+    clear(folder);
     let log = std::fs::File::create(folder.join("log")).unwrap();
     let program = program.unwrap_or(Path::new(PROGRAM));
     Forwarder::start(command(program, folder).arg("run").stdout(Stdio::null()).stderr(log))

@@ -21,6 +21,10 @@ mod common;
 #[path = "../../tests/live/services.rs"]
 mod services;
 
+#[allow(dead_code, reason = "shared with the live tests, which use more of it")]
+#[path = "../../tests/live/database.rs"]
+mod database;
+
 mod bare;
 mod batches;
 mod gateway;
@@ -30,6 +34,7 @@ mod process;
 mod queue;
 mod report;
 mod sink;
+mod sizing;
 mod waiting;
 
 use clap::{Parser, ValueEnum};
@@ -65,6 +70,9 @@ struct Arguments {
     /// Lets so many messages wait for a counterpart that cannot be reached, instead.
     #[arg(long)]
     waiting: Option<usize>,
+    /// Compares SQLite with one, two and three instances over PostgreSQL, instead.
+    #[arg(long)]
+    sizing: bool,
     /// Sends so many doses to PMH in batches, and some one by one, instead.
     #[arg(long)]
     file: Option<usize>,
@@ -135,6 +143,11 @@ async fn measure(arguments: &Arguments) {
     let mut sink = Sink::start(&folder).await;
     gateway::prepare(&folder, &url, sink.port, arguments.in_flight);
     gateway::apply_topology(&folder).await;
+    if arguments.sizing {
+        let Arguments { messages, rounds, in_flight, .. } = *arguments;
+        let plan = sizing::Plan { messages, rounds, in_flight };
+        return sizing::run(&folder, &url, &mut sink, &plan).await;
+    }
     let setup = Setup {
         messages: arguments.messages,
         rounds: arguments.rounds,

@@ -39,6 +39,7 @@ pub fn issue(folder: &Path) {
 
 /// Writes a file that only its owner reads.
 pub fn write(path: &Path, text: &str) {
+    let _ = std::fs::remove_file(path);
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 /// Unit of the times in `/proc/PID/stat`: Linux shows hundredths of a second on every machine.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub const TICKS_PER_SECOND: f64 = 100.0;
 /// A forwarder that used less CPU than this in `QUIET` has nothing left to do.
 const IDLE_CPU: f64 = 0.03;
 const QUIET: Duration = Duration::from_millis(500);

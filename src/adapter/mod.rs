@@ -7,12 +7,12 @@
 use crate::codec::{Codec, Format};
 use crate::mapping::path::Path;
 use crate::mapping::{Mapping, Predicate};
-use crate::model::Method;
+use crate::model::{Method, TokenFor};
 use crate::policy::breaker;
 use crate::policy::calendar::{Calendar, Window};
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +58,8 @@ pub struct Adapter {
     pub hours: Option<Arc<Calendar>>,
     /// Asking it whether it is open.
     pub availability: Option<Availability>,
+    /// Its names for why something did not go on.
+    pub reasons: BTreeMap<String, Reason>,
     /// What it offers.
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// What it holds, compared with what we hold.
@@ -73,6 +75,25 @@ impl Adapter {
     }
 }
 
+impl Adapter {
+    /// Every request it may make, with the name of its operation.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, &Step)> {
+        let sends = |operation: &&Arc<Operation>| {
+            operation.place().is_none() && operation.push_in.is_none()
+        };
+        let asked = self.availability.as_ref().map(|asked| ("availability", &asked.step));
+        let operations = self.operations.values().filter(sends);
+        operations
+            .flat_map(|operation| operation.steps().map(|step| (operation.name.as_str(), step)))
+            .chain(asked)
+    }
+
+    /// What the tokens of its requests are for; `None` among them: what `auth` says.
+    pub fn tokens(&self) -> BTreeSet<Option<Arc<TokenFor>>> {
+        self.steps().map(|(_, step)| step.request.token.clone()).collect()
+    }
+}
+
 /// Authentication beside the client certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -84,15 +105,15 @@ pub enum Auth {
     ClientSecretBasic {
         /// Path of the token endpoint.
         token_path: String,
-        /// Scope asked for.
-        scope: String,
+        /// What for, unless a request says otherwise.
+        token: TokenFor,
     },
     /// OAuth 2.0 client credentials, `client_secret_jwt` with HS256 (共通機能標準仕様書 2.2.5).
     ClientSecretJwt {
         /// Path of the token endpoint.
         token_path: String,
-        /// Scope asked for.
-        scope: String,
+        /// What for, unless a request says otherwise.
+        token: TokenFor,
     },
     /// A login call whose answer carries the token for the other calls.
     LoginToken {
@@ -107,6 +128,17 @@ pub enum Auth {
         /// Text before the token in that header.
         prefix: String,
     },
+}
+
+/// Why something did not go on, by a name of the adapter's.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// In a few words, Japanese.
+    pub title_ja: String,
+    /// In a few words, English.
+    pub title_en: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 /// What an environment may set otherwise than the adapter (`[counterpart.NAME]`).
@@ -222,6 +254,14 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Every request it may make.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let poll = self.poll.as_ref().map(|poll| &poll.step);
+        let ask = self.ask.as_ref().map(|ask| &ask.step);
+        let list = self.pull.as_ref().map(|pull| &pull.list);
+        [Some(&self.step), poll, self.fetch.as_ref(), ask, list].into_iter().flatten()
+    }
+
     /// The message type of what comes from there by itself.
     pub fn gives(&self) -> Option<&str> {
         let pulled = self.pull.as_ref().map(|pull| pull.message_type.as_str());
@@ -295,6 +335,8 @@ pub struct RequestPlan {
     pub idempotency_header: Option<String>,
     /// Fixed headers.
     pub headers: Vec<(String, String)>,
+    /// What its token is for, where that is not what `auth` says.
+    pub token: Option<Arc<TokenFor>>,
     /// The characters the counterpart knows, for the routes that lead here.
     pub characters: Option<Arc<CharacterPolicy>>,
 }
@@ -539,4 +581,17 @@ pub struct Reply {
     pub message_type: String,
     /// From the final answer's document to the message.
     pub mapping: Arc<Mapping>,
+    /// Staff may give the answer.
+    pub by_hand: Option<ByHand>,
+}
+
+/// What staff give instead of the counterpart's answer.
+#[derive(Debug)]
+pub struct ByHand {
+    /// From what they give to the message.
+    pub mapping: Arc<Mapping>,
+    /// How what they give is laid out.
+    pub form: Arc<BodyPlan>,
+    /// Two persons must give the same.
+    pub two: bool,
 }

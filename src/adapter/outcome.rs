@@ -1,11 +1,12 @@
 //! The outcome table: what an answer means. The first line that matches decides; an answer that
 //! matches none, or could not be read, is `unknown`. No text matching, no defaults that guess.
 
-use crate::mapping::Predicate;
 use crate::mapping::path::Path;
+use crate::mapping::{Predicate, Sent};
 use crate::policy::calendar::japan_time;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What a line says of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct Line {
     pub until: Option<Path>,
     /// The credentials were refused: get new ones first.
     pub refresh_credentials: bool,
+    /// The name that the adapter has for why it did not go on: one of its `reasons`.
+    pub reason: Option<Arc<str>>,
 }
 
 /// The lines, in order.
@@ -107,16 +110,25 @@ pub struct Verdict {
     pub until: Option<Timestamp>,
     /// Whether credentials must be renewed.
     pub refresh_credentials: bool,
+    /// The adapter's name for why it did not go on.
+    pub reason: Option<Arc<str>>,
     /// Whether a line of the table said so, or nothing matched.
     pub declared: bool,
 }
 
 impl OutcomeTable {
+    /// Whether a line looks at the request that was sent.
+    pub fn sees_request(&self) -> bool {
+        self.lines.iter().any(Line::sees_request)
+    }
+
     /// Judges one answer. `body` is `None` when it could not be decoded or was not valid; an
-    /// operation that declares no response passes `Some(&Value::Null)`.
-    pub fn judge(&self, status: u16, body: Option<&Value>) -> Verdict {
-        let matched = self.lines.iter().find(|line| line.matches(status, body));
-        let Some(line) = matched else {
+    /// operation that declares no response passes `Some(&Value::Null)`. `request` is what was sent,
+    /// where the table looks at it.
+    pub fn judge(&self, status: u16, body: Option<&Value>, request: Option<&Sent>) -> Verdict {
+        let matched = self.lines.iter().find(|line| line.matches(status, body, request));
+        // Without the request nobody can tell whether such a line holds.
+        let Some(line) = matched.filter(|line| request.is_some() || !line.sees_request()) else {
             return Verdict::undeclared();
         };
         let text = |path: &Option<Path>| {
@@ -139,13 +151,18 @@ impl OutcomeTable {
                 .and_then(|path| path.find(body?)?.as_str())
                 .and_then(japan_time),
             refresh_credentials: line.refresh_credentials,
+            reason: line.reason.clone(),
             declared: true,
         }
     }
 }
 
 impl Line {
-    fn matches(&self, status: u16, body: Option<&Value>) -> bool {
+    fn sees_request(&self) -> bool {
+        self.when.as_ref().is_some_and(Predicate::sees_request)
+    }
+
+    fn matches(&self, status: u16, body: Option<&Value>, request: Option<&Sent>) -> bool {
         if !self.status.is_empty() && !self.status.contains(&status) {
             return false;
         }
@@ -153,7 +170,12 @@ impl Line {
             return true;
         }
         let Some(body) = body else { return false };
-        self.when.as_ref().is_none_or(|predicate| predicate.test(body))
+        self.when.as_ref().is_none_or(|predicate| match (predicate.sees_request(), request) {
+            (true, Some(request)) => predicate.test_beside(body, request),
+            // The search ends here, and `judge` sees why.
+            (true, None) => true,
+            (false, _) => predicate.test(body),
+        })
     }
 }
 
@@ -167,6 +189,7 @@ impl Verdict {
             detail: None,
             until: None,
             refresh_credentials: false,
+            reason: None,
             declared: false,
         }
     }

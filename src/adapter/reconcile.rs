@@ -22,6 +22,8 @@ pub struct Reconciliation {
     pub schema: Arc<Schema>,
     /// What a document of that form is found by; told in the clear, so of class plain.
     pub key: Path,
+    /// Members that are compared only where both sides have them, by their paths.
+    pub where_both: Vec<String>,
 }
 
 /// Files of records.

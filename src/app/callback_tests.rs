@@ -78,6 +78,7 @@ impl Scene {
             path: call.path.to_owned(),
             headers,
             body: Bytes::copy_from_slice(call.body.as_bytes()),
+            token: None,
             timeout: Duration::from_secs(10),
             max_response: 100_000,
         };

@@ -304,7 +304,7 @@ async fn counterpart(adapter: &Adapter, settings: &CounterpartConfig) -> Vec<Ite
             return items;
         }
     };
-    match https::probe(&target).await {
+    match https::probe(&target, &adapter.tokens()).await {
         Ok(probe) => {
             items.push(match probe.token {
                 Ok(()) => Item::fine(what, format!("{} {}", probe.address, probe.protocol)),

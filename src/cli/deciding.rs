@@ -6,6 +6,7 @@ use super::trouble::{Trouble, UNAVAILABLE};
 use crate::model::Failure;
 use crate::pipeline::answer::{self, Typed};
 use crate::pipeline::approve::{self, By};
+use crate::pipeline::by_hand;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -82,6 +83,37 @@ impl Acting<'_> {
                 let path = format!("/api/v1/demands/{id}/close");
                 let wanted = json!({"operator": reasons.operator, "reason": reasons.reason});
                 Ok(ask(*address, token, &path, &wanted).await?.map(drop))
+            }
+        }
+    }
+
+    /// Gives the answer of an exchange: its state now, or `None` where a second person is needed.
+    pub(super) async fn give(
+        &self,
+        id: i64,
+        text: &str,
+        reasons: &Reasons,
+    ) -> Given<Option<String>> {
+        match self {
+            Acting::Here { store, config, clock, .. } => {
+                let cx = recogniser(store, clock, config)?;
+                let given = by_hand::give(id, text.as_bytes(), reasons.by(), &cx).await?;
+                let state = |given| match given {
+                    by_hand::Given::Done(state) => Some(state.name().to_owned()),
+                    by_hand::Given::Waits => None,
+                };
+                Ok(given.map(state).map_err(|why| words(&why)))
+            }
+            Acting::There { address, token } => {
+                let path = format!("/api/v1/exchanges/{id}/answer");
+                let wanted = json!({
+                    "operator": reasons.operator,
+                    "reason": reasons.reason,
+                    "answer": text,
+                });
+                let state =
+                    |page: Value| page.get("state").and_then(Value::as_str).map(str::to_owned);
+                Ok(ask(*address, token, &path, &wanted).await?.map(state))
             }
         }
     }

@@ -201,7 +201,8 @@ pub(super) fn answer(global: &Global, answer: &Answer) -> Result<Outcome, Troubl
 /// Largest answer, in bytes: a document, not a file of many.
 const MAX_BYTES: u64 = 512 * 1024;
 
-fn read(path: &Path) -> Result<String, Trouble> {
+/// The text of a file with an answer.
+pub(super) fn read(path: &Path) -> Result<String, Trouble> {
     let unavailable = |error: std::io::Error| {
         Trouble::new(UNAVAILABLE, format!("`{}`: {}", path.display(), error.kind()))
     };

@@ -3,12 +3,15 @@
 
 use super::operator::{self, Acted, Acting, Reasons};
 use super::trouble::{Trouble, UNAVAILABLE};
-use super::{Global, Outcome, list, load, print};
+use super::{Global, Outcome, demands, list, load, print};
+use crate::adapter::Bundle;
 use crate::model::{State, codes};
+use crate::pipeline::by_hand;
 use crate::store::{ActVerb, ExchangeView, Filter};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Acts work whether the gateway runs or not: beside a running one they go through its ops listener.
@@ -16,10 +19,13 @@ Many at once are a task: `watashi replay`.
 
 Examples:
   watashi dlq list --code G201
+  watashi dlq list --reason APPLICANT_NOT_FOUND
   watashi dlq show 42
   watashi dlq replay 42 43 --operator sato --reason 'schema mended'
   watashi dlq discard 44 --operator sato --reason 'sent twice by the sender'
-  watashi dlq confirm 45 --applied --operator sato --reason 'seen in the counterpart'";
+  watashi dlq confirm 45 --applied --operator sato --reason 'seen in the counterpart'
+  watashi dlq confirm 46 --applied --answer answer.json --operator sato --reason 'as its screen shows'
+  watashi dlq answer 47 --answer given.json --operator sato --reason 'identified at the counter'";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,6 +44,9 @@ enum DlqCommand {
         /// Only this code
         #[arg(long, value_name = "CODE")]
         code: Option<String>,
+        /// Only this reason of an adapter
+        #[arg(long, value_name = "NAME")]
+        reason: Option<String>,
     },
     /// Show one exchange; with --body its original message, which is recorded
     Show {
@@ -59,6 +68,20 @@ enum DlqCommand {
     Discard(Many),
     /// Say of unknown exchanges whether the counterpart applied them
     Confirm(Confirm),
+    /// Give the answer that the counterpart could not give, where the route lets staff do so
+    Answer(GivenAnswer),
+}
+
+#[derive(Debug, Args)]
+struct GivenAnswer {
+    /// Id of the exchange
+    #[arg(value_name = "ID")]
+    id: i64,
+    /// File with the answer
+    #[arg(long, value_name = "FILE")]
+    answer: PathBuf,
+    #[command(flatten)]
+    reasons: Reasons,
 }
 
 #[derive(Debug, Args)]
@@ -81,11 +104,16 @@ struct Confirm {
     /// There is proof that it was not; it is sent again
     #[arg(long, group = "fact")]
     not_applied: bool,
+    /// File with the answer that was lost, as the counterpart would have given it; it is passed on
+    #[arg(long, value_name = "FILE", conflicts_with = "not_applied")]
+    answer: Option<PathBuf>,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Trouble> {
     match &arguments.act {
-        DlqCommand::List { route, code } => all(global, route.as_deref(), code.as_deref()),
+        DlqCommand::List { route, code, reason } => {
+            all(global, route.as_deref(), code.as_deref(), reason.as_deref())
+        }
         DlqCommand::Show { id, body, operator, reason } => {
             let reasons = match (operator, reason) {
                 (Some(operator), Some(reason)) if *body => {
@@ -97,6 +125,11 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Outcome, Tro
         }
         DlqCommand::Replay(many) => acts(global, many, ActVerb::Replay),
         DlqCommand::Discard(many) => acts(global, many, ActVerb::Discard),
+        DlqCommand::Answer(given) => give(global, given.id, &given.answer, &given.reasons),
+        DlqCommand::Confirm(Confirm { many, answer: Some(file), .. }) => match many.ids[..] {
+            [id] => give(global, id, file, &many.reasons),
+            _ => Err(Trouble::usage("an answer is that of one exchange: give one id")),
+        },
         DlqCommand::Confirm(confirm) => {
             let verb =
                 if confirm.applied { ActVerb::ConfirmApplied } else { ActVerb::ConfirmNotApplied };
@@ -110,7 +143,12 @@ fn waits_for_a_person(view: &ExchangeView) -> bool {
     view.state == State::Dead.name() || (view.state == State::Unknown.name() && view.due.is_none())
 }
 
-fn all(global: &Global, route: Option<&str>, code: Option<&str>) -> Result<Outcome, Trouble> {
+fn all(
+    global: &Global,
+    route: Option<&str>,
+    code: Option<&str>,
+    reason: Option<&str>,
+) -> Result<Outcome, Trouble> {
     let code = match code {
         Some(code) => Some(codes::find(code).map(|entry| entry.code).ok_or_else(|| {
             Trouble::usage(format!("there is no code `{code}`"))
@@ -127,7 +165,9 @@ fn all(global: &Global, route: Option<&str>, code: Option<&str>) -> Result<Outco
         ..Filter::default()
     };
     let (mut found, _) = load::wait(list::page(&*store, filter))??;
-    found.retain(waits_for_a_person);
+    found.retain(|view| {
+        waits_for_a_person(view) && reason.is_none_or(|name| reason_of(view) == Some(name))
+    });
     if global.json {
         print::json(&found)?;
     } else {
@@ -142,15 +182,21 @@ fn show(global: &Global, id: i64, reasons: Option<Reasons>) -> Result<Outcome, T
     let config = load::config(global)?;
     let Some(reasons) = reasons else {
         let store = load::store(&config)?;
-        let (view, attempts) = load::wait(async {
+        let (view, attempts, given_by) = load::wait(async {
             let view = operator::find(&*store, id).await?.ok_or_else(|| unknown(id))?;
             let attempts = store.attempts(id).await?;
-            Ok::<_, Trouble>((view, attempts))
+            let waits = waits_for_a_person(&view);
+            let given = if waits { by_hand::given_by(id, &*store).await? } else { None };
+            Ok::<_, Trouble>((view, attempts, given))
         })??;
         if global.json {
-            print::json(&json!({"exchange": view, "attempts": attempts}))?;
+            print::json(&json!({"exchange": view, "attempts": attempts, "answerBy": given_by}))?;
         } else {
-            print::data(&page(&view))?;
+            print::data(&page(&view, load::bundle(&config).ok().as_ref()))?;
+            if let Some(operator) = given_by {
+                let waits = "somebody else must give the same answer";
+                print::data(&format!("\nanswer given by {operator}: {waits}\n"))?;
+            }
         }
         return Ok(Outcome::Fine);
     };
@@ -176,7 +222,13 @@ fn unknown(id: i64) -> Trouble {
     Trouble::new(1, format!("there is no exchange {id}")).hint("`watashi dlq list` shows the ids")
 }
 
-fn page(view: &ExchangeView) -> String {
+/// The name of an adapter's reason, where the detail begins with one.
+fn reason_of(view: &ExchangeView) -> Option<&str> {
+    view.detail.as_deref()?.split(' ').next()
+}
+
+/// `bundle`: where the reasons of adapters are, if the definitions can be read.
+fn page(view: &ExchangeView, bundle: Option<&Bundle>) -> String {
     let value = serde_json::to_value(view).unwrap_or_default();
     let mut out = String::new();
     for (key, value) in value.as_object().into_iter().flatten() {
@@ -192,7 +244,46 @@ fn page(view: &ExchangeView) -> String {
     if let Some(code) = view.code.as_deref().and_then(codes::find) {
         out.push_str(&format!("\n{}: {}\n{}\n", code.code, code.title, code.remedy));
     }
+    let adapter = bundle.and_then(|bundle| bundle.adapters.get(&view.counterpart));
+    let named = reason_of(view).and_then(|name| Some((name, adapter?.reasons.get(name)?)));
+    if let Some((name, reason)) = named {
+        out.push_str(&format!("\n{name}: {}\n{}\n", reason.title_en, reason.remedy));
+    }
     out
+}
+
+/// Takes the answer of one exchange from a file.
+fn give(global: &Global, id: i64, file: &Path, reasons: &Reasons) -> Result<Outcome, Trouble> {
+    reasons.check()?;
+    let text = demands::read(file)?;
+    let config = load::config(global)?;
+    let given = load::wait(async {
+        let acting = Acting::begin(&config).await?;
+        let given = acting.give(id, &text, reasons).await?;
+        acting.end().await?;
+        Ok::<_, Trouble>(given)
+    })??;
+    match given {
+        Err(why) if global.json => print::json(&json!({"id": id, "refused": why}))?,
+        Err(why) => print::human(&format!("error: exchange {id}: {why}")),
+        Ok(Some(state)) if global.json => {
+            print::json(&json!({"id": id, "state": state}))?;
+            return Ok(Outcome::Fine);
+        }
+        Ok(Some(state)) => {
+            print::data(&format!("{id} is now {state}\n"))?;
+            return Ok(Outcome::Fine);
+        }
+        Ok(None) if global.json => {
+            print::json(&json!({"id": id, "waits": "second-person"}))?;
+            return Ok(Outcome::Fine);
+        }
+        Ok(None) => {
+            print::human(&format!("{id} waits: somebody else must give the same answer"));
+            return Ok(Outcome::Fine);
+        }
+    }
+    Ok(Outcome::Findings)
 }
 
 fn acts(global: &Global, many: &Many, verb: ActVerb) -> Result<Outcome, Trouble> {

@@ -116,6 +116,7 @@ impl<'c> Acting<'c> {
                     reason: reasons.reason.clone(),
                     at: clock.now(),
                     bundle: None,
+                    brings: Default::default(),
                 };
                 let state = if verb == ActVerb::Replay {
                     let cx = match context.get() {
@@ -489,6 +490,7 @@ async fn why_not(store: &dyn Store, id: i64, verb: ActVerb) -> Result<String, Tr
         ActVerb::Replay => "dead",
         ActVerb::Discard => "dead or unknown",
         ActVerb::ConfirmApplied | ActVerb::ConfirmNotApplied => "unknown",
+        ActVerb::Answer => "dead or unknown",
     };
     Ok(format!("it is {}; this act is for exchanges that are {allowed}", view.state))
 }

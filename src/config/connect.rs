@@ -277,11 +277,11 @@ fn auth_settings(
     Ok(match auth.clone() {
         Auth::None => AuthSettings::None,
         Auth::Basic => AuthSettings::Basic(credentials()?),
-        Auth::ClientSecretBasic { token_path, scope } => {
-            AuthSettings::ClientSecretBasic { credentials: credentials()?, token_path, scope }
+        Auth::ClientSecretBasic { token_path, token } => {
+            AuthSettings::ClientSecretBasic { credentials: credentials()?, token_path, token }
         }
-        Auth::ClientSecretJwt { token_path, scope } => {
-            AuthSettings::ClientSecretJwt { credentials: credentials()?, token_path, scope }
+        Auth::ClientSecretJwt { token_path, token } => {
+            AuthSettings::ClientSecretJwt { credentials: credentials()?, token_path, token }
         }
         Auth::LoginToken { path, body, token, header, prefix } => {
             AuthSettings::LoginToken(LoginToken {

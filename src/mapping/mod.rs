@@ -76,7 +76,7 @@ impl Sent {
         Sent(Arc::new(document))
     }
 
-    fn document(&self) -> &Value {
+    pub(crate) fn document(&self) -> &Value {
         &self.0
     }
 }
@@ -289,6 +289,7 @@ fn digest(text: &str, compiled: &compile::Compiled) -> String {
 #[derive(Debug)]
 pub struct Predicate {
     op: Op,
+    sees_request: bool,
 }
 
 impl Predicate {
@@ -300,11 +301,34 @@ impl Predicate {
         shape: Option<&Shape>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Predicate> {
-        compile::predicate(text, location, shape, diagnostics).map(|op| Predicate { op })
+        Predicate::compile_seeing(text, location, shape, None, diagnostics)
+    }
+
+    /// The same, where `$request` is a document of the shape `request`.
+    pub fn compile_seeing(
+        text: &str,
+        location: Location,
+        shape: Option<&Shape>,
+        request: Option<&Shape>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Predicate> {
+        let op = compile::predicate(text, location, shape, request, diagnostics)?;
+        let sees_request = op.names_variable();
+        Some(Predicate { op, sees_request })
+    }
+
+    /// Whether it names `$request`.
+    pub fn sees_request(&self) -> bool {
+        self.sees_request
     }
 
     /// Whether it holds; absent or failed is no.
     pub fn test<'v>(&self, document: impl Into<Node<'v>>) -> bool {
-        run::test(&self.op, document.into())
+        run::test(&self.op, document.into(), None)
+    }
+
+    /// The same beside the request that was sent.
+    pub fn test_beside<'v>(&self, document: impl Into<Node<'v>>, request: &'v Sent) -> bool {
+        run::test(&self.op, document.into(), Some(request.document().into()))
     }
 }

@@ -87,6 +87,13 @@ pub(crate) enum Op {
 }
 
 impl Op {
+    /// Whether it, or something inside of it, names a variable.
+    pub(crate) fn names_variable(&self) -> bool {
+        let mut found = matches!(self, Op::Variable(..));
+        self.parts(&mut |part| found = found || part.names_variable());
+        found
+    }
+
     /// Calls `visit` with every operation directly inside.
     pub(crate) fn parts<'p>(&'p self, visit: &mut dyn FnMut(&'p Op)) {
         match self {

@@ -98,10 +98,11 @@ fn run_with<'v>(
 }
 
 /// Tests a condition on a document; whatever is not true is false.
-pub(crate) fn test(op: &Op, document: Node<'_>) -> bool {
+pub(crate) fn test<'v>(op: &Op, document: Node<'v>, request: Option<Node<'v>>) -> bool {
     let mut run = Run { fuel: FUEL, trace: None };
     let meta = Meta::nothing();
-    let scope = Scope { document, here: document, meta: &meta, variables: Vec::new() };
+    let variables = vec![request.map(Tree::Borrowed)];
+    let scope = Scope { document, here: document, meta: &meta, variables };
     matches!(run.eval(op, &scope), Ok(Some(value)) if value.node().as_bool() == Some(true))
 }
 

@@ -10,6 +10,7 @@ pub mod message;
 pub mod method;
 pub mod secret;
 pub mod state;
+pub mod token;
 
 pub use clock::Clock;
 pub use codes::Code;
@@ -18,3 +19,4 @@ pub use message::{Envelope, MessageId};
 pub use method::Method;
 pub use secret::Secret;
 pub use state::State;
+pub use token::TokenFor;

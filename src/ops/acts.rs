@@ -74,6 +74,7 @@ pub async fn act(
         reason: reasons.reason,
         at: ops.cx.clock.now(),
         bundle: None,
+        brings: Default::default(),
     };
     let state = if verb == ActVerb::Replay {
         match replay(act, &ops.cx).await.map_err(store_down)? {

@@ -8,6 +8,7 @@ use crate::model::codes::message as codes;
 use crate::model::{Code, Failure};
 use crate::pipeline::answer::{self, Typed};
 use crate::pipeline::approve::{self, By};
+use crate::pipeline::by_hand::{self, Given};
 use crate::store::approvals::{ApprovalFilter, DemandFilter};
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -36,7 +37,8 @@ impl Reasons {
 }
 
 fn refused(failure: &Failure) -> Problem {
-    let missing: [&Code; 2] = [&codes::DEMAND_MISSING, &codes::ANSWER_NOT_POSSIBLE];
+    let missing: [&Code; 3] =
+        [&codes::DEMAND_MISSING, &codes::ANSWER_NOT_POSSIBLE, &codes::ANSWER_NOT_TAKEN];
     let status = match () {
         () if failure.code == &codes::APPROVAL_SAME_PERSON => StatusCode::FORBIDDEN,
         () if missing.contains(&failure.code) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -164,4 +166,33 @@ pub async fn answer(
     let taken = answer::answer(typed, By { operator, reason }, &ops.cx).await;
     let (exchange, state) = taken.map_err(store_down)?.map_err(|why| refused(&why))?;
     Ok(Json(json!({ "exchange": exchange, "state": state.name() })))
+}
+
+/// The answer of an exchange, as an operator gives it.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByHand {
+    operator: String,
+    reason: String,
+    /// The document, as text.
+    answer: String,
+}
+
+/// Takes the answer of an exchange from a person. Where two are wanted, the first is told so.
+pub async fn give(
+    State(ops): State<Arc<Ops>>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+    Json(given): Json<ByHand>,
+) -> Result<Json<Value>, Problem> {
+    ops.authorise(&headers)?;
+    let ByHand { operator, reason, answer } = given;
+    check_words(&operator, &reason)
+        .map_err(|title| Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, title))?;
+    let by = By { operator, reason };
+    let given = by_hand::give(id, answer.as_bytes(), by, &ops.cx).await.map_err(store_down)?;
+    Ok(Json(match given.map_err(|why| refused(&why))? {
+        Given::Done(state) => json!({ "state": state.name() }),
+        Given::Waits => json!({ "waits": "second-person" }),
+    }))
 }

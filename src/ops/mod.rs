@@ -168,6 +168,10 @@ fn api(ops: &Arc<Ops>) -> Router<Arc<Ops>> {
         .route("/api/v1/keys/rewrap", post(keys::rewrap))
         .route("/api/v1/keys/rotated", post(keys::rotated))
         .route("/api/v1/exchanges/{id}/body", post(acts::body))
+        .route(
+            "/api/v1/exchanges/{id}/answer",
+            post(approvals::give).layer(DefaultBodyLimit::max(approvals::MAX_ANSWER)),
+        )
         .route("/api/v1/exchanges/{id}/{act}", post(acts::act))
         .route_layer(from_fn_with_state(Arc::clone(ops), once_started))
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::nearest::nearest;
 use crate::model::codes::message as codes;
 use crate::model::{Failure, State};
 use crate::record::{Draft, Kind, Phase, hex};
-use crate::store::approvals::{DemandFilter, DemandView};
+use crate::store::approvals::{DemandFilter, DemandView, is_same_ground};
 use crate::store::{Accepted, Filter, StoreError};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -111,8 +111,10 @@ pub async fn answer(
 /// Whether a route takes answers to a demand.
 fn takes(route: &Route, demand: &DemandView) -> bool {
     let answers = route.approval.as_ref().and_then(|rule| rule.answers.as_ref());
+    let item = route.basis.as_ref().map_or("", |basis| basis.table_item.as_str());
     route.adapter.name == demand.counterpart
         && answers.is_some_and(|answers| answers.kind == demand.kind)
+        && is_same_ground(&demand.item, item)
 }
 
 /// The type under which a demand is answered.

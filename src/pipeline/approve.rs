@@ -70,6 +70,7 @@ pub(super) fn needs(
         kind: answers.kind.clone(),
         // A number that cannot be one belongs to no demand.
         number: number(&answers.number).unwrap_or_default(),
+        item: route.basis.as_ref().map(|basis| basis.table_item.clone()).unwrap_or_default(),
         missing: refusal(&codes::DEMAND_MISSING),
         answered: refusal(&codes::DEMAND_ANSWERED),
     });

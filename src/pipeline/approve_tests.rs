@@ -71,6 +71,7 @@ async fn replay(harness: &Harness, exchange: i64) -> Option<State> {
         reason: "もう一度".to_owned(),
         at: harness.cx.clock.now(),
         bundle: Some(harness.cx.bundle().digest().to_owned()),
+        brings: Default::default(),
     };
     harness.cx.store.act(act).await.unwrap()
 }

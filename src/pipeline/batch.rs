@@ -8,6 +8,7 @@ use super::map::{self, Mapped};
 use super::settle::{self, Decided, Outcome};
 use super::{gate, resolve, validate};
 use crate::adapter::{Items, Operation, Route, Then, UnknownRule};
+use crate::mapping::Sent;
 use crate::model::codes::message as codes;
 use crate::model::{Class, Failure, Stage};
 use crate::policy::verdict::{Follow, Resolution, follow};
@@ -158,7 +159,9 @@ async fn settle_all(
         let next = if refused_whole {
             split(claimed, operation, &answer, now)
         } else {
-            let (answer, item) = of_item(&answer, operation, number);
+            let items = operation.items.as_ref();
+            let sent = items.and_then(|one| map::sent_for(&one.outcomes, claimed, route, cx));
+            let (answer, item) = of_item(&answer, operation, number, sent.as_ref());
             settle::after_attempt(claimed, route, operation, answer, item, cx)
         };
         decided.push((claimed, route.as_ref(), 1, next));
@@ -169,17 +172,22 @@ async fn settle_all(
 
 /// What the answer says of one item: a share of the whole, or the item's own result where the
 /// answer has them. The second value is the number by which a later result names it.
-fn of_item(answer: &Answer, operation: &Operation, number: u32) -> (Answer, Option<u32>) {
+fn of_item(
+    answer: &Answer,
+    operation: &Operation,
+    number: u32,
+    sent: Option<&Sent>,
+) -> (Answer, Option<u32>) {
     match (answer.verdict.then, &operation.items) {
         (Then::Accepted, _) => (answer.share(), Some(number)),
-        (Then::Ready, Some(items)) => (result_of(answer, items, number), None),
+        (Then::Ready, Some(items)) => (result_of(answer, items, number, sent), None),
         _ => (answer.share(), None),
     }
 }
 
 /// The result of one item out of the answer to its own batch. It speaks of this attempt alone, so
 /// it settles no earlier one.
-fn result_of(answer: &Answer, items: &Items, number: u32) -> Answer {
+fn result_of(answer: &Answer, items: &Items, number: u32, sent: Option<&Sent>) -> Answer {
     let list = answer.document.as_ref().and_then(|document| items.path.find(document)?.as_array());
     let is_ours =
         |item: &&Value| items.key.find(item).and_then(Value::as_u64) == Some(u64::from(number));
@@ -192,7 +200,7 @@ fn result_of(answer: &Answer, items: &Items, number: u32) -> Answer {
         };
         return Answer { failure: Some(failure), ..answer.share() };
     };
-    let (verdict, failure) = judge_item(&items.outcomes, item);
+    let (verdict, failure) = judge_item(&items.outcomes, item, sent);
     Answer { verdict, failure, document: Some(item.clone()), ..answer.share() }
 }
 

@@ -60,6 +60,7 @@ impl Book {
             content_type: "application/json".to_owned(),
             retry_after: None,
             body: Bytes::from(answer.to_string()),
+            token: None,
         })
     }
 

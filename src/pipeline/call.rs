@@ -4,6 +4,7 @@ use super::context::Counterpart;
 use super::pause::Permission;
 use crate::adapter::{OutcomeTable, RequestPlan, Step, Then, Verdict};
 use crate::codec::Limits;
+use crate::mapping::Sent;
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Stage};
 use crate::telemetry::{crash, names};
@@ -25,6 +26,8 @@ pub struct Parts {
     pub id: Option<String>,
     /// W3C trace context to pass on.
     pub traceparent: Option<String>,
+    /// The document that was submitted, where the outcome table looks at it.
+    pub sent: Option<Sent>,
 }
 
 /// What a call brought.
@@ -74,6 +77,7 @@ pub async fn call(
     step: &Step,
     parts: Parts,
 ) -> Answer {
+    let sent = parts.sent.clone();
     let request = build(counterpart, &step.request, parts);
     if !permission.has_turn {
         counterpart.turn().await;
@@ -81,12 +85,13 @@ pub async fn call(
     let begun = Instant::now();
     crash::reach("call:before-send");
     let result = counterpart.target.send(request).await;
+    let token = result.as_ref().ok().and_then(|response| response.token);
     crash::reach("call:after-answer");
     let name = counterpart.adapter.name.clone();
     metrics::histogram!(names::ATTEMPT_SECONDS, "counterpart" => name, "operation" => operation.to_owned())
         .record(begun.elapsed().as_secs_f64());
     let answer = match result {
-        Ok(response) => judge(step, response),
+        Ok(response) => judge(step, response, sent.as_ref()),
         Err(error) => no_answer(error),
     };
     if permission.report(shows_life(&answer)) {
@@ -98,8 +103,8 @@ pub async fn call(
             "counterpart left alone after failures"
         );
     }
-    if answer.verdict.refresh_credentials {
-        counterpart.target.forget_credentials();
+    if let (true, Some(token)) = (answer.verdict.refresh_credentials, token) {
+        counterpart.target.forget_token(token);
     }
     answer
 }
@@ -135,6 +140,7 @@ fn build(counterpart: &Counterpart, plan: &RequestPlan, parts: Parts) -> Request
         path,
         headers,
         body,
+        token: plan.token.clone(),
         timeout: counterpart.adapter.limits.timeout,
         max_response: counterpart.adapter.limits.max_response,
     }
@@ -153,13 +159,13 @@ fn percent_encode(text: &str) -> String {
     out
 }
 
-fn judge(step: &Step, response: Response) -> Answer {
+fn judge(step: &Step, response: Response, sent: Option<&Sent>) -> Answer {
     let (document, problem) = read(step, &response);
     let seen = match (&step.response, &document) {
         (Some(_), found) => found.as_ref(),
         (None, _) => Some(&Value::Null),
     };
-    let verdict = step.outcomes.judge(response.status, seen);
+    let verdict = step.outcomes.judge(response.status, seen, sent);
     let failure = failure_of(&verdict, response.status, problem.as_deref());
     Answer {
         verdict,
@@ -189,7 +195,10 @@ fn read(step: &Step, response: &Response) -> (Option<Value>, Option<String>) {
 
 /// The failure that a judged answer stands for; `None` when the exchange goes on.
 fn failure_of(verdict: &Verdict, status: u16, problem: Option<&str>) -> Option<Failure> {
-    let counterpart_code = || verdict.detail.clone().unwrap_or_else(|| format!("status {status}"));
+    let counterpart_code = || {
+        let code = verdict.detail.clone().unwrap_or_else(|| format!("status {status}"));
+        verdict.reason.as_ref().map_or(code.clone(), |reason| format!("{reason} {code}"))
+    };
     match verdict.then {
         Then::Applied | Then::Accepted | Then::Pending | Then::Ready => None,
         Then::Refused => Some(failure(&codes::REFUSED, Class::Never, counterpart_code())),
@@ -197,7 +206,8 @@ fn failure_of(verdict: &Verdict, status: u16, problem: Option<&str>) -> Option<F
             Some(failure(&codes::UNAVAILABLE, Class::TryAgain, counterpart_code()))
         }
         Then::Unknown | Then::Open | Then::Closed => {
-            let why = problem.unwrap_or("no line of the outcome table speaks of it");
+            let why = verdict.reason.as_deref().or(problem);
+            let why = why.unwrap_or("no line of the outcome table speaks of it");
             let detail = format!("status {status}: {why}");
             Some(failure(&codes::ANSWER_NOT_UNDERSTOOD, Class::Unknown, detail))
         }
@@ -229,9 +239,14 @@ fn failure(code: &'static Code, class: Class, detail: impl Into<String>) -> Fail
     Failure { code, stage: Stage::Deliver, class, detail: detail.into() }
 }
 
-/// Judges one item of a batch's result.
-pub fn judge_item(table: &OutcomeTable, item: &Value) -> (Verdict, Option<Failure>) {
-    let verdict = table.judge(200, Some(item));
+/// Judges one item of a batch's result; `sent` is that item of the request, where the table looks
+/// at it.
+pub fn judge_item(
+    table: &OutcomeTable,
+    item: &Value,
+    sent: Option<&Sent>,
+) -> (Verdict, Option<Failure>) {
+    let verdict = table.judge(200, Some(item), sent);
     let failure = failure_of(&verdict, 200, Some("the item's state is not in the outcome table"));
     (verdict, failure)
 }

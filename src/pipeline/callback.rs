@@ -196,7 +196,7 @@ fn judge(
         Some((Taken::Woken, Decided::of(next)))
     };
     let Some(table) = outcomes else { return wake() };
-    let (verdict, problem) = judge_item(table, document);
+    let (verdict, problem) = judge_item(table, document, None);
     let decided = match verdict.then {
         Then::Applied => reply::applied(claimed, route, Some(document), cx),
         Then::Refused => resolve::refused(problem, ""),

@@ -66,6 +66,7 @@ pub(crate) fn called() -> Harness {
             content_type: "application/json".to_owned(),
             retry_after: None,
             body: Bytes::copy_from_slice(body.as_bytes()),
+            token: None,
         };
         Ok(match request.path.as_str() {
             "/place" if request.body.starts_with(b"[") => answer(202, r#"{"ticket":"B1"}"#),

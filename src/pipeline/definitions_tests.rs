@@ -115,6 +115,7 @@ async fn a_replay_goes_by_those_in_force() {
         reason: "mended".to_owned(),
         at: harness.cx.clock.now(),
         bundle: None,
+        brings: Default::default(),
     };
     assert!(matches!(replay(act, &harness.cx).await.unwrap(), Replayed::Done(_)));
     harness.settle().await;

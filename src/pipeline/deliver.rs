@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Parts, call};
 use super::context::{Context, Counterpart};
-use super::map::Mapped;
+use super::map::{self, Mapped};
 use super::pause::Permission;
 use super::remember;
 use super::settle::{self, Outcome};
@@ -83,6 +83,7 @@ pub(super) async fn attempt(
         return Outcome::Answered(Answer::none(not_kept(error)));
     }
     let parts = Parts {
+        sent: map::sent_for(&operation.step.outcomes, claimed, route, cx),
         body: Some((mapped.body, mapped.content_type)),
         idempotency_key: claimed.idempotency_key.clone(),
         ticket: claimed.ticket.clone(),

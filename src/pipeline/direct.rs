@@ -134,7 +134,8 @@ fn prepare_one(
         UnknownRule::Resend | UnknownRule::Ask => None,
     };
     let mut claimed = claimed(&recognised.envelope, exchange);
-    if route.reply.as_ref().is_some_and(|reply| reply.mapping.request.is_some()) {
+    let replies = route.reply.as_ref().is_some_and(|reply| reply.mapping.request.is_some());
+    if replies || operation.step.outcomes.sees_request() {
         claimed.body = Secret::new(recognised.body.clone());
     }
     validate::check(&recognised.document, route, cx).ok()?;
@@ -150,7 +151,8 @@ fn prepare_one(
 }
 
 /// The exchange as it would be claimed, but for what it does not have yet: rows and commitment.
-/// Its body is mapped already and not needed again, but for a reply that sees the request.
+/// Its body is mapped already and not needed again, but for a reply or an outcome table that sees
+/// the request.
 pub(super) fn claimed(envelope: &Envelope, exchange: &NewExchange) -> Claimed {
     Claimed {
         id: 0,

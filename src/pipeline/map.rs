@@ -4,7 +4,7 @@ use super::context::Context;
 use super::remember::{self, Digested};
 use super::validate;
 use crate::adapter::characters::Report;
-use crate::adapter::{Destination, Route};
+use crate::adapter::{Destination, OutcomeTable, Route};
 use crate::mapping::{Mapping, Meta, Rejection, Sent};
 use crate::model::codes::message as codes;
 use crate::model::json::{self, Node, Tree};
@@ -113,6 +113,16 @@ pub fn sent(claimed: &Claimed, route: &Route, cx: &Context) -> Result<Sent, Fail
         return Err(failure(&codes::CHARACTER_REFUSED, report.to_string()));
     }
     Ok(Sent::new(output))
+}
+
+/// What was sent, where an outcome table looks at it.
+pub fn sent_for(
+    table: &OutcomeTable,
+    claimed: &Claimed,
+    route: &Route,
+    cx: &Context,
+) -> Option<Sent> {
+    if table.sees_request() { sent(claimed, route, cx).ok() } else { None }
 }
 
 /// Runs a mapping and checks its result.

@@ -33,6 +33,9 @@ pub mod availability;
 pub mod batch;
 #[cfg(test)]
 mod batch_tests;
+pub mod by_hand;
+#[cfg(test)]
+mod by_hand_tests;
 pub mod call;
 pub mod callback;
 #[cfg(test)]
@@ -55,6 +58,8 @@ pub mod guard;
 mod law_tests;
 pub mod map;
 pub mod outbox;
+#[cfg(test)]
+mod outcome_tests;
 pub mod pause;
 pub mod pull;
 #[cfg(test)]

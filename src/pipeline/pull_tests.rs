@@ -15,7 +15,13 @@ async fn an_item_that_cannot_be_taken_over_keeps_no_other_waiting() {
             _ => ("text/csv", "person,amount\r\nann,7\r\n"),
         };
         let (content_type, body) = (kind.to_owned(), bytes::Bytes::from(body));
-        Ok(crate::transport::Response { status: 200, content_type, retry_after: None, body })
+        Ok(crate::transport::Response {
+            status: 200,
+            content_type,
+            retry_after: None,
+            body,
+            token: None,
+        })
     });
     let counterpart = harness.cx.counterpart("post").unwrap();
     let operation = std::sync::Arc::clone(&counterpart.adapter.operations["drawer"]);
@@ -53,7 +59,13 @@ async fn what_is_fetched_for_another_municipality_goes_nowhere() {
             _ => ("application/json", r#"{"result":"ok"}"#),
         };
         let (content_type, body) = (kind.to_owned(), bytes::Bytes::from(body));
-        Ok(crate::transport::Response { status: 200, content_type, retry_after: None, body })
+        Ok(crate::transport::Response {
+            status: 200,
+            content_type,
+            retry_after: None,
+            body,
+            token: None,
+        })
     });
     let counterpart = harness.cx.counterpart("post").unwrap();
     let operation = std::sync::Arc::clone(&counterpart.adapter.operations["drawer"]);

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::map;
 use super::settle::{Decided, outgoing_id};
-use crate::adapter::Route;
+use crate::adapter::{Reply, Route};
 use crate::mapping::Mapping;
 use crate::model::codes::message as codes;
 use crate::model::{Class, Code, Failure, Secret, Stage};
@@ -26,18 +26,10 @@ pub fn applied(
         .and_then(|output| serde_json::to_vec(&output).map_err(|_| unmapped("not JSON")));
     match mapped {
         Ok(body) => {
-            let key = claimed.envelope.reply_to.clone();
-            let message = NewOutgoing {
-                routing_key: key.unwrap_or_else(|| reply.message_type.clone()),
-                message_id: outgoing_id(claimed, "re"),
-                message_type: reply.message_type.clone(),
-                correlation_id: Some(claimed.envelope.message_id.as_str().to_owned()),
-                content_type: "application/json".to_owned(),
-                body: Secret::new(body),
-            };
             let obtained = route.record.as_ref().filter(|rule| rule.kind == Kind::Request);
             let kind = obtained.map(|_| Kind::Obtain);
-            Decided { outbox: vec![message], kind, ..Decided::of(Next::Delivered) }
+            let outbox = vec![message(claimed, reply, body)];
+            Decided { outbox, kind, ..Decided::of(Next::Delivered) }
         }
         Err((code, detail)) => {
             let action = code.remedy;
@@ -59,9 +51,22 @@ pub fn applied(
     }
 }
 
+/// The message that upstream gets.
+pub(super) fn message(claimed: &Claimed, reply: &Reply, body: Vec<u8>) -> NewOutgoing {
+    let key = claimed.envelope.reply_to.clone();
+    NewOutgoing {
+        routing_key: key.unwrap_or_else(|| reply.message_type.clone()),
+        message_id: outgoing_id(claimed, "re"),
+        message_type: reply.message_type.clone(),
+        correlation_id: Some(claimed.envelope.message_id.as_str().to_owned()),
+        content_type: "application/json".to_owned(),
+        body: Secret::new(body),
+    }
+}
+
 /// The answer for upstream; a mapping that sees the request gets the one that was sent, made again
 /// from the same original under the same definitions.
-fn answer_for(
+pub(super) fn answer_for(
     claimed: &Claimed,
     route: &Route,
     mapping: &Mapping,

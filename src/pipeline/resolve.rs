@@ -26,6 +26,7 @@ pub async fn poll(group: Vec<(Claimed, Arc<Route>)>, operation: &Operation, cx: 
     let Ok(permission) = counterpart.admit(cx.clock.now()) else { return };
     let answer = match ask_step(
         first,
+        route,
         &operation.name,
         &poll.step,
         &reference,
@@ -121,7 +122,8 @@ fn item_result(
         let next = settle::after_failure(claimed, operation, route, missing, None, cx.clock.now());
         return Decided::of(next);
     };
-    let (verdict, problem) = judge_item(&items.outcomes, item);
+    let sent = map::sent_for(&items.outcomes, claimed, route, cx);
+    let (verdict, problem) = judge_item(&items.outcomes, item, sent.as_ref());
     match verdict.then {
         Then::Applied => with_reference(reply::applied(claimed, route, Some(item), cx), reference),
         Then::Refused => refused(problem, reference),
@@ -155,7 +157,8 @@ async fn fetch(
         return wait_on(claimed, route, operation, cx);
     };
     let asked =
-        ask_step(claimed, &operation.name, step, reference, counterpart, permission, cx).await;
+        ask_step(claimed, route, &operation.name, step, reference, counterpart, permission, cx)
+            .await;
     let answer = match asked {
         Ok(answer) => answer,
         Err(failure) => return person(failure),
@@ -240,7 +243,8 @@ pub async fn ask(
     let Ok(permission) = counterpart.admit(cx.clock.now()) else { return };
     crash::reach("resolve:before-question");
     let answered =
-        ask_step(&claimed, &operation.name, &ask.step, "", &counterpart, permission, cx).await;
+        ask_step(&claimed, route, &operation.name, &ask.step, "", &counterpart, permission, cx)
+            .await;
     drop(slot);
     let decided = match answered {
         Err(failure) => person(failure),
@@ -277,8 +281,10 @@ fn ask_again(
 
 /// One question about a claimed exchange, its body made by the step's own mapping from the
 /// `watashi/ticket` document.
+#[expect(clippy::too_many_arguments, reason = "one exchange, its question, and where they belong")]
 async fn ask_step(
     claimed: &Claimed,
+    route: &Route,
     operation: &str,
     step: &Step,
     reference: &str,
@@ -309,6 +315,7 @@ async fn ask_step(
         ticket: Some(reference.to_owned()),
         id: None,
         traceparent: claimed.envelope.traceparent.clone(),
+        sent: map::sent_for(&step.outcomes, claimed, route, cx),
     };
     Ok(call(counterpart, permission, operation, step, parts).await)
 }

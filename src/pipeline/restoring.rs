@@ -77,6 +77,7 @@ async fn confirm(harness: &Harness, id: &str, verb: ActVerb) {
         reason: "looked at the counterpart".to_owned(),
         at: harness.cx.clock.now(),
         bundle: None,
+        brings: Default::default(),
     };
     assert!(harness.cx.store.act(act).await.unwrap().is_some(), "{id}");
 }

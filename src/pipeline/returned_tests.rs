@@ -69,7 +69,7 @@ async fn a_number_that_comes_back_other_than_it_was_sent_is_a_dead_letter_of_its
             _ => ("application/json", r#"{"result":"ok"}"#),
         };
         let (content_type, body) = (kind.to_owned(), Bytes::from(body));
-        Ok(Response { status: 200, content_type, retry_after: None, body })
+        Ok(Response { status: 200, content_type, retry_after: None, body, token: None })
     });
     for (id, amount) in [("m1", 6), ("m2", 7)] {
         let body = format!(r#"{{"person":"ann","amount":{amount}}}"#);
@@ -111,6 +111,7 @@ async fn a_number_that_comes_back_other_than_it_was_sent_is_a_dead_letter_of_its
         reason: "the number was corrected".to_owned(),
         at: harness.cx.clock.now(),
         bundle: None,
+        brings: Default::default(),
     };
     harness.cx.store.act(replay).await.unwrap();
     process(harness.claim("publish").await, &harness.cx).await;

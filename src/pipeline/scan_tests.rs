@@ -63,7 +63,13 @@ impl Scene {
             let found = documents.iter().find(|(id, _)| of(id));
             let body = Bytes::from(found.map_or(list.clone(), |(_, document)| document.clone()));
             let content_type = "application/json".to_owned();
-            Ok(crate::transport::Response { status: 200, content_type, retry_after: None, body })
+            Ok(crate::transport::Response {
+                status: 200,
+                content_type,
+                retry_after: None,
+                body,
+                token: None,
+            })
         });
         Scene { harness, scanner, bad: pull::Bad::new() }
     }
@@ -92,6 +98,7 @@ impl Scene {
             reason: "test".to_owned(),
             at: self.harness.cx.clock.now(),
             bundle: None,
+            brings: Default::default(),
         };
         replay(act, &self.harness.cx).await.unwrap()
     }

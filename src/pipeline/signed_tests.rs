@@ -85,7 +85,13 @@ impl Scene {
                 None => list.clone(),
             };
             let (content_type, body) = ("application/json".to_owned(), bytes::Bytes::from(body));
-            Ok(crate::transport::Response { status: 200, content_type, retry_after: None, body })
+            Ok(crate::transport::Response {
+                status: 200,
+                content_type,
+                retry_after: None,
+                body,
+                token: None,
+            })
         });
         let scene = Scene { harness, clock, town, bad: pull::Bad::new() };
         scene.believe(trust);
@@ -126,6 +132,7 @@ impl Scene {
             reason: "test".to_owned(),
             at: self.harness.cx.clock.now(),
             bundle: None,
+            brings: Default::default(),
         };
         replay(act, &self.harness.cx).await.unwrap()
     }

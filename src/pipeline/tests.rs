@@ -28,6 +28,7 @@ async fn act(harness: &Harness, id: &str, verb: ActVerb) {
         reason: "test".to_owned(),
         at: Timestamp::UNIX_EPOCH,
         bundle: None,
+        brings: Default::default(),
     };
     assert!(harness.cx.store.act(act).await.unwrap().is_some());
 }
@@ -379,6 +380,7 @@ async fn replay_of(harness: &Harness, exchange: i64) -> Result<String, String> {
         reason: "test".to_owned(),
         at: harness.cx.clock.now(),
         bundle: None,
+        brings: Default::default(),
     };
     match replay(act, &harness.cx).await.unwrap() {
         Replayed::Done(state) => Ok(state.name().to_owned()),

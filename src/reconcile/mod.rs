@@ -114,7 +114,10 @@ pub fn compare<E: From<io::Error>>(
 
 /// Names of the items that one side has and the other has not, or with another value.
 fn differing<'n>(one: &Row, two: &Row, names: &'n Names) -> Vec<&'n str> {
-    let missing = |items: &[(u16, u64)], item: &(u16, u64)| !items.contains(item);
+    let has = |items: &[(u16, u64)], name: u16| items.iter().any(|(other, _)| *other == name);
+    let missing = |items: &[(u16, u64)], item: &(u16, u64)| {
+        !items.contains(item) && (names.must_be_on_both(item.0) || has(items, item.0))
+    };
     let mut found: Vec<u16> =
         one.items.iter().filter(|item| missing(&two.items, item)).map(|item| item.0).collect();
     found.extend(two.items.iter().filter(|item| missing(&one.items, item)).map(|item| item.0));

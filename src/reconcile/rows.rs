@@ -25,9 +25,21 @@ pub struct Row {
 pub struct Names {
     names: Vec<String>,
     numbers: HashMap<String, u16>,
+    /// Those that are compared only where both sides have them.
+    where_both: Vec<String>,
 }
 
 impl Names {
+    /// No names yet; these are compared only where both sides have them.
+    pub fn with(where_both: &[String]) -> Names {
+        Names { where_both: where_both.to_vec(), ..Names::default() }
+    }
+
+    /// Whether an item counts that one side lacks.
+    pub(super) fn must_be_on_both(&self, number: u16) -> bool {
+        self.name(number).is_none_or(|name| !self.where_both.iter().any(|one| one == name))
+    }
+
     /// The name of that number.
     pub fn name(&self, number: u16) -> Option<&str> {
         self.names.get(usize::from(number)).map(String::as_str)
@@ -70,7 +82,7 @@ impl<'r> Teller<'r> {
             ticket: None,
             request: None,
         };
-        Teller { rule, meta, secret, names: Names::default() }
+        Teller { rule, meta, secret, names: Names::with(&rule.where_both) }
     }
 
     /// The row of a record; `None` when the side's condition leaves it out.

@@ -55,6 +55,21 @@ fn expected(theirs: &[Record], ours: &[Record]) -> Vec<(String, String)> {
     keys.into_iter().filter_map(|key| Some((format!("k{key:03}"), tell(key)?))).collect()
 }
 
+/// A member that only one side can know is compared where both say it.
+#[test]
+fn what_one_side_cannot_know_does_not_differ() {
+    let members = |pairs: &[(u8, u8)]| pairs.iter().copied().collect::<BTreeMap<u8, u8>>();
+    let theirs =
+        [(1, members(&[(1, 1), (2, 7)])), (2, members(&[(2, 7)])), (3, members(&[(1, 1)]))];
+    let ours = [(1, members(&[(1, 1)])), (2, members(&[(2, 8)])), (3, members(&[]))];
+    let mut names = Names::with(&["item2".to_owned()]);
+    let (theirs, ours) = (sorted(&theirs, &mut names, 1_000), sorted(&ours, &mut names, 1_000));
+    let (found, counts) = found(&theirs, &ours, &names);
+    let told = |key: &str, finding: &str| (key.to_owned(), finding.to_owned());
+    assert_eq!(found, [told("k002", "differing item2"), told("k003", "differing item1")]);
+    assert_eq!(counts.same, 1);
+}
+
 fn found(theirs: &Sorted, ours: &Sorted, names: &Names) -> (Vec<(String, String)>, Counts) {
     let mut found = Vec::new();
     let counts = compare(theirs, ours, names, |key, finding| {

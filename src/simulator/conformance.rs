@@ -3,7 +3,7 @@
 
 use super::caller;
 use super::world::LATE;
-use super::{Behaviour, Simulator, World, persons};
+use super::{Behaviour, Simulator, World, files, persons};
 use crate::adapter::bundle::Enabled;
 use crate::adapter::{Bundle, Destination, Interaction, Overrides, Route, UnknownRule};
 use crate::diagnostic::SourceFile;
@@ -16,13 +16,16 @@ use crate::pipeline::{Context, Counterpart, Counterparts, Definitions, Settings,
 use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{ExchangeView, Filter, StoreError};
+use crate::transport::Target;
 use crate::transport::fake::FakeScanner;
+use crate::transport::place::Place;
+use crate::transport::place::memory::Memory;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -31,7 +34,7 @@ use tokio::task::JoinSet;
 /// Messages of one run.
 const MESSAGES: usize = 4;
 /// How long a run may take; times are shortened, so that it takes far less.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long nothing more must happen after all was at rest.
 const QUIET: Duration = Duration::from_millis(80);
 
@@ -57,7 +60,7 @@ pub struct Row {
 }
 
 impl Row {
-    fn empty(name: &str, behaviour: Behaviour) -> Row {
+    pub(super) fn empty(name: &str, behaviour: Behaviour) -> Row {
         Row {
             name: name.to_owned(),
             behaviour: behaviour.name(),
@@ -84,7 +87,7 @@ impl Clock for Noon {
 }
 
 /// Wednesday, 2026-06-03, in Japan.
-fn noon() -> Timestamp {
+pub(super) fn noon() -> Timestamp {
     Timestamp::from_second(1_780_455_600).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -109,10 +112,6 @@ pub async fn run(
     let mut rows = Vec::new();
     for route in whole.routes().filter(|route| route.adapter.name == name) {
         let Destination::Operation(operation) = &route.destination else { continue };
-        if operation.place().is_some() {
-            // A simulator answers requests; files have a place and no counterpart that speaks.
-            continue;
-        }
         if !simulator.plays(&operation.name) {
             let findings = vec![format!("simulator.yaml does not play `{}`", operation.name)];
             rows.push(Row { findings, ..Row::empty(&route.name, Behaviour::Right) });
@@ -131,6 +130,9 @@ pub async fn run(
         };
         let (run, inputs) = (&run, &inputs);
         let each = behaviours.iter().map(async |behaviour| {
+            if operation.file_out.is_some() {
+                return files::route(run, route, operation, inputs, *behaviour).await;
+            }
             let stage = Stage::set(run, *behaviour)?;
             let row = stage.route(route, inputs, operation.unknown).await?;
             stage.clear().await.map(|()| row)
@@ -138,12 +140,18 @@ pub async fn run(
         rows.extend(try_join_all(each).await?);
     }
     for operation in simulator.adapter.operations.values() {
-        if operation.interaction != Interaction::Pull || !simulator.plays(&operation.name) {
+        let coming = operation.file_in.as_ref().filter(|rule| rule.message_type.is_some());
+        if coming.is_some() && !simulator.plays(&operation.name) {
+            let findings = vec![format!("simulator.yaml does not play `{}`", operation.name)];
+            rows.push(Row { findings, ..Row::empty(&operation.name, Behaviour::Right) });
+        }
+        let comes = operation.interaction == Interaction::Pull || coming.is_some();
+        if !comes || !simulator.plays(&operation.name) {
             continue;
         }
         let bundle = Arc::clone(&whole);
         let documents = simulator.waiting(&operation.name, noon());
-        let pulled = operation.pull.as_ref().map_or("", |pull| pull.message_type.as_str());
+        let pulled = operation.gives().unwrap_or_default();
         let taking = bundle.routes_for(pulled).iter();
         let towns =
             towns(taking.flat_map(|route| documents.iter().map(|one| (route.as_ref(), one))));
@@ -157,6 +165,9 @@ pub async fn run(
         };
         let run = &run;
         let each = behaviours.iter().map(async |behaviour| {
+            if let Some(rule) = coming {
+                return files::coming(run, operation, rule, *behaviour).await;
+            }
             let stage = Stage::set(run, *behaviour)?;
             let row = stage.pull(&operation.name).await?;
             stage.clear().await.map(|()| row)
@@ -184,9 +195,9 @@ fn shortened() -> Overrides {
 
 /// One message.
 #[derive(Debug)]
-struct Input {
+pub(super) struct Input {
     message_id: String,
-    document: Value,
+    pub document: Value,
     /// By what the counterpart knows it; empty where that is no part of the document.
     identity: Option<String>,
 }
@@ -242,13 +253,98 @@ fn towns<'d>(documents: impl Iterator<Item = (&'d Route, &'d Value)>) -> Vec<Str
 }
 
 /// What the stages of one route have in common.
-struct Run<'r> {
-    simulator: &'r Arc<Simulator>,
-    operation: &'r str,
+pub(super) struct Run<'r> {
+    pub simulator: &'r Arc<Simulator>,
+    pub operation: &'r str,
     bundle: &'r Arc<Bundle>,
     municipalities: &'r [String],
     folder: &'r Path,
     seed: &'r Secret<Vec<u8>>,
+}
+
+/// A gateway of its own, with an empty store; every place of files is `place`.
+pub(super) fn context(
+    run: &Run<'_>,
+    behaviour: Behaviour,
+    target: Arc<dyn Target>,
+    clock: Arc<dyn Clock>,
+    place: Option<&Memory>,
+) -> Result<(Arc<Context>, PathBuf), StoreError> {
+    let Run { simulator, bundle, municipalities, folder, seed, .. } = run;
+    let keys = Arc::new(Keys::from_masters("k1", vec![("k1".to_owned(), (*seed).clone())])?);
+    let file = folder.join(format!("{}.db", behaviour.name()));
+    let store = SqliteStore::open(&file, Arc::clone(&keys), Options::default())?;
+    let adapter = bundle.adapters.get(&simulator.adapter.name).unwrap_or(&simulator.adapter);
+    let places = adapter.operations.values().filter_map(|operation| operation.place());
+    let places = places.filter_map(|name| {
+        let place: Arc<dyn Place> = Arc::new(place?.clone());
+        Some((name.to_owned(), place))
+    });
+    let counterpart = Counterpart::new(Arc::clone(adapter), target)
+        .with_trust(simulator.trust.clone())
+        .with_files(places.collect());
+    let cx = Arc::new(Context {
+        definitions: Definitions::new(Arc::clone(bundle)),
+        store,
+        keys,
+        clock,
+        counterparts: Counterparts::new([counterpart]),
+        settings: Settings {
+            municipalities: municipalities.to_vec(),
+            max_body: 16 << 20,
+            max_backlog: 100_000,
+            drain: Duration::from_secs(5),
+        },
+        outbox: tokio::sync::Notify::new(),
+        accepting: Accepting::default(),
+        sealing: Arc::default(),
+        files: Default::default(),
+        scanner: Some(Arc::new(FakeScanner::default())),
+        steady: crate::pipeline::steady::Steady::default(),
+    });
+    Ok((cx, file))
+}
+
+/// Removes the store of a run.
+pub(super) fn remove(file: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let mut name = file.to_owned().into_os_string();
+        name.push(end);
+        let _gone = std::fs::remove_file(name);
+    }
+}
+
+/// A message that a pull or a file gives, as if it had been fetched, and its signature had held.
+pub(super) fn recognised<'i>(
+    cx: &Context,
+    route: &Route,
+    input: &'i Input,
+) -> Option<Recognised<'i>> {
+    let bundle = cx.bundle();
+    let message_type = route.on.first()?;
+    let pulled = bundle.pull_of(message_type)?;
+    let body = pulled.operation.content()?.codec.encode(&input.document).ok()?;
+    let town = route.municipality.as_ref().and_then(|path| path.find(&input.document)?.as_str());
+    let envelope = Envelope {
+        source: pulled.adapter.name.clone(),
+        message_id: MessageId::parse(&input.message_id)?,
+        message_type: message_type.clone(),
+        content_type: String::new(),
+        correlation_id: None,
+        reply_to: None,
+        traceparent: None,
+        operator: None,
+        municipality: town.map(str::to_owned),
+        accepted_at: cx.clock.now(),
+    };
+    let routes = vec![bundle.route(&route.name)?];
+    let document = input.document.clone().into();
+    Some(Recognised { envelope, body, document, routes, bundle })
+}
+
+/// What a mapping, a permission or a check refused: it is never asked of the counterpart.
+pub(super) fn not_sent(exchanges: &[ExchangeView]) -> usize {
+    exchanges.iter().filter(|one| one.state == "dead" && one.attempts == 0).count()
 }
 
 /// One run: a store, a world, and the pipeline between them.
@@ -257,51 +353,22 @@ struct Stage {
     world: Arc<World>,
     simulator: Arc<Simulator>,
     behaviour: Behaviour,
-    file: std::path::PathBuf,
+    file: PathBuf,
 }
 
 impl Stage {
     fn set(run: &Run<'_>, behaviour: Behaviour) -> Result<Stage, StoreError> {
-        let Run { simulator, operation, bundle, municipalities, folder, seed } = run;
-        let world = Arc::new(World::new(Arc::clone(simulator), operation, behaviour));
-        let keys = Arc::new(Keys::from_masters("k1", vec![("k1".to_owned(), (*seed).clone())])?);
-        let file = folder.join(format!("{}.db", behaviour.name()));
-        let store = SqliteStore::open(&file, Arc::clone(&keys), Options::default())?;
-        let adapter = bundle.adapters.get(&simulator.adapter.name).unwrap_or(&simulator.adapter);
-        let target: Arc<World> = Arc::clone(&world);
-        let cx = Arc::new(Context {
-            definitions: Definitions::new(Arc::clone(bundle)),
-            store,
-            keys,
-            clock: Arc::new(Noon(Instant::now())),
-            counterparts: Counterparts::new([
-                Counterpart::new(Arc::clone(adapter), target).with_trust(simulator.trust.clone())
-            ]),
-            settings: Settings {
-                municipalities: municipalities.to_vec(),
-                max_body: 16 << 20,
-                max_backlog: 100_000,
-                drain: Duration::from_secs(5),
-            },
-            outbox: tokio::sync::Notify::new(),
-            accepting: Accepting::default(),
-            sealing: Arc::default(),
-            files: Default::default(),
-            scanner: Some(Arc::new(FakeScanner::default())),
-            steady: crate::pipeline::steady::Steady::default(),
-        });
-        let simulator = Arc::clone(simulator);
+        let simulator = Arc::clone(run.simulator);
+        let world = Arc::new(World::new(Arc::clone(&simulator), run.operation, behaviour));
+        let clock = Arc::new(Noon(Instant::now()));
+        let (cx, file) = context(run, behaviour, Arc::clone(&world) as _, clock, None)?;
         Ok(Stage { cx, world, simulator, behaviour, file })
     }
 
     /// The store goes.
     async fn clear(self) -> Result<(), StoreError> {
         self.cx.store.close().await?;
-        for end in ["", "-wal", "-shm"] {
-            let mut name = self.file.clone().into_os_string();
-            name.push(end);
-            let _gone = std::fs::remove_file(name);
-        }
+        remove(&self.file);
         Ok(())
     }
 
@@ -331,7 +398,7 @@ impl Stage {
         for input in inputs {
             persons::demand(route, &input.document, &self.cx).await?;
             let arrival = arrival(route, input);
-            match self.fetched(route, input) {
+            match recognised(&self.cx, route, input) {
                 Some(fetched) => accept_as(&arrival, Ok(fetched), &self.cx).await?,
                 None => accept(&arrival, &self.cx).await?,
             };
@@ -342,31 +409,6 @@ impl Stage {
         let not_sent = row.not_sent;
         self.judge_route(&mut row, unknown, not_sent);
         Ok(row)
-    }
-
-    /// A message that a pull gives, as if it had been fetched, and its signature had held.
-    fn fetched<'i>(&self, route: &Route, input: &'i Input) -> Option<Recognised<'i>> {
-        let bundle = self.cx.bundle();
-        let message_type = route.on.first()?;
-        let pulled = bundle.pull_of(message_type)?;
-        let body = pulled.operation.content()?.codec.encode(&input.document).ok()?;
-        let town =
-            route.municipality.as_ref().and_then(|path| path.find(&input.document)?.as_str());
-        let envelope = Envelope {
-            source: pulled.adapter.name.clone(),
-            message_id: MessageId::parse(&input.message_id)?,
-            message_type: message_type.clone(),
-            content_type: String::new(),
-            correlation_id: None,
-            reply_to: None,
-            traceparent: None,
-            operator: None,
-            municipality: town.map(str::to_owned),
-            accepted_at: self.cx.clock.now(),
-        };
-        let routes = vec![bundle.route(&route.name)?];
-        let document = input.document.clone().into();
-        Some(Recognised { envelope, body, document, routes, bundle })
     }
 
     async fn pull(&self, operation: &str) -> Result<Row, StoreError> {
@@ -443,9 +485,7 @@ impl Stage {
         for exchange in &exchanges {
             *row.ended.entry(exchange.state.clone()).or_default() += 1;
         }
-        // What a mapping, a permission or a check refuses is never asked of the counterpart.
-        let never = |one: &&ExchangeView| one.state == "dead" && one.attempts == 0;
-        row.not_sent = exchanges.iter().filter(never).count();
+        row.not_sent = not_sent(&exchanges);
         row.arrived = exchanges
             .iter()
             .map(|one| one.message_id.as_str())
@@ -509,12 +549,12 @@ fn is_at_rest(exchange: &ExchangeView) -> bool {
 }
 
 /// Nothing more will happen by itself: what is held waits behind one that a person must resolve.
-fn at_rest(exchanges: &[ExchangeView]) -> bool {
+pub(super) fn at_rest(exchanges: &[ExchangeView]) -> bool {
     let waits = exchanges.iter().any(|one| one.state == "unknown" && is_at_rest(one));
     exchanges.iter().all(|one| is_at_rest(one) || (waits && one.state == "held"))
 }
 
-fn arrival(route: &Route, input: &Input) -> Arrival {
+pub(super) fn arrival(route: &Route, input: &Input) -> Arrival {
     Arrival {
         source: "simulated-upstream".to_owned(),
         origin: Origin::Upstream,

@@ -62,8 +62,21 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("ask", Form::Map(&ANSWERS), "Answers to the question after a lost answer."),
         Key::new("list", Form::Map(&ANSWERS), "Of a pull: answers to the list request."),
         Key::new("get", Form::Map(&ANSWERS), "Of a pull: answers to getting one."),
-        Key::new("items", Form::Map(&ITEMS), "Results by item, where an answer has `{items}`."),
-        Key::new("documents", Form::List(&Form::Map(&DOCUMENT)), "Of a pull: what waits there."),
+        Key::new(
+            "items",
+            Form::Map(&ITEMS),
+            "Results by item, where an answer has `{items}`; of files that are written, their lines in the file of results.",
+        ),
+        Key::new(
+            "documents",
+            Form::List(&Form::Map(&DOCUMENT)),
+            "Of a pull: what waits there. Of files that come: their records.",
+        ),
+        Key::new(
+            "head",
+            Form::Any,
+            "Of files that come as one document: what stands beside the records.",
+        ),
         Key::new("entry", Form::Any, "Of a pull: one line of the list, with `{id}`."),
         Key::new(
             "notice",
@@ -116,6 +129,7 @@ pub(super) static ITEMS: Keys = Keys::new(
     &[
         Key::new("applied", Form::Any, "Of an item that was done.").required(),
         Key::new("refused", Form::Any, "Of one that will not be."),
+        Key::new("retry", Form::Any, "Of a record of a file, for which there is no time now."),
     ],
 );
 

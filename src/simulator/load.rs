@@ -120,9 +120,11 @@ impl Loader<'_> {
         self.reader.keys(node, &keys::OPERATION)?;
         let pull = operation.interaction == Interaction::Pull;
         let called = operation.interaction == Interaction::PushIn;
+        let files = operation.place().is_some();
+        self.files(node, operation);
         for step in STEPS {
             let wanted = match step {
-                "submit" => !pull && !called,
+                "submit" => !pull && !called && !files,
                 "poll" => operation.poll.is_some(),
                 "fetch" => operation.fetch.is_some(),
                 "ask" => operation.ask.is_some(),
@@ -161,7 +163,9 @@ impl Loader<'_> {
             let applied = self.reader.required(node, "results by item", "applied")?.to_json();
             Some((applied, node.get("refused").map(Node::to_json)))
         });
-        let by_item = operation.items.is_some()
+        let results = operation.file_out.as_ref().is_some_and(|rule| rule.results.is_some());
+        let by_item = results
+            || operation.items.is_some()
             || operation.poll.as_ref().is_some_and(|poll| poll.items.is_some());
         if by_item && items.is_none() {
             let message = format!("operation `{}` has results by item: `items`", operation.name);
@@ -178,10 +182,36 @@ impl Loader<'_> {
             list,
             get,
             items,
+            busy: node.get("items").and_then(|items| Some(items.get("retry")?.to_json())),
+            head: node.get("head").map(Node::to_json),
             documents: self.documents(node),
             entry: node.get("entry").map(Node::to_json),
             notice: self.notice(node, operation),
         })
+    }
+
+    /// What is said of files where they are none, and not said where they are.
+    fn files(&mut self, node: &Node, operation: &Operation) {
+        let reads = operation.file_in.as_ref();
+        let name = operation.name.as_str();
+        let mut wrong = |node: &Node, what: &str| {
+            let message = format!("operation `{name}` {what}");
+            self.error(&codes::SIMULATOR_STEP, node, message);
+        };
+        match reads {
+            Some(rule) if rule.message_type.is_none() => {
+                wrong(node, "reads results: they are `items` of the operation that writes");
+            }
+            Some(_) if node.get("documents").is_none() => wrong(node, "needs `documents`"),
+            _ => {}
+        }
+        if let (Some(head), None) = (node.get("head"), reads) {
+            wrong(head, "has no use for `head`");
+        }
+        let busy = node.get("items").and_then(|items| items.get("retry"));
+        if let (Some(busy), None) = (busy, &operation.file_out) {
+            wrong(busy, "has no use for `retry` of an item");
+        }
     }
 
     /// Of a push-in, and of nothing else.

@@ -8,10 +8,15 @@
 mod behaviour;
 mod caller;
 mod conformance;
+mod files;
+#[cfg(test)]
+mod files_tests;
 pub mod keys;
 mod load;
+mod paper;
 mod persons;
 mod request;
+mod shelf;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -91,6 +96,10 @@ struct Played {
     get: Answers,
     /// One result of an item: applied, refused.
     items: Option<(Value, Option<Value>)>,
+    /// One result of a record of a file: not now.
+    busy: Option<Value>,
+    /// Of a file that is one document: what stands beside its records.
+    head: Option<Value>,
     documents: Vec<Document>,
     entry: Option<Value>,
     /// Of a push-in: the notice that something is done.

@@ -7,6 +7,7 @@ use super::request::{self, Kind, Read, digest, fits};
 use super::template::{Facts, fill};
 use super::{Answer, Document, Played, Simulator};
 use crate::adapter::{Interaction, Step, Then, UnknownRule};
+use crate::mapping::Sent;
 use crate::model::codes::transport as codes;
 use crate::transport::{Request, Response, SendError, Target};
 use bytes::Bytes;
@@ -155,6 +156,11 @@ impl World {
                 return Ok(plain(400, "text/plain", b"not understood".to_vec()));
             }
         };
+        if read.step.request.token != request.token {
+            let what = "the token is of another scope than the step's";
+            state.violations.insert(format!("{}: {what}", read.place()));
+            return Ok(plain(403, "text/plain", b"insufficient scope".to_vec()));
+        }
         if self.behaviour == Behaviour::Closed && state.requests <= CLOSED_FOR {
             return self.closed(&read, state.requests);
         }
@@ -436,11 +442,13 @@ impl World {
         let (ticket, name) = taken
             .map(|thing| (thing.ticket.clone(), thing.name.clone()))
             .unwrap_or_else(|| (String::new(), wanted.first().cloned().unwrap_or_default()));
+        let submitted = taken.map(|thing| thing.document.clone());
         let word = if taken.is_some() { Then::Applied } else { Then::NotApplied };
         let facts = Facts {
             ticket: &ticket,
             name: &name,
             request: read.documents.first(),
+            submitted: submitted.as_ref(),
             ..Facts::default()
         };
         self.say(read, state, &[word], &facts)
@@ -477,7 +485,7 @@ impl Target for World {
         Box::pin(async move { self.react(&request) })
     }
 
-    fn forget_credentials(&self) {}
+    fn forget_token(&self, _: u64) {}
 }
 
 impl Thing {
@@ -523,7 +531,9 @@ fn unfit(step: &Step, word: Then, answer: &Answer, facts: &Facts<'_>) -> Option<
         (Some(_), None) => None,
         (None, _) => Some(&Value::Null),
     };
-    let verdict = step.outcomes.judge(answer.status, document);
+    let sent = facts.submitted.or(facts.request).filter(|_| step.outcomes.sees_request());
+    let sent = sent.map(|request| Sent::new(request.clone()));
+    let verdict = step.outcomes.judge(answer.status, document, sent.as_ref());
     let said = |then| Then::NAMES.iter().find(|(_, one)| *one == then).map_or("", |one| one.0);
     (verdict.then != word).then(|| format!("the adapter takes it for `{}`", said(verdict.then)))
 }
@@ -551,7 +561,7 @@ fn lie(number: usize) -> Response {
 fn plain(status: u16, content_type: &str, body: Vec<u8>) -> Response {
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let body = Bytes::from(body);
-    Response { status, content_type: content_type.to_owned(), retry_after: None, body }
+    Response { status, content_type: content_type.to_owned(), retry_after: None, body, token: None }
 }
 
 fn lost() -> SendError {

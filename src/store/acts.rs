@@ -14,6 +14,7 @@ impl ActVerb {
             ActVerb::Discard => "discard",
             ActVerb::ConfirmApplied => "confirm-applied",
             ActVerb::ConfirmNotApplied => "confirm-not-applied",
+            ActVerb::Answer => "answered",
         }
     }
 
@@ -36,6 +37,7 @@ impl ActVerb {
             (ActVerb::Replay, State::Dead) => State::Received,
             (ActVerb::Discard, State::Dead | State::Unknown) => State::Discarded,
             (ActVerb::ConfirmApplied, State::Unknown) => State::Delivered,
+            (ActVerb::Answer, State::Dead | State::Unknown) => State::Delivered,
             (ActVerb::ConfirmNotApplied, State::Unknown) => State::WaitingRetry,
             _ => return None,
         })

@@ -63,10 +63,21 @@ pub struct Answers {
     pub kind: String,
     /// Its number at the counterpart (処理通番).
     pub number: String,
+    /// Items of the table of the law under which it is answered; empty where the route names none.
+    pub item: String,
     /// What becomes of the answer where there is no such demand.
     pub missing: Refusal,
     /// What becomes of it where the demand has an answer.
     pub answered: Refusal,
+}
+
+/// Whether an answer under these items of the table of the law is one to a demand under those. Items
+/// are written as in a route's `basis`, several with commas; where one side names none, it is.
+pub fn is_same_ground(demand: &str, answer: &str) -> bool {
+    let items = |text| str::split(text, ',').map(str::trim).filter(|item| !item.is_empty());
+    let mut asked = items(demand).peekable();
+    let answered: Vec<&str> = items(answer).collect();
+    asked.peek().is_none() || answered.is_empty() || asked.any(|item| answered.contains(&item))
 }
 
 /// How an exchange ends that may not even be asked about.
@@ -407,6 +418,16 @@ mod tests {
         assert!(is_same_person("Sato  Hanako", " ＳＡＴＯ　hanako"));
         assert!(is_same_person("山田 太郎", "山田太郎"));
         assert!(!is_same_person("yamada", "sato"));
+    }
+
+    #[test]
+    fn an_answer_stands_on_the_ground_of_its_demand() {
+        for (demand, answer) in
+            [("25", "25"), ("25", "25, 26"), ("25,27", "26, 27"), ("", "26"), ("25", "")]
+        {
+            assert!(is_same_ground(demand, answer), "{demand} {answer}");
+        }
+        assert!(!is_same_ground("25", "26") && !is_same_ground("2", "25, 26"));
     }
 
     #[test]

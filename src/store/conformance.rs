@@ -104,7 +104,18 @@ pub fn unknown(due: Option<Timestamp>) -> Next {
 
 pub async fn act(store: &dyn Store, exchange: i64, verb: ActVerb) -> Option<State> {
     let (operator, reason) = ("yamada".to_owned(), "照会済み".to_owned());
-    store.act(Act { exchange, verb, operator, reason, at: at(3), bundle: None }).await.unwrap()
+    store
+        .act(Act {
+            exchange,
+            verb,
+            operator,
+            reason,
+            at: at(3),
+            bundle: None,
+            brings: Default::default(),
+        })
+        .await
+        .unwrap()
 }
 
 pub fn claim_of(states: &[State], now: Timestamp) -> Claim {
@@ -144,6 +155,7 @@ pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) {
     outbox(&*fresh()).await;
     acts(&*fresh()).await;
     replay_keeps_the_lane(&*fresh()).await;
+    super::conformance_answers::brings_all_or_nothing(&*fresh()).await;
     rerouting(&*fresh()).await;
     views(&*fresh()).await;
     record(&*fresh()).await;
@@ -343,7 +355,7 @@ async fn outbox(store: &dyn Store) {
 }
 
 /// Brings a fresh exchange into a state.
-async fn bring(store: &dyn Store, name: &str, lane: i64, state: State) -> i64 {
+pub async fn bring(store: &dyn Store, name: &str, lane: i64, state: State) -> i64 {
     if state == State::Held {
         accept(store, &format!("{name}-head"), lane).await;
     }
@@ -370,7 +382,7 @@ async fn bring(store: &dyn Store, name: &str, lane: i64, state: State) -> i64 {
 }
 
 async fn acts(store: &dyn Store) {
-    use ActVerb::{ConfirmApplied, ConfirmNotApplied, Discard, Replay};
+    use ActVerb::{Answer, ConfirmApplied, ConfirmNotApplied, Discard, Replay};
     let states = [
         State::Received,
         State::Held,
@@ -384,13 +396,14 @@ async fn acts(store: &dyn Store) {
     ];
     let mut lane = 0;
     for state in states {
-        for verb in [Replay, Discard, ConfirmApplied, ConfirmNotApplied] {
+        for verb in [Replay, Discard, ConfirmApplied, ConfirmNotApplied, Answer] {
             lane += 1;
             let id = bring(store, &format!("m{lane}"), lane, state).await;
             let expected = match (state, verb) {
                 (State::Dead, Replay) => Some(State::Received),
                 (State::Dead | State::Unknown, Discard) => Some(State::Discarded),
                 (State::Unknown, ConfirmApplied) => Some(State::Delivered),
+                (State::Dead | State::Unknown, Answer) => Some(State::Delivered),
                 (State::Unknown, ConfirmNotApplied) => Some(State::WaitingRetry),
                 _ => None,
             };
@@ -435,6 +448,7 @@ async fn reroute(store: &dyn Store, exchange: i64, message: NewMessage) -> Rerou
         reason: "経路を有効化".to_owned(),
         at: at(9),
         bundle: None,
+        brings: Default::default(),
     };
     store.reroute(act, NewMessage { record: vec![], ..message }).await.unwrap()
 }

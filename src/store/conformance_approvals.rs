@@ -57,6 +57,10 @@ pub fn asking(lane: i64) -> NewExchange {
 }
 
 fn answering(number: &str, id: &str) -> NewExchange {
+    answering_under("25", number, id)
+}
+
+fn answering_under(item: &str, number: &str, id: &str) -> NewExchange {
     let refusal = |code, end: &str| Refusal {
         failure: refused(code),
         announce: told(&format!("{id}-{end}")),
@@ -64,6 +68,7 @@ fn answering(number: &str, id: &str) -> NewExchange {
     let answers = Answers {
         kind: "provision".to_owned(),
         number: number.to_owned(),
+        item: item.to_owned(),
         missing: refusal(&codes::DEMAND_MISSING, "missing"),
         answered: refusal(&codes::DEMAND_ANSWERED, "answered"),
     };
@@ -276,6 +281,10 @@ async fn a_demand_is_answered_once(store: &dyn Store) {
     assert_eq!(all[0].state, "open");
     let figures = store.waiting().await.unwrap();
     assert_eq!((figures.demands, figures.due), (1, Some(at(3_600))));
+    // Under another item of the law it would be recorded as what nobody asked for.
+    let other = put(store, "a9", answering_under("26", "N1", "a9")).await;
+    assert_eq!(state_of(store, other).await, State::Dead);
+    assert_eq!(demands(store).await[0].state, "open");
     let first = put(store, "a1", answering("N1", "a1")).await;
     assert_eq!(state_of(store, first).await, State::WaitingApproval);
     assert_eq!(view(store, first).await.number.as_deref(), Some("N1"));
@@ -284,7 +293,7 @@ async fn a_demand_is_answered_once(store: &dyn Store) {
     assert_eq!(state_of(store, second).await, State::Dead);
     let told: Vec<String> =
         store.pending(10).await.unwrap().into_iter().map(|one| one.message.message_id).collect();
-    assert_eq!(told, ["a0-missing", "a2-answered"]);
+    assert_eq!(told, ["a0-missing", "a9-missing", "a2-answered"]);
     decide(store, first, true, "sato").await;
     intend(store, first, 1).await;
     settle(store, first, 2, Next::Delivered).await;

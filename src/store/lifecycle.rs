@@ -55,8 +55,13 @@ pub enum Step {
 /// Any step.
 pub fn step() -> impl Strategy<Value = Step> {
     let which = 0..6usize;
-    let verbs =
-        [ActVerb::Replay, ActVerb::Discard, ActVerb::ConfirmApplied, ActVerb::ConfirmNotApplied];
+    let verbs = [
+        ActVerb::Replay,
+        ActVerb::Discard,
+        ActVerb::ConfirmApplied,
+        ActVerb::ConfirmNotApplied,
+        ActVerb::Answer,
+    ];
     prop_oneof![
         4 => (0..2i64, prop::bool::weighted(0.3))
             .prop_map(|(lane, supersedes)| Step::Accept { lane, supersedes }),
@@ -171,6 +176,7 @@ impl Model {
             (ActVerb::Replay, State::Dead) => State::Received,
             (ActVerb::Discard, State::Dead | State::Unknown) => State::Discarded,
             (ActVerb::ConfirmApplied, State::Unknown) => State::Delivered,
+            (ActVerb::Answer, State::Dead | State::Unknown) => State::Delivered,
             (ActVerb::ConfirmNotApplied, State::Unknown) => State::WaitingRetry,
             _ => return None,
         };

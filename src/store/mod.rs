@@ -20,6 +20,8 @@ pub mod bundles;
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
+mod conformance_answers;
+#[cfg(test)]
 mod conformance_approvals;
 #[cfg(test)]
 mod conformance_clock;
@@ -369,6 +371,17 @@ pub struct Act {
     pub at: Timestamp,
     /// Digest of the definitions a replay goes by; `None`: those it had.
     pub bundle: Option<String>,
+    /// What an answer brings; nothing with any other act.
+    pub brings: Brings,
+}
+
+/// What a person's answer brings beside its own entry, in the same transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Brings {
+    /// For upstream.
+    pub outbox: Vec<NewOutgoing>,
+    /// Entries.
+    pub record: Vec<Draft>,
 }
 
 /// What an operator may do with an exchange that waits for a person.
@@ -382,6 +395,8 @@ pub enum ActVerb {
     ConfirmApplied,
     /// `unknown` → `waiting-retry`: the operator has proof that it was not.
     ConfirmNotApplied,
+    /// `unknown` or `dead` → `delivered`: the operator gives the answer itself.
+    Answer,
 }
 
 /// What is kept of a message that no route could take, as much as a replay needs.

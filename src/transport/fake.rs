@@ -6,7 +6,7 @@ use super::{
 };
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Answer = Box<dyn FnOnce(&Request) -> Result<Response, SendError> + Send>;
@@ -19,7 +19,7 @@ pub struct FakeTarget {
     script: Mutex<VecDeque<Answer>>,
     fallback: Mutex<Option<Always>>,
     requests: Mutex<Vec<Request>>,
-    forgotten: AtomicUsize,
+    forgotten: Mutex<Vec<u64>>,
 }
 
 impl FakeTarget {
@@ -66,9 +66,9 @@ impl FakeTarget {
         lock(&self.requests).clone()
     }
 
-    /// How often the credentials were dropped.
-    pub fn times_forgotten(&self) -> usize {
-        self.forgotten.load(Ordering::SeqCst)
+    /// The numbers of the tokens that were dropped.
+    pub fn forgotten(&self) -> Vec<u64> {
+        lock(&self.forgotten).clone()
     }
 }
 
@@ -87,8 +87,8 @@ impl Target for FakeTarget {
         })
     }
 
-    fn forget_credentials(&self) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
+    fn forget_token(&self, number: u64) {
+        lock(&self.forgotten).push(number);
     }
 }
 
@@ -99,6 +99,7 @@ pub fn json(status: u16, body: &'static str) -> Response {
         content_type: "application/json".to_owned(),
         retry_after: None,
         body: body.into(),
+        token: None,
     }
 }
 

@@ -9,9 +9,10 @@ pub mod https;
 pub mod place;
 
 pub use crate::model::Method;
-use crate::model::{Code, Secret};
+use crate::model::{Code, Secret, TokenFor};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -27,6 +28,9 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body; empty for `GET`.
     pub body: Bytes,
+    /// What the token is for that it is sent with, where that is not what the target's settings
+    /// say; nothing to a target that uses no tokens of scopes.
+    pub token: Option<Arc<TokenFor>>,
     /// Deadline for the whole exchange, connect to last byte.
     pub timeout: Duration,
     /// Largest answer read, in bytes; a longer one is an unreadable answer.
@@ -44,6 +48,8 @@ pub struct Response {
     pub retry_after: Option<Duration>,
     /// The body.
     pub body: Bytes,
+    /// Number of the token that the request was sent with, where there was one.
+    pub token: Option<u64>,
 }
 
 /// Why there is no complete answer.
@@ -62,8 +68,9 @@ pub struct SendError {
 pub trait Target: Send + Sync {
     /// Sends one request and reads the whole answer.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, SendError>>;
-    /// Drops cached credentials after the counterpart refused them.
-    fn forget_credentials(&self);
+    /// Drops the token of this number (of a `Response`) after the counterpart refused it. A newer
+    /// one stays.
+    fn forget_token(&self, number: u64);
 }
 
 /// The target of a counterpart that only files lead to: nothing is ever sent.
@@ -77,7 +84,7 @@ impl Target for NoTarget {
         Box::pin(async move { Err(SendError { before_first_byte: true, code, detail }) })
     }
 
-    fn forget_credentials(&self) {}
+    fn forget_token(&self, _: u64) {}
 }
 
 /// What a scanner for malware says of some content.

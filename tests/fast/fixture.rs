@@ -188,6 +188,18 @@ impl Folder {
         std::fs::set_permissions(self.path.join(name), permissions).unwrap();
     }
 
+    /// Lets the gateway run: a certificate authority, and an ops listener of its own with a token.
+    pub fn listen(&self) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let ca = rcgen::CertificateParams::new(vec!["ca".to_owned()]).unwrap();
+        self.write("ca.pem", &ca.self_signed(&key).unwrap().pem());
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listen = format!("listen = \"{free}\"\ntoken = \"file:token\"");
+        self.change("watashi.toml", "listen = \"127.0.0.1:1\"", &listen);
+        self.write("token", "t0ken");
+        self.close("token");
+    }
+
     /// The keys of the configuration.
     pub fn keys(&self) -> Arc<Keys> {
         let masters = vec![("k1".to_owned(), Secret::new(vec![7; 32]))];

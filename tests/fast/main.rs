@@ -6,11 +6,13 @@
     reason = "a test that meets the unexpected shall end"
 )]
 
+mod answering;
 mod apart;
 mod approving;
 mod architecture;
 mod authors;
 mod backup;
+mod by_file;
 mod characters;
 mod commands;
 #[path = "../support/copy.rs"]
@@ -19,6 +21,7 @@ mod counts;
 mod examples;
 mod failures;
 mod fixture;
+mod measures;
 mod model;
 mod operating;
 mod pages;

@@ -406,14 +406,7 @@ fn acts_go_through_the_gateway_that_runs() {
     let folder = with_store();
     add_unrouted(&folder, "early", "order.placed");
     add_unrouted(&folder, "odd", "order.plcaed");
-    let key = rcgen::KeyPair::generate().unwrap();
-    let ca = rcgen::CertificateParams::new(vec!["ca".to_owned()]).unwrap();
-    folder.write("ca.pem", &ca.self_signed(&key).unwrap().pem());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let listen = format!("listen = \"{free}\"\ntoken = \"file:token\"");
-    folder.change("watashi.toml", "listen = \"127.0.0.1:1\"", &listen);
-    folder.write("token", "t0ken");
-    folder.close("token");
+    folder.listen();
     let gateway = folder.start(&["run"], "\"started\"");
     let ran = folder.run(&[&["dlq", "discard", "2", "3", "999"][..], &WHO].concat());
     assert_eq!(ran.out, "2 is now discarded\n3 is now discarded\n", "{}", ran.err);

@@ -152,11 +152,19 @@ fn r13_what_cannot_be_compared_is_never_taken_for_equal() {
     assert_eq!(unnamed.code, 2, "{}", unnamed.err);
 }
 
+const RECORDS: &str = "TM00000000000084";
+
 /// R12, R6: the records of the 中間サーバー are compared with our own by 処理通番.
 #[test]
 fn r12_records_of_inquiries_are_compared_with_our_own() {
-    let entry = |number: Option<&str>, outcome: &str, information: &str, day: &str| Draft {
+    let of = |kind: Kind,
+              operation: &str,
+              number: Option<&str>,
+              outcome: &str,
+              information: &str,
+              day: &str| Draft {
         counterpart: "intermediate-server-files".into(),
+        operation: operation.into(),
         reference: number.map(str::to_owned),
         outcome: Some(outcome.to_owned()),
         basis: Some(std::sync::Arc::new(Basis {
@@ -168,7 +176,10 @@ fn r12_records_of_inquiries_are_compared_with_our_own() {
             provider: String::new(),
             information: information.to_owned(),
         })),
-        ..Draft::new(Kind::Request, Phase::Outcome, format!("{day}T03:00:00Z").parse().unwrap())
+        ..Draft::new(kind, Phase::Outcome, format!("{day}T03:00:00Z").parse().unwrap())
+    };
+    let entry = |number: Option<&str>, outcome: &str, information: &str, day: &str| {
+        of(Kind::Request, "write-inquiries", number, outcome, information, day)
     };
     let tax = "TM00000000000002";
     let folder = folder(vec![
@@ -178,16 +189,27 @@ fn r12_records_of_inquiries_are_compared_with_our_own() {
         entry(Some("SN-4"), "refused", tax, "2026-06-02"),
         entry(Some("SN-9"), "applied", tax, "2026-07-01"),
         entry(None, "applied", tax, "2026-06-03"),
+        // On-line the answer ends it; its route does not say which of several kinds was asked for.
+        of(Kind::Obtain, "inquire", Some("SN-7"), "applied", "by the list", "2026-06-04"),
+        of(Kind::Obtain, "read-copy", Some("SN-8"), "applied", tax, "2026-06-04"),
+        of(Kind::Provide, "register-provision", Some("SN-A"), "applied", RECORDS, "2026-06-04"),
+        of(Kind::Provide, "permit-provision", Some("SN-B"), "applied", RECORDS, "2026-06-04"),
+        of(Kind::Provide, "update-copy", Some("SN-C"), "applied", RECORDS, "2026-06-04"),
     ]);
     let row = |number: &str, side: &str, information: &str| {
-        format!("{number},{side},見本市,試験市,20260601090000000,,{information},0\r\n")
+        let by = if number == "SN-6" { "1" } else { "2" };
+        let by = if side == "1" { "" } else { by };
+        format!("{number},{side},見本市,試験市,20260601090000000,,{information},0,{by}\r\n")
     };
-    let head = "ProcessingNumber,Side,Inquirer,Provider,RequestedAt,ProvidedAt,InformationCode,NotDisclosed\r\n";
+    let head = "ProcessingNumber,Side,Inquirer,Provider,RequestedAt,ProvidedAt,InformationCode,NotDisclosed,AnsweredBy\r\n";
     let rows = [
         row("SN-1", "1", tax),
         row("SN-2", "1", "TM00000000000001"),
         row("SN-5", "1", tax),
-        row("SN-6", "2", "TM00000000000084"),
+        row("SN-7", "1", tax),
+        row("SN-6", "2", RECORDS),
+        row("SN-A", "2", RECORDS),
+        row("SN-D", "2", RECORDS),
     ];
     folder.write("log.csv", &(head.to_owned() + &rows.concat()));
     let month = ["--from", "2026-06-01", "--to", "2026-07-01"];
@@ -203,6 +225,12 @@ fn r12_records_of_inquiries_are_compared_with_our_own() {
     );
     let rest = ["differing SN-2 InformationCode", "only-ours SN-3", "only-theirs SN-5"];
     assert_eq!(lines[1..], rest, "{}", ran.out);
+    // What staff answered; what was answered automatically never passed here.
+    let sides = ["intermediate-server-files/provisions-by-hand", "--theirs", "log.csv"];
+    let ran = reconcile(&folder, &[&sides[..], &month].concat());
+    let lines: Vec<String> =
+        ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(lines, ["only-ours SN-B", "only-theirs SN-D"], "{}", ran.err);
 }
 
 /// A key that says something of a person, sides that cannot be compared: told with their place.
@@ -216,7 +244,8 @@ fn a_comparison_that_cannot_be_is_refused_by_lint() {
         ("key: RecordKey", "key: RecordKye", "A210"),
         (", mapping: vaccination-record-to-copy-export}", "}", "A506"),
         ("mapping: record-entry-to-provision-log", "mapping: provision-log-to-comparison", "A206"),
-        ("entries: [求め]", "entries: [求む]", "A102"),
+        ("entries: [求め, 取得]", "entries: [求む]", "A102"),
+        ("where-both: [InformationCode]", "where-both: [InformationCod]", "A102"),
     ] {
         folder.change(file, old, new);
         let ran = folder.run(&["lint"]);

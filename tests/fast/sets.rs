@@ -97,7 +97,10 @@ fn f3_results_of_copies_are_judged_one_by_one() {
         .iter()
         .map(|record| match &record.found {
             Ok(document) => {
-                format!("{:?}", watashi::pipeline::call::judge_item(outcomes, document).0.then)
+                format!(
+                    "{:?}",
+                    watashi::pipeline::call::judge_item(outcomes, document, None).0.then
+                )
             }
             Err(bad) => bad.detail.split(' ').next().unwrap().to_owned(),
         })

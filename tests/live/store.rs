@@ -4,6 +4,8 @@ pub use watashi::store::*;
 
 #[path = "../../src/store/conformance.rs"]
 pub mod conformance;
+#[path = "../../src/store/conformance_answers.rs"]
+pub mod conformance_answers;
 #[path = "../../src/store/conformance_approvals.rs"]
 pub mod conformance_approvals;
 #[path = "../../src/store/conformance_clock.rs"]

@@ -3,6 +3,7 @@
 use super::Then;
 use crate::diagnostic::keys::{File, Form, Key, Keys};
 
+pub mod auth;
 pub mod callback;
 pub mod file;
 pub mod hours;
@@ -45,12 +46,17 @@ pub(super) static ADAPTER: Keys = Keys::new(
         Key::new("title", TITLE, "For people."),
         Key::new("provisional", Form::Flag, "Layouts are not public; to be confirmed.")
             .default("false"),
-        Key::new("auth", AUTH, "Who we are, beside the client certificate."),
+        Key::new("auth", auth::AUTH, "Who we are, beside the client certificate."),
         Key::new("limits", Form::Map(&LIMITS), "How much at once."),
         Key::new("retry", Form::Map(&RETRY), "When something is tried again."),
         Key::new("breaker", Form::Map(&BREAKER), "When it is left alone."),
         Key::new("hours", Form::Map(&hours::HOURS), "When it is open; without it: always."),
         Key::new("availability", Form::Map(&hours::AVAILABILITY), "Asking whether it is open."),
+        Key::new(
+            "reasons",
+            Form::Names(&Form::Map(&REASON)),
+            "Its own names for why something did not go on; outcome lines give them.",
+        ),
         Key::new("operations", Form::Names(&Form::Map(&OPERATION)), "What the counterpart offers.")
             .required(),
         Key::new(
@@ -73,61 +79,13 @@ pub(super) static TITLES: Keys = Keys::new(
     &[Key::new("ja", Form::Text, "Japanese."), Key::new("en", Form::Text, "English.")],
 );
 
-const AUTH: Form =
-    Form::Either(&[Form::Map(&AUTH_PLAIN), Form::Map(&AUTH_OAUTH), Form::Map(&AUTH_LOGIN)]);
-
-/// Every `kind` of `auth`, as messages list them.
-pub(super) const AUTH_KINDS: &str =
-    "none, basic, client-secret-basic, client-secret-jwt, login-token";
-
-pub(super) static AUTH_PLAIN: Keys = Keys::new(
-    "auth-plain",
-    "auth",
-    "The client certificate is enough, or HTTP Basic.",
-    &[Key::new("kind", Form::Words(&["none", "basic"]), "none or basic.").default("none")],
-);
-
-pub(super) static AUTH_OAUTH: Keys = Keys::new(
-    "auth-oauth",
-    "auth",
-    "OAuth 2.0 client credentials.",
+pub(super) static REASON: Keys = Keys::new(
+    "reason",
+    "a reason",
+    "Why something did not go on; `watashi explain NAME` shows it.",
     &[
-        Key::new(
-            "kind",
-            Form::Words(&["client-secret-basic", "client-secret-jwt"]),
-            "How we authenticate: HTTP Basic, or an assertion signed by HS256.",
-        )
-        .required(),
-        Key::new("token-path", WIRE_PATH, "Where tokens are fetched.").required(),
-        Key::new("scope", Form::Text, "The scope asked for."),
-    ],
-);
-
-pub(super) static AUTH_LOGIN: Keys = Keys::new(
-    "auth-login",
-    "auth",
-    "A login of the counterpart's own making.",
-    &[
-        Key::new("kind", Form::Words(&["login-token"]), "login-token.").required(),
-        Key::new("request", Form::Map(&LOGIN_REQUEST), "How we log in.").required(),
-        Key::new("token", Form::Text, "The member of the answer that holds the token.").required(),
-        Key::new("header", Form::Text, "The header that carries it.").required(),
-        Key::new("prefix", Form::Text, "What stands before it."),
-    ],
-);
-
-pub(super) static LOGIN_REQUEST: Keys = Keys::new(
-    "login-request",
-    "the login request",
-    "How we log in.",
-    &[
-        Key::new("method", Form::Words(&["POST"]), "Always POST.").default("POST"),
-        Key::new("path", WIRE_PATH, "Path on the counterpart's host.").required(),
-        Key::new(
-            "body",
-            Form::Names(&Form::Text),
-            "Members of the JSON body; {client-id} and {client-secret} are filled in.",
-        ),
+        Key::new("title", TITLE, "In a few words.").required(),
+        Key::new("remedy", Form::Text, "What to do, as an instruction to who must act.").required(),
     ],
 );
 
@@ -313,6 +271,8 @@ pub(super) static REQUEST: Keys = Keys::new(
             Form::Text,
             "Only for poll, fetch, ask (from watashi/ticket@1) and list (from watashi/cursor@1).",
         ),
+        Key::new("scope", Form::Text, "The scope of its token, instead of that of `auth`."),
+        Key::new("audience", Form::Text, "Whom its token is for, instead of that of `auth`."),
         Key::new("idempotency-header", Form::Text, "The header that carries the key."),
         Key::new("headers", Form::Names(&Form::Text), "Fixed headers."),
         Key::new(
@@ -440,11 +400,16 @@ pub(super) static LINE: Keys = Keys::new(
             Form::Either(&[Form::Count(100, 599), Form::List(&Form::Count(100, 599))]),
             "HTTP status; none: any.",
         ),
-        Key::new("when", Form::Text, "A condition on the decoded answer."),
+        Key::new(
+            "when",
+            Form::Text,
+            "A condition on the decoded answer; `$request` is what was submitted.",
+        ),
         Key::new("then", Form::Words(&Then::WORDS), "What such an answer means.").required(),
         Key::new("ticket", FIELD, "What the result is asked for with; needed with accepted."),
         Key::new("reference", FIELD, "処理通番, 受付番号 for the record."),
         Key::new("detail", FIELD, "The counterpart's error code."),
+        Key::new("reason", Form::Text, "One of the adapter's `reasons`: why it does not go on."),
         Key::new("until", FIELD, "With closed: when it opens again."),
         Key::new("refresh-credentials", Form::Flag, "Get a new token before the next attempt.")
             .default("false"),
@@ -573,6 +538,11 @@ pub(super) static REPLY: Keys = Keys::new(
     &[
         Key::new("type", Form::Text, "Message type, unless the message has a reply-to.").required(),
         Key::new("mapping", Form::Text, "From the answer to what upstream gets.").required(),
+        Key::new(
+            "by-hand",
+            Form::Map(&people::BY_HAND),
+            "Staff may give the answer of what was refused or lost.",
+        ),
     ],
 );
 

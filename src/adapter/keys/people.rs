@@ -17,6 +17,21 @@ pub(in crate::adapter) static APPROVAL: Keys = Keys::new(
     ],
 );
 
+pub(in crate::adapter) static BY_HAND: Keys = Keys::new(
+    "by-hand",
+    "by-hand",
+    "What staff give instead of the counterpart's answer, dead letters included.",
+    &[
+        Key::new("mapping", Form::Text, "From what staff give to what upstream gets.").required(),
+        Key::new(
+            "persons",
+            Form::Words(&["one", "two"]),
+            "two: somebody else must give the same answer as well.",
+        )
+        .default("two"),
+    ],
+);
+
 pub(in crate::adapter) static ANSWERS: Keys = Keys::new(
     "answers",
     "answers",

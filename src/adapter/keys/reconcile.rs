@@ -21,6 +21,11 @@ pub(in crate::adapter) static RECONCILE: Keys = Keys::new(
         )
         .required(),
         Key::new("key", FIELD, "What a record is found by; told in the clear.").required(),
+        Key::new(
+            "where-both",
+            Form::List(&FIELD),
+            "Members that are compared only where both sides have them; others differ when one side lacks them.",
+        ),
     ],
 );
 

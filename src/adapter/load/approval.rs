@@ -26,9 +26,6 @@ impl Loader<'_, '_> {
             Destination::Operation(operation) if operation.batch.is_some() => {
                 Some("the operation sends several messages in one request")
             }
-            Destination::Operation(operation) if operation.file_out.is_some() => {
-                Some("the operation writes files")
-            }
             _ if node.get("when-stuck").and_then(Node::as_str) == Some("supersede") => {
                 Some("newer messages take the place of older ones")
             }

@@ -248,6 +248,7 @@ fn step_of(plan: Arc<BodyPlan>) -> Step {
         mapping: None,
         idempotency_header: None,
         headers: Vec::new(),
+        token: None,
         characters: None,
     };
     Step { request, response: Some(plan), outcomes: OutcomeTable::default() }

@@ -538,6 +538,7 @@ fn step_of(
         mapping: None,
         idempotency_header: None,
         headers: Vec::new(),
+        token: None,
         characters,
     };
     let response = file_in.map(|file| Arc::clone(&file.content.record));

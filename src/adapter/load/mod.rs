@@ -1,15 +1,15 @@
 //! Reads `adapters/<name>/adapter.yaml`: every problem at once, each with its place.
 
 use super::characters::Repertoires;
-use super::{Adapter, Auth, Limits, Operation, Overrides, Retry, Route, keys};
+use super::{Adapter, Auth, Limits, Operation, Overrides, Reason, Retry, Route, keys};
 use crate::diagnostic::yaml::{self, Node, Reader};
 use crate::diagnostic::{Diagnostic, Location, SourceFile};
 use crate::mapping::{Mapping, Tables};
-use crate::model::Code;
 use crate::model::codes::adapter as codes;
+use crate::model::{Code, TokenFor};
 use crate::policy::breaker;
 use crate::policy::calendar::Holidays;
-use crate::schema::Schemas;
+use crate::schema::{Schema, Schemas};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub mod hours;
 #[cfg(test)]
 mod hours_tests;
 mod operation;
+mod reason;
 mod reconcile;
 #[cfg(test)]
 mod returned_tests;
@@ -40,6 +41,7 @@ mod sinks;
 #[cfg(test)]
 mod soap_by_files;
 mod step;
+mod token;
 
 /// What an adapter file may refer to.
 pub struct Definitions<'a> {
@@ -79,7 +81,15 @@ pub fn load(
     let overrides = overrides.unwrap_or_default();
     let max_age = Duration::MAX;
     let reader = Reader::new(file, diagnostics);
-    let mut loader = Loader { reader, definitions, overrides, max_age };
+    let mut loader = Loader {
+        reader,
+        definitions,
+        overrides,
+        max_age,
+        usual_token: None,
+        submit: None,
+        reasons: BTreeMap::new(),
+    };
     loader.adapter(&root)
 }
 
@@ -90,6 +100,21 @@ struct Loader<'a, 'd> {
     overrides: Overrides,
     /// `retry.max-age` of the adapter, which its operations are held to.
     max_age: Duration,
+    /// What tokens are for by `auth`; `None`: it knows no scopes.
+    usual_token: Option<TokenFor>,
+    /// The operation that is read, where it submits something.
+    submit: Option<Submit>,
+    /// The names that outcome lines may have for why something did not go on.
+    reasons: BTreeMap<String, Reason>,
+}
+
+/// What the outcome tables of an operation know of what it submits.
+#[derive(Clone, Debug)]
+struct Submit {
+    /// Several in one request.
+    batch: bool,
+    /// Layout of one; known once the request is read.
+    schema: Option<Arc<Schema>>,
 }
 
 impl Loader<'_, '_> {
@@ -112,6 +137,7 @@ impl Loader<'_, '_> {
         let (mut limits, mut retry) =
             (self.limits(root.get("limits")), self.retry(root.get("retry")));
         self.max_age = retry.max_age;
+        self.reasons = self.reasons(root.get("reasons"));
         let mut operations: BTreeMap<String, Arc<Operation>> = BTreeMap::new();
         if let Some(node) = self.reader.required(root, "an adapter", "operations") {
             for entry in node.as_map().unwrap_or_default() {
@@ -138,10 +164,12 @@ impl Loader<'_, '_> {
             limits,
             retry,
             breaker: self.breaker(root.get("breaker")),
+            reasons: std::mem::take(&mut self.reasons),
             operations,
             reconciliations: self.reconciliations(root.get("reconcile")),
             name,
         });
+        self.check_scopes(root, &adapter);
         let mut routes = Vec::new();
         if let Some(node) = root.get("routes") {
             for entry in node.as_map().unwrap_or_default() {
@@ -169,37 +197,39 @@ impl Loader<'_, '_> {
         let Some(node) = node else { return Auth::None };
         let kind = self.reader.text_at(node, "kind").unwrap_or("none");
         let oauth = |loader: &mut Self| {
-            loader.reader.keys(node, &keys::AUTH_OAUTH);
+            loader.reader.keys(node, &keys::auth::AUTH_OAUTH);
             let path = loader.reader.required(node, "auth", "token-path");
             let path = path.and_then(|path| loader.wire_path(path)).unwrap_or_default();
-            (path, loader.reader.text_at(node, "scope").unwrap_or_default().to_owned())
+            let token = loader.token_for(node, &TokenFor::default());
+            loader.usual_token = Some(token.clone());
+            (path, token)
         };
         match kind {
             "none" | "basic" => {
-                self.reader.keys(node, &keys::AUTH_PLAIN);
+                self.reader.keys(node, &keys::auth::AUTH_PLAIN);
                 if kind == "basic" { Auth::Basic } else { Auth::None }
             }
             "client-secret-basic" => {
-                let (token_path, scope) = oauth(self);
-                Auth::ClientSecretBasic { token_path, scope }
+                let (token_path, token) = oauth(self);
+                Auth::ClientSecretBasic { token_path, token }
             }
             "client-secret-jwt" => {
-                let (token_path, scope) = oauth(self);
-                Auth::ClientSecretJwt { token_path, scope }
+                let (token_path, token) = oauth(self);
+                Auth::ClientSecretJwt { token_path, token }
             }
             "login-token" => self.login_token(node),
             other => {
-                self.not_allowed(node.get("kind").unwrap_or(node), other, keys::AUTH_KINDS);
+                self.not_allowed(node.get("kind").unwrap_or(node), other, keys::auth::AUTH_KINDS);
                 Auth::None
             }
         }
     }
 
     fn login_token(&mut self, node: &Node) -> Auth {
-        self.reader.keys(node, &keys::AUTH_LOGIN);
+        self.reader.keys(node, &keys::auth::AUTH_LOGIN);
         let request = self.reader.required(node, "auth", "request");
         let path = request.and_then(|request| {
-            self.reader.keys(request, &keys::LOGIN_REQUEST);
+            self.reader.keys(request, &keys::auth::LOGIN_REQUEST);
             let path = self.reader.required(request, "the login request", "path")?;
             self.wire_path(path)
         });

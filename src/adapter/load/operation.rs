@@ -1,8 +1,8 @@
 //! Reads one operation: its interaction and the blocks that interaction needs.
 
-use super::Loader;
 use super::sink::{Sink, Start};
 use super::step::Table;
+use super::{Loader, Submit};
 use crate::adapter::{
     Ask, Batch, Interaction, Items, Operation, Poll, Pull, Step, UnknownRule, keys,
 };
@@ -14,6 +14,7 @@ use std::time::Duration;
 impl Loader<'_, '_> {
     pub(super) fn operation(&mut self, name: &str, node: &Node) -> Option<Operation> {
         self.reader.keys(node, &keys::OPERATION)?;
+        self.submit = None;
         let interaction = self.interaction(node)?;
         if matches!(interaction, Interaction::FileOut | Interaction::FileIn) {
             return self.file_operation(name, node, interaction);
@@ -23,6 +24,8 @@ impl Loader<'_, '_> {
         }
         let unknown = self.unknown_rule(node);
         let (title_ja, _) = self.title(node.get("title"), name);
+        self.submit = (interaction != Interaction::Pull)
+            .then(|| Submit { batch: node.get("batch").is_some(), schema: None });
         let step = self.step(node, "an operation");
         self.blocks(node, interaction, unknown);
         let batch = node.get("batch").map(|node| self.batch(node));
@@ -55,6 +58,7 @@ impl Loader<'_, '_> {
         if batch.is_some() {
             self.check_batch(node, &step, poll.as_ref(), interaction);
         }
+        self.submit = None;
         Some(Operation {
             name: name.to_owned(),
             title_ja,

@@ -13,6 +13,12 @@ use crate::schema::Schema;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The members of a form, for who named one that is not there.
+fn top_level(schema: &Schema) -> String {
+    let names: Vec<&str> = schema.shape().properties.iter().map(|one| one.name.as_str()).collect();
+    names.join(", ")
+}
+
 /// What an entry of our own record is read as.
 const ENTRY: &str = "watashi/record-entry@1";
 
@@ -50,7 +56,26 @@ impl Loader<'_, '_> {
             return None;
         }
         let key = self.sink(node, Sink::Key, Start::whole(Some(schema.shape())))?;
-        Some(Reconciliation { name: name.to_owned(), title_ja, theirs, ours, schema, key })
+        let where_both = self.where_both(node, &schema);
+        let name = name.to_owned();
+        Some(Reconciliation { name, title_ja, theirs, ours, schema, key, where_both })
+    }
+
+    fn where_both(&mut self, node: &Node, schema: &Schema) -> Vec<String> {
+        let mut members = Vec::new();
+        for node in node.get("where-both").and_then(Node::as_seq).unwrap_or_default() {
+            let Some(path) = self.reader.text(node, "a member") else { continue };
+            let mut shape = Some(schema.shape());
+            for name in path.split('.') {
+                let property = shape.and_then(|shape| shape.property(name));
+                shape = property.map(|property| &property.shape);
+            }
+            match shape {
+                Some(_) => members.push(path.to_owned()),
+                None => self.not_allowed(node, path, &top_level(schema)),
+            }
+        }
+        members
     }
 
     fn our_side(&mut self, node: &Node) -> Option<(OurSide, Arc<Schema>)> {

@@ -1,5 +1,5 @@
-//! What an adapter may say of values that come back, of replies that see the request, and of days:
-//! each mistake with its code.
+//! What an adapter may say of values that come back, of what sees the request, of days, and of the
+//! scopes of its tokens: each mistake with its code.
 
 use crate::adapter::Bundle;
 use crate::adapter::bundle::Enabled;
@@ -111,4 +111,79 @@ fn each_mistake_has_its_code() {
             "{from} -> {to}\n{found}"
         );
     }
+}
+
+#[test]
+fn scopes_need_a_token_and_a_form() {
+    let scoped = "schema: shop/order@1, scope: 'shop:place:Create'}\n    response";
+    let plain = "schema: shop/order@1}\n    response";
+    let told = problems((plain, scoped));
+    assert!(
+        told.contains("error[A203]: `scope` and `audience` need an `auth` with scopes"),
+        "{told}"
+    );
+    assert!(told.contains("adapters/shop/adapter.yaml:5:"), "{told}");
+    let auth = "auth: {kind: client-secret-jwt, token-path: /token, scope: \"a  b\"}\noperations:";
+    let told = problems(("operations:", auth));
+    assert!(told.contains("error[A212]: `scope` is not a list of words"), "{told}");
+    let auth = "auth: {kind: basic, scope: all}\noperations:";
+    assert!(problems(("operations:", auth)).contains("`scope`"));
+    let good = "auth: {kind: client-secret-jwt, token-path: /token, scope: \"a b\", audience: shop}\n\
+                operations:";
+    assert_eq!(problems(("operations:", good)), "");
+    let auth = "auth: {kind: client-secret-jwt, token-path: /token}\noperations:";
+    let text = ADAPTER.replacen("operations:", auth, 1);
+    assert_eq!(problems((ADAPTER, &text)), "");
+    let told = problems((ADAPTER, &text.replacen(plain, scoped, 1)));
+    assert!(
+        told.contains("warning[A213]: `drawer`: the request to `/drawer` has no scope"),
+        "{told}"
+    );
+    assert_eq!(told.matches("A213").count(), 2, "{told}");
+}
+
+#[test]
+fn lines_that_see_the_request_or_give_a_reason_are_checked() {
+    let line = "when: present(result), then: applied}]\n  drawer";
+    let sees = "when: result == $request.who, then: applied}]\n  drawer";
+    assert_eq!(problems((line, sees)), "");
+    let told = problems((line, "when: result == $request.whom, then: applied}]\n  drawer"));
+    assert!(told.contains("M201") && told.contains("did you mean `who`?"), "{told}");
+    assert!(told.contains("adapters/shop/adapter.yaml:7:"), "{told}");
+    // What a pull gets was never submitted.
+    let told = problems(("when: present(who)", "when: present($request.who)"));
+    assert!(told.contains("unknown variable `$request`"), "{told}");
+
+    let reasons = "reasons:\n  SOLD_OUT: {title: sold out, remedy: order another}\noperations:";
+    let refused = "then: applied}, {status: [400], then: refused, reason: SOLD_OTU}]\n  drawer";
+    let told = problems(("then: applied}]\n  drawer", refused));
+    assert!(told.contains("error[A306]: unknown reason `SOLD_OTU`"), "{told}");
+    assert!(told.contains("declare it: `reasons:` of the adapter"), "{told}");
+    let both = format!("{}\n{}", reasons, "  place:");
+    let text = ADAPTER.replacen("operations:\n  place:", &both, 1);
+    let text = text.replacen("then: applied}]\n  drawer", refused, 1);
+    assert!(problems((ADAPTER, &text)).contains("did you mean `SOLD_OUT`?"));
+    assert_eq!(problems((ADAPTER, &text.replace("SOLD_OTU", "SOLD_OUT"))), "");
+    let applied =
+        text.replace("then: refused, reason: SOLD_OTU", "then: pending, reason: SOLD_OUT");
+    assert!(problems((ADAPTER, &applied)).contains("error[A203]"));
+    let odd = text.replace("SOLD_OTU", "SOLD_OUT").replace("SOLD_OUT", "sold-out");
+    assert!(problems((ADAPTER, &odd)).contains("`sold-out` is not a reason's name"));
+}
+
+#[test]
+fn what_staff_give_must_become_the_same_answer() {
+    let reply = "mapping: to-answer}\n  returned";
+    let by_hand = |rest: &str| format!("mapping: to-answer, by-hand: {{{rest}}}}}\n  returned");
+    let told = |rest: &str| problems((reply, &by_hand(rest)));
+    // From the answer's own layout to what upstream gets, as the reply itself.
+    assert_eq!(told("mapping: to-answer"), "");
+    assert_eq!(told("mapping: to-answer, persons: one"), "");
+    let other = told("mapping: to-order");
+    assert!(other.contains("error[A206]"), "{other}");
+    assert!(other.contains("gives `shop/answer@1`, this one `shop/order@1`"), "{other}");
+    assert!(told("mapping: to-anser").contains("did you mean `to-answer`?"));
+    assert!(told("mapping: to-answer, persons: three").contains("allowed: one, two"));
+    assert!(told("persons: one").contains("error[M005]"), "{}", told("persons: one"));
+    assert!(told("mapping: to-answer, person: one").contains("did you mean `persons`?"));
 }

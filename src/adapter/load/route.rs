@@ -4,13 +4,14 @@ use super::Loader;
 use super::sink::{Sink, Start};
 use crate::adapter::permit::{Days, Permission};
 use crate::adapter::{
-    Adapter, Destination, Operation, Pair, Permit, RecordNames, RecordRule, Reply, Route,
+    Adapter, ByHand, Destination, Operation, Pair, Permit, RecordNames, RecordRule, Reply, Route,
     WhenStuck, keys,
 };
+use crate::codec::Format;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::yaml::{self, Entry, Node, Reader};
-use crate::mapping::Predicate;
+use crate::mapping::{Mapping, Predicate};
 use crate::model::codes::adapter as codes;
 use crate::record::{Basis, Kind};
 use crate::schema::{Class, Schema, Shape};
@@ -355,7 +356,35 @@ impl Loader<'_, '_> {
             );
             self.error(&codes::MAPPING_DOES_NOT_FIT, mapping_node, message);
         }
-        Some(Reply { message_type, mapping })
+        let by_hand = node.get("by-hand").and_then(|node| self.by_hand(node, &mapping, sent));
+        Some(Reply { message_type, mapping, by_hand })
+    }
+
+    /// `by-hand`: a mapping of its own that gives upstream the same kind of document.
+    fn by_hand(&mut self, node: &Node, reply: &Mapping, sent: &Schema) -> Option<ByHand> {
+        self.reader.keys(node, &keys::people::BY_HAND)?;
+        let two = match self.reader.text_at(node, "persons") {
+            None | Some("two") => true,
+            Some("one") => false,
+            Some(other) => {
+                self.not_allowed(node.get("persons").unwrap_or(node), other, "one, two");
+                true
+            }
+        };
+        let at = self.reader.required(node, "by-hand", "mapping")?;
+        let mapping = self.any_mapping(at)?;
+        let (gives, wanted) = (mapping.to.id(), reply.to.id());
+        if gives != wanted {
+            let message = format!("`mapping` of the reply gives `{wanted}`, this one `{gives}`");
+            self.error(&codes::MAPPING_DOES_NOT_FIT, at, message);
+        }
+        if let Some(seen) = mapping.request.as_ref().filter(|seen| seen.id() != sent.id()) {
+            let message =
+                format!("the request is `{}`, the mapping sees `{}`", sent.id(), seen.id());
+            self.error(&codes::MAPPING_DOES_NOT_FIT, at, message);
+        }
+        let form = Arc::new(self.plan(Format::Json, Arc::clone(&mapping.from))?);
+        Some(ByHand { mapping, form, two })
     }
 
     /// Classes of the outgoing schema against what the route admits, and the legal frame that

@@ -103,7 +103,7 @@ fn judged(
     let plan = operation.step.response.as_ref().unwrap();
     let document = plan.codec.decode(answer.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(plan.schema.validate(&document), Ok(()));
-    let verdict = operation.step.outcomes.judge(status, Some(&document));
+    let verdict = operation.step.outcomes.judge(status, Some(&document), None);
     (verdict.then, verdict.reference, verdict.detail)
 }
 

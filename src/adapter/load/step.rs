@@ -72,6 +72,10 @@ impl Loader<'_, '_> {
         let shape = response.as_ref().map(|plan| Arc::clone(&plan.schema));
         let outcomes = self.reader.required(node, what, "outcomes");
         let request = request.and_then(|node| self.request(node));
+        let body = request.as_ref().and_then(|request| request.body.as_ref());
+        if let Some(submit) = &mut self.submit {
+            submit.schema = submit.schema.take().or(body.map(|plan| Arc::clone(&plan.schema)));
+        }
         let outcomes = outcomes.map(|node| self.outcomes(node, shape.as_deref(), table));
         Some(Step { request: request?, response, outcomes: outcomes? })
     }
@@ -122,8 +126,18 @@ impl Loader<'_, '_> {
             headers.push((SOAP_ACTION.to_owned(), action));
         }
         let characters = node.get("characters").and_then(|node| self.characters(node));
+        let token = self.request_token(node);
         let path = path?;
-        Some(RequestPlan { method, path, body, mapping, idempotency_header, headers, characters })
+        Some(RequestPlan {
+            method,
+            path,
+            body,
+            mapping,
+            idempotency_header,
+            headers,
+            token,
+            characters,
+        })
     }
 
     fn request_body(
@@ -329,11 +343,14 @@ impl Loader<'_, '_> {
             self.not_allowed(then_node, word, &allowed.join(", "));
             return None;
         };
+        let request = self.submitted(table);
         let when = node.get("when").and_then(|node| {
             let text = self.reader.text(node, "`when`")?;
             let location = node.location(self.reader.file);
-            Predicate::compile(text, location, shape, self.reader.diagnostics)
+            let request = request.as_ref().map(|schema| schema.shape());
+            Predicate::compile_seeing(text, location, shape, request, self.reader.diagnostics)
         });
+        let reason = self.reason(node, then);
         let flag = |loader: &mut Self, key: &str| {
             node.get(key).and_then(|node| loader.reader.flag(node, key)).unwrap_or(false)
         };
@@ -372,7 +389,19 @@ impl Loader<'_, '_> {
             detail: self.sink(node, Sink::Detail, start),
             until: self.field_at(node, "until", shape),
             refresh_credentials,
+            reason,
         })
+    }
+
+    /// What `$request` is in a table: the submitted document, or that item of a batch.
+    fn submitted(&self, table: Table) -> Option<Arc<Schema>> {
+        let submit = self.submit.as_ref()?;
+        let sees = match table {
+            Table::Whole => !submit.batch,
+            Table::Item => submit.batch,
+            Table::Availability => false,
+        };
+        submit.schema.clone().filter(|_| sees)
     }
 
     fn statuses(&mut self, node: &Node) -> Vec<u16> {

@@ -88,6 +88,12 @@ pub(crate) fn compile(
     Some(Compiled { name: name?, from: from?, to: to?, request, plan, items, tables, inverse })
 }
 
+/// The variable `$request`.
+fn request_of(view: View<'_>, location: Location) -> Variable<'_> {
+    let (name, flows) = (REQUEST.to_owned(), Vec::new());
+    Variable { name, slot: 0, view, flows, used: true, location }
+}
+
 fn view_of(schema: Option<&Arc<Schema>>) -> View<'_> {
     schema.map_or_else(View::unknown, |schema| View::of(schema.shape()))
 }
@@ -101,14 +107,7 @@ fn rules<'s>(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Plan, Vec<String>) {
     let sees_request = request.is_some();
-    let seen = request.map(|view| Variable {
-        name: REQUEST.to_owned(),
-        slot: 0,
-        view,
-        flows: Vec::new(),
-        used: true,
-        location: root.location(file),
-    });
+    let seen = request.map(|view| request_of(view, root.location(file)));
     let context = Context {
         diagnostics,
         document: source.clone(),
@@ -213,10 +212,13 @@ pub(crate) fn predicate(
     text: &str,
     location: Location,
     shape: Option<&Shape>,
+    request: Option<&Shape>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Op> {
     let before = diagnostics.len();
     let mut context = bare(shape, diagnostics);
+    context.variables.extend(request.map(|shape| request_of(View::of(shape), location.clone())));
+    context.slots = context.variables.len();
     let typed = context.compile_condition(&Source::new(text, location));
     let failed = diagnostics.iter().skip(before).any(|d| d.severity == Severity::Error);
     (!failed).then_some(typed.op)

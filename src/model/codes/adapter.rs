@@ -60,6 +60,12 @@ codes! {
     RETENTION_SHORT = "A211", Configuration, "keys are forgotten before the last retry",
         "The counterpart forgets idempotency keys (`idempotency.retention`) before `retry.max-age`: a request sent again after that could take effect twice. Watashi then leaves a lost answer to a person.",
         "Shorten `retry.max-age`, or declare `afterwards: person` if that is meant.";
+    BAD_SCOPE = "A212", Configuration, "not a scope",
+        "A scope or audience is words of printable ASCII, without quotes and backslashes, with one space between two (RFC 6749 section 3.3); at most 1000 characters.",
+        "Write it as the counterpart's documents do; several scopes of one token stand in one text.";
+    SCOPE_MISSING = "A213", Configuration, "request without a scope",
+        "Other requests of the adapter name the scope of their token, this one does not, and `auth` has none: its token is asked for without any.",
+        "Name its `scope:`, or one under `auth:`.";
     EMPTY_OUTCOMES = "A301", Configuration, "outcome table says nothing of success",
         "No line leads to applied, accepted, ready or pending, so the operation could never end well.",
         "Add the line that proves success.";
@@ -75,6 +81,9 @@ codes! {
     UNREACHABLE_LINE = "A305", Configuration, "line can never match",
         "An earlier line without a condition takes every answer of these statuses.",
         "Move the line up, or remove it.";
+    BAD_REASON = "A306", Configuration, "no such reason",
+        "`reason:` of an outcome line names one of the adapter's `reasons`. Their names are capital letters, digits and `_`, begin with a letter, have at most 64 characters, and are no code of Watashi.",
+        "Correct the name, or declare it under `reasons:` with a title and a remedy.";
     DUPLICATE_ROUTE = "A401", Configuration, "two routes of one name",
         "Route names are unique over all adapters: metrics, record and `watashi.toml` go by them.",
         "Rename one.";
@@ -118,8 +127,8 @@ codes! {
         "`when-stuck: supersede` gives older states of the same person or thing up for a newer one: the ordering key says which those are.",
         "Declare `ordering-key:`, or leave `when-stuck` at `block`.";
     APPROVAL_NOT_HERE = "A420", Configuration, "approval not possible here",
-        "A second person agrees to one message that goes to one operation: not on a route that publishes, not where several messages travel in one request or file, and not where newer messages take the place of older ones.",
-        "Leave `approval:` away, or lead the route to an operation without `batch:` and files.";
+        "A second person agrees to one message that goes to one operation: not on a route that publishes, not where several messages travel in one request, and not where newer messages take the place of older ones. In a file it is agreed to record by record.",
+        "Leave `approval:` away, or lead the route to an operation without `batch:`.";
     ANSWERS_NO_DEMAND = "A421", Configuration, "answers to demands that nothing opens",
         "`approval.answers.kind` names the kind of demand that another route of the same adapter opens with `demand.kind`.",
         "Correct the name; the hint shows the nearest one.";

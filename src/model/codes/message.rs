@@ -145,7 +145,7 @@ codes! {
         "The route needs a second person's agreement, and the document that would leave now is not the one that was agreed to, or none was: definitions have changed since. Nothing was sent.",
         "`watashi dlq replay ID` asks again where it was asked before; else have it sent under a new id.";
     DEMAND_MISSING = "G424", Sender, "there is no such demand",
-        "The message answers a demand of the counterpart, and no demand of that kind and number was received.",
+        "The message answers a demand of the counterpart, and no demand of that kind and number was received under that item of the law's table.",
         "Compare the number with `watashi demands list`; send the answer under a new id.";
     DEMAND_ANSWERED = "G425", Sender, "the demand has an answer",
         "Another answer to the same demand is on its way or was delivered, or an operator closed the demand. A second answer is never sent.",
@@ -164,10 +164,16 @@ codes! {
         "Name the type with `--type`, or enable the route that takes such answers.";
     REPLY_NOT_MAPPED = "G501", Configuration, "answer could not be mapped",
         "The counterpart applied the request, but its answer could not be turned into the message for upstream.",
-        "Mend the reply mapping, then `watashi dlq confirm ID --applied`. This answer is not made again: where upstream needs it, it posts the request under a new id.";
+        "Mend the reply mapping and reload; then give the answer with `watashi dlq confirm ID --applied --answer FILE`. Without an answer nothing goes to upstream: where it needs one, it posts the request under a new id.";
     REPLY_REFUSED = "G502", Counterpart, "answer not what was asked for",
         "The counterpart applied the request, but the reply mapping refuses its answer by a `reject` of its author: for example because the 個人番号 in it is not the one that was sent. The detail names the author's code. Nothing of the answer went to upstream.",
         "Treat it as an incident: compare with the counterpart's own screen. Then `watashi dlq confirm ID --applied` if the request itself was right, and clear the answer up with the counterpart.";
+    ANSWER_NOT_TAKEN = "G503", Sender, "a person's answer cannot be taken",
+        "An operator gave the answer of a counterpart, or what `by-hand` of the route asks for. The exchange does not wait for one, or the answer is not laid out as declared, or nothing of the outcome table takes it for applied. Nothing was changed. The detail says which.",
+        "Correct the answer, or use another act: `watashi dlq confirm ID --applied` without an answer, or `--not-applied`.";
+    ANSWERS_DIFFER = "G504", Sender, "two persons gave different answers",
+        "The route wants the same answer from two persons, and the second one's is another than the first one's. Nothing went on. The later answer stands now.",
+        "Compare both with the source; then whoever was wrong gives the right one.";
     REPLAY_REQUEST = "G601", Configuration, "replay not possible as asked",
         "A replay task takes dead or delivered exchanges, at 1 to 1,000 a second, at most 10,000 at once; the detail says what does not fit.",
         "Ask for less, or for something else.";

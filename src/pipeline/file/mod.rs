@@ -3,6 +3,8 @@
 //! Both are done by the one instance that has the role. What they keep between passes is one row
 //! each (`Store::set_cursor`); everything else is found again in the store and at the place.
 
+#[cfg(test)]
+mod approve_tests;
 pub mod edges;
 pub mod make;
 pub mod manifest;

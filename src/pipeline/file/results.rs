@@ -136,7 +136,7 @@ fn judge(
     operation: &Operation,
     result: &Value,
 ) -> Option<Decided> {
-    let (verdict, problem) = judge_item(&settles.outcomes, result);
+    let (verdict, problem) = judge_item(&settles.outcomes, result, None);
     let reference = verdict.reference.clone().unwrap_or_default();
     Some(match verdict.then {
         Then::Applied | Then::Accepted | Then::Ready => resolve::with_reference(

@@ -189,8 +189,17 @@ impl World {
 
     /// The process ended, wherever it was, and starts again.
     pub async fn restart(&mut self) {
+        self.start(self.cx.bundle()).await;
+    }
+
+    /// The same, by other definitions.
+    pub async fn restart_changed(&mut self, changes: &[(&str, &str)]) {
+        let bundle = bundle(changes).unwrap_or_else(|problems| panic!("{problems}"));
+        self.start(Arc::new(bundle)).await;
+    }
+
+    async fn start(&mut self, bundle: Arc<Bundle>) {
         self.cx.store.close().await.unwrap();
-        let bundle = self.cx.bundle();
         // The old store is dropped with its context before the new one takes the file.
         let nothing = context(
             &self.folder.join("none"),

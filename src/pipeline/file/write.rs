@@ -11,7 +11,7 @@ use crate::model::{Class, Code, Failure, Stage, State};
 use crate::pipeline::context::{Context, Counterpart};
 use crate::pipeline::map::{self, Mapped};
 use crate::pipeline::settle::{self, Decided, Outcome};
-use crate::pipeline::{deliver, gate, remember, validate};
+use crate::pipeline::{approve, deliver, gate, remember, validate};
 use crate::store::{AttemptResult, Claim, Claimed, Next};
 use crate::telemetry::{crash, names};
 use crate::transport::place::{Place, Written};
@@ -309,9 +309,13 @@ impl Desk {
             .map(|(id, _)| *id)
             .take(rule.gather.max_items)
             .collect();
-        let mut ready: Vec<Ready> = ids.iter().filter_map(|id| self.gathered.remove(id)).collect();
+        let ready: Vec<Ready> = ids.iter().filter_map(|id| self.gathered.remove(id)).collect();
         self.bytes = self.gathered.values().map(|one| one.mapped.body.len()).sum();
+        let mut ready = self.agreed(ready).await?;
         // Before anything is promised: can it be made at all?
+        if ready.is_empty() && !ids.is_empty() {
+            return Ok(());
+        }
         make::make(rule, set, now, &records(&ready))?;
         if !self.cx.store.covers(counterpart.adapter.limits.timeout) {
             return Err(Failed::new(&store_codes::LEASE_LOST, ""));
@@ -339,6 +343,22 @@ impl Desk {
         self.save(&plan).await?;
         crash::reach("file:planned");
         self.write(plan, ready, &files, rule, place).await
+    }
+
+    /// Those to whose very record a second person agreed, where one must; the others end. Asked when
+    /// the set is closed and not when it is gathered: hours may lie between the two.
+    async fn agreed(&self, all: Vec<Ready>) -> Result<Vec<Ready>, Failed> {
+        let mut ready = Vec::with_capacity(all.len());
+        for one in all {
+            match approve::is_agreed(&one.claimed, &one.route, &one.mapped, &self.cx).await? {
+                Ok(()) => ready.push(one),
+                Err(failure) => {
+                    let outcome = Outcome::NotSent(failure);
+                    settle::settle(&one.claimed, &one.route, outcome, &self.cx).await;
+                }
+            }
+        }
+        Ok(ready)
     }
 
     /// Makes the intents durable and keeps those that were taken. Unless the plan follows, the

@@ -179,6 +179,7 @@ async fn act(world: &World, exchange: i64, verb: ActVerb) {
         reason: "r".to_owned(),
         at: Timestamp::UNIX_EPOCH,
         bundle: None,
+        brings: Default::default(),
     };
     assert!(world.cx.store.act(act).await.unwrap().is_some());
 }

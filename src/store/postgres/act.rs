@@ -3,16 +3,47 @@
 use super::approvals;
 use super::connection::{Params, column, odd, plain};
 use super::exchanges::{lane_is_open, leave_lane};
-use super::prepared::Entry;
+use super::prepared::{Entry, Outgoing};
 use super::tx::Tx;
 use crate::model::State;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{Ended, Seen};
 use crate::store::approvals::Again;
+use crate::store::keys::Keys;
 use crate::store::{Act, ActVerb, StoreError};
 use std::sync::Arc;
 use tokio_postgres::Row;
+
+/// An act with what it brings sealed, on its caller's thread.
+pub(super) struct Acting {
+    act: Act,
+    outbox: Vec<Arc<Outgoing>>,
+}
+
+impl Acting {
+    /// Seals what an act brings.
+    pub fn new(keys: &Keys, act: Act) -> Result<Acting, StoreError> {
+        let sealed = act.brings.outbox.iter().map(|one| Outgoing::new(keys, one).map(Arc::new));
+        Ok(Acting { outbox: sealed.collect::<Result<_, _>>()?, act })
+    }
+}
+
+/// Puts the act into effect with what it brings; `None` where the state does not allow it.
+pub(super) async fn run_with(
+    tx: &mut Tx<'_>,
+    acting: &Acting,
+) -> Result<Option<State>, StoreError> {
+    let Acting { act, outbox } = acting;
+    let Some(to) = run(tx, act).await? else { return Ok(None) };
+    let sql = "SELECT message FROM exchanges WHERE id = $1";
+    let row = tx.row(sql, &[&act.exchange]).await?.ok_or_else(odd)?;
+    for outgoing in outbox {
+        tx.post(act.exchange, column(&row, 0)?, Arc::clone(outgoing));
+    }
+    tx.append_all(&Entry::all(&act.brings.record));
+    Ok(Some(to))
+}
 
 /// Puts the act into effect; `None` where the state does not allow it.
 pub(super) async fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreError> {

@@ -12,9 +12,9 @@ use crate::model::{Failure, State};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{Ended, Seen, born_final};
 use crate::store::approvals::{
-    Again, ApprovalFilter, ApprovalState, ApprovalView, Approvals, Asked, Decided, Decision,
-    DemandFilter, DemandState, DemandView, NewApproval, Refusal, Verdict, Waiting, after_approval,
-    judge,
+    Again, Answers, ApprovalFilter, ApprovalState, ApprovalView, Approvals, Asked, Decided,
+    Decision, DemandFilter, DemandState, DemandView, NewApproval, Refusal, Verdict, Waiting,
+    after_approval, is_same_ground, judge,
 };
 use crate::store::{Act, ActVerb, Keys, Later, NewExchange, StoreError};
 use jiff::Timestamp;
@@ -30,11 +30,27 @@ pub(super) async fn refusal<'e>(
 ) -> Result<Option<&'e Refusal>, StoreError> {
     let answers = exchange.approval.as_ref().and_then(|approval| approval.answers.as_ref());
     let Some(answers) = answers else { return Ok(None) };
-    let sql = "SELECT id FROM demands WHERE counterpart = $1 AND kind = $2 AND number = $3";
-    let key: Params<'_> = &[&exchange.counterpart, &answers.kind, &answers.number];
-    let Some(row) = tx.row(sql, key).await? else { return Ok(Some(&answers.missing)) };
-    let is_open = is_open(tx, column(&row, 0)?, None).await?;
+    let Some(demand) = demand_of(tx, &exchange.counterpart, answers).await? else {
+        return Ok(Some(&answers.missing));
+    };
+    let is_open = is_open(tx, demand, None).await?;
     Ok((!is_open).then_some(&answers.answered))
+}
+
+/// The demand that an answer names, where it is answered on the ground on which it was asked.
+async fn demand_of(
+    tx: &Tx<'_>,
+    counterpart: &str,
+    answers: &Answers,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT id, item FROM demands WHERE counterpart = $1 AND kind = $2 AND number = $3";
+    let key: Params<'_> = &[&counterpart, &answers.kind, &answers.number];
+    let Some(row) = tx.row(sql, key).await? else { return Ok(None) };
+    let item: &str = column(&row, 1)?;
+    if !is_same_ground(item, &answers.item) {
+        return Ok(None);
+    }
+    column(&row, 0).map(Some)
 }
 
 /// Whether a demand may get an answer; `but` is left out of account as one.
@@ -82,10 +98,9 @@ async fn ask(
 ) -> Result<(), StoreError> {
     let demand: Option<i64> = match &approval.answers {
         Some(answers) => {
-            let sql = "UPDATE demands SET answer = $4
-                WHERE counterpart = $1 AND kind = $2 AND number = $3 RETURNING id";
-            let key: Params<'_> = &[&counterpart, &answers.kind, &answers.number, &id];
-            tx.row(sql, key).await?.map(|row| column(&row, 0)).transpose()?
+            let demand = demand_of(tx, counterpart, answers).await?;
+            tx.execute("UPDATE demands SET answer = $2 WHERE id = $1", &[&demand, &id]).await?;
+            demand
         }
         None => None,
     };
@@ -111,12 +126,9 @@ async fn remember(
     let within = i64::try_from(approval.within.as_millis()).unwrap_or(i64::MAX / 4);
     let demand: Option<i64> = match &approval.answers {
         Some(answers) => {
-            let sql = "SELECT id FROM demands
-                WHERE counterpart = $1 AND kind = $2 AND number = $3";
-            let key: Params<'_> = &[&counterpart, &answers.kind, &answers.number];
             // Without its demand it must never be asked about.
-            let Some(row) = tx.row(sql, key).await? else { return Ok(()) };
-            Some(column(&row, 0)?)
+            let Some(demand) = demand_of(tx, counterpart, answers).await? else { return Ok(()) };
+            Some(demand)
         }
         None => None,
     };
@@ -270,7 +282,15 @@ async fn asked(tx: &Tx<'_>, id: i64) -> Result<Option<Asked>, StoreError> {
 /// The exchange as an act finds it; the words of the entry come later.
 async fn find(tx: &Tx<'_>, id: i64, at: Timestamp) -> Result<Option<Seen>, StoreError> {
     let (operator, reason) = (String::new(), String::new());
-    let act = Act { exchange: id, verb: ActVerb::Replay, operator, reason, at, bundle: None };
+    let act = Act {
+        exchange: id,
+        verb: ActVerb::Replay,
+        operator,
+        reason,
+        at,
+        bundle: None,
+        brings: Default::default(),
+    };
     act::find(tx, &act).await
 }
 

@@ -5,6 +5,7 @@
 //! callers, but for the messages: those keep the order in which they were queued.
 
 use super::accept;
+use super::act::{self, Acting};
 use super::approvals::{self, Closing, Deciding};
 use super::bundles::{self, Keeping};
 use super::connection::{Session, column};
@@ -14,7 +15,7 @@ use super::prepared::{Ending, Entry, Intended, Message};
 use super::replays::{self, Item};
 use super::tasks;
 use super::tx::{self, Head, Tx};
-use super::{act, instances, purge, record, reroute, restored, rotation, set_back};
+use super::{instances, purge, record, reroute, restored, rotation, set_back};
 use crate::model::State;
 use crate::record::index::Block;
 use crate::record::{Checkpoint, Frontier};
@@ -34,7 +35,7 @@ pub(super) enum Work {
     Accept(Arc<Message>),
     Intend(Arc<[Intended]>),
     Settle(Arc<[Ending]>),
-    Act(Act),
+    Act(Arc<Acting>),
     Decide(Arc<Deciding>),
     CloseDemand(Closing),
     Reroute(Act, Arc<Message>),
@@ -197,7 +198,7 @@ pub(super) async fn run(
 async fn one(tx: &mut Tx<'_>, instance: i64, work: &Work) -> Result<Output, StoreError> {
     Ok(match work {
         Work::Accept(message) => Output::Accepted(accept::alone(tx, message).await?),
-        Work::Act(act) => Output::State(act::run(tx, act).await?),
+        Work::Act(acting) => Output::State(act::run_with(tx, acting).await?),
         Work::Decide(deciding) => Output::Decided(approvals::decide(tx, deciding).await?),
         Work::CloseDemand(closing) => Output::Word(approvals::close(tx, closing).await?),
         Work::Reroute(act, message) => Output::Rerouted(reroute::run(tx, act, message).await?),

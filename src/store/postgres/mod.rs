@@ -12,6 +12,7 @@ use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret, State};
 use crate::record::{Draft, Frontier};
+use act::Acting;
 use clock::DatabaseClock;
 use connection::Purpose;
 use group::{Output, Work};
@@ -368,7 +369,8 @@ impl Store for PostgresStore {
 
     fn act(&self, act: Act) -> Later<'_, Option<State>> {
         Box::pin(async move {
-            match self.write(Work::Act(act)).await? {
+            let acting = Arc::new(Acting::new(&self.keys, act)?);
+            match self.write(Work::Act(acting)).await? {
                 Output::State(state) => Ok(state),
                 output => other(output),
             }

@@ -46,6 +46,7 @@ pub(super) async fn replay(tx: &mut Tx<'_>, item: &Item) -> Result<ItemEnd, Stor
         reason: format!("task {}: {reason}", item.task),
         at: item.at,
         bundle: None,
+        brings: Default::default(),
     };
     let end = match (earlier, &item.how, &item.message) {
         (Some(task), ..) if !manner.force => End::skipped(format!("replayed by task {task}")),

@@ -1,16 +1,42 @@
 //! An operator's act: its effect and its entry in one transaction.
 
 use super::approvals;
-use super::exchanges::leave_lane;
+use super::exchanges::{leave_lane, seal, write_outgoing};
 use super::writer::Tx;
 use crate::model::State;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{Ended, Seen};
 use crate::store::approvals::Again;
+use crate::store::keys::{Keys, Sealed};
 use crate::store::{Act, ActVerb, StoreError};
 use rusqlite::{Row, params};
 use std::sync::Arc;
+
+/// An act with what it brings sealed, on its caller's thread.
+pub(super) struct Prepared {
+    act: Act,
+    outbox: Vec<Sealed>,
+}
+
+/// Seals what an act brings.
+pub(super) fn prepare(keys: &Keys, act: Act) -> Result<Prepared, StoreError> {
+    let sealed = act.brings.outbox.iter().map(|outgoing| seal(keys, outgoing));
+    Ok(Prepared { outbox: sealed.collect::<Result<_, _>>()?, act })
+}
+
+/// Puts the act into effect with what it brings; `None` where the state does not allow it.
+pub(super) fn run_with(tx: &mut Tx<'_>, prepared: &Prepared) -> Result<Option<State>, StoreError> {
+    let Prepared { act, outbox } = prepared;
+    let Some(to) = run(tx, act)? else { return Ok(None) };
+    let sql = "SELECT message FROM exchanges WHERE id = ?1";
+    let message: Option<i64> = tx.row(sql, [act.exchange], |row| row.get(0))?;
+    for (outgoing, sealed) in act.brings.outbox.iter().zip(outbox) {
+        write_outgoing(tx, act.exchange, message.unwrap_or_default(), outgoing, sealed)?;
+    }
+    tx.append_all(&act.brings.record)?;
+    Ok(Some(to))
+}
 
 /// Puts the act into effect; `None` where the state does not allow it.
 pub(super) fn run(tx: &mut Tx<'_>, act: &Act) -> Result<Option<State>, StoreError> {

@@ -11,9 +11,9 @@ use crate::model::{Failure, State};
 use crate::record::{Draft, Kind, Phase};
 use crate::store::acts::{Ended, Seen};
 use crate::store::approvals::{
-    Again, ApprovalFilter, ApprovalState, ApprovalView, Approvals, Asked, Decided, Decision,
-    DemandFilter, DemandState, DemandView, NewApproval, Refusal, Verdict, Waiting, after_approval,
-    judge,
+    Again, Answers, ApprovalFilter, ApprovalState, ApprovalView, Approvals, Asked, Decided,
+    Decision, DemandFilter, DemandState, DemandView, NewApproval, Refusal, Verdict, Waiting,
+    after_approval, is_same_ground, judge,
 };
 use crate::store::keys::Sealed;
 use crate::store::{Act, ActVerb, Keys, Later, NewExchange, StoreError};
@@ -30,12 +30,18 @@ pub(super) fn refusal<'e>(
 ) -> Result<Option<&'e Refusal>, StoreError> {
     let answers = exchange.approval.as_ref().and_then(|approval| approval.answers.as_ref());
     let Some(answers) = answers else { return Ok(None) };
-    let sql = "SELECT d.id FROM demands d
-        WHERE d.counterpart = ?1 AND d.kind = ?2 AND d.number = ?3";
-    let key = (&exchange.counterpart, &answers.kind, &answers.number);
-    let found: Option<i64> = tx.row(sql, key, |row| row.get(0))?;
+    let found = demand_of(tx, &exchange.counterpart, answers)?;
     let Some(demand) = found else { return Ok(Some(&answers.missing)) };
     Ok((!is_open(tx, demand, None)?).then_some(&answers.answered))
+}
+
+/// The demand that an answer names, where it is answered on the ground on which it was asked.
+fn demand_of(tx: &Tx<'_>, counterpart: &str, answers: &Answers) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT id, item FROM demands
+        WHERE counterpart = ?1 AND kind = ?2 AND number = ?3";
+    let key = (counterpart, &answers.kind, &answers.number);
+    let found: Option<(i64, String)> = tx.row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.filter(|(_, item)| is_same_ground(item, &answers.item)).map(|(demand, _)| demand))
 }
 
 /// Whether a demand may get an answer; `but` is left out of account as one.
@@ -93,12 +99,9 @@ fn ask(
 ) -> Result<(), StoreError> {
     let demand: Option<i64> = match &approval.answers {
         Some(answers) => {
-            let sql = "UPDATE demands SET answer = ?4
-                WHERE counterpart = ?1 AND kind = ?2 AND number = ?3";
-            tx.execute(sql, (counterpart, &answers.kind, &answers.number, id))?;
-            let sql = "SELECT id FROM demands
-                WHERE counterpart = ?1 AND kind = ?2 AND number = ?3";
-            tx.row(sql, (counterpart, &answers.kind, &answers.number), |row| row.get(0))?
+            let demand = demand_of(tx, counterpart, answers)?;
+            tx.execute("UPDATE demands SET answer = ?2 WHERE id = ?1", (demand, id))?;
+            demand
         }
         None => None,
     };
@@ -122,11 +125,8 @@ fn remember(
     let within = i64::try_from(approval.within.as_millis()).unwrap_or(i64::MAX / 4);
     let demand: Option<i64> = match &approval.answers {
         Some(answers) => {
-            let sql = "SELECT id FROM demands
-                WHERE counterpart = ?1 AND kind = ?2 AND number = ?3";
-            let key = (counterpart, &answers.kind, &answers.number);
             // Without its demand it must never be asked about.
-            let Some(demand) = tx.row(sql, key, |row| row.get(0))? else { return Ok(()) };
+            let Some(demand) = demand_of(tx, counterpart, answers)? else { return Ok(()) };
             Some(demand)
         }
         None => None,
@@ -282,7 +282,18 @@ fn odd() -> StoreError {
 /// The exchange as an act finds it; the words of the entry come later.
 fn find(tx: &Tx<'_>, id: i64, at: Timestamp) -> Result<Option<Seen>, StoreError> {
     let (operator, reason) = (String::new(), String::new());
-    act::find(tx, &Act { exchange: id, verb: ActVerb::Replay, operator, reason, at, bundle: None })
+    act::find(
+        tx,
+        &Act {
+            exchange: id,
+            verb: ActVerb::Replay,
+            operator,
+            reason,
+            at,
+            bundle: None,
+            brings: Default::default(),
+        },
+    )
 }
 
 /// An entry about an exchange.

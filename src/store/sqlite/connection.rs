@@ -75,7 +75,7 @@ fn not_opened(error: &std::io::Error) -> StoreError {
 }
 
 /// Opens or creates a file only its owner may read; SQLite gives its companions the same mode.
-fn create(path: &Path) -> Result<File, StoreError> {
+pub(super) fn create(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Longest time a start spends on looking at all pages.
 const LIMIT: Duration = Duration::from_secs(2);
+/// Between two interruptions of a look that goes on too long.
+const AGAIN: Duration = Duration::from_millis(10);
 /// Open exchanges looked at one by one at the start.
 const OPEN: i64 = 10_000;
 /// Rows read whole where all pages would take too long.
@@ -78,8 +80,11 @@ fn within(
     let interrupt = connection.get_interrupt_handle();
     let (done, waiting) = channel::<()>();
     let timer = std::thread::spawn(move || {
-        if waiting.recv_timeout(limit).is_err_and(|end| end == RecvTimeoutError::Timeout) {
+        // Again and again: what comes between two statements interrupts neither.
+        let mut pause = limit;
+        while waiting.recv_timeout(pause).is_err_and(|end| end == RecvTimeoutError::Timeout) {
             interrupt.interrupt();
+            pause = AGAIN;
         }
     });
     let outcome = check(connection);

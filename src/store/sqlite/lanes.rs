@@ -3,24 +3,33 @@
 //! The writer asks this for every message that comes and every exchange that ends. An index over
 //! the lanes would answer as well, but their keys are hashes: each message would change another
 //! page of it, and every page changed is written and flushed. Only held exchanges are indexed;
-//! in the usual case there are none.
+//! in the usual case there are none. Beyond a number of lanes new ones go to a file that is never
+//! flushed (`overflow.rs`), so that the memory does not grow with what waits.
 
+use super::overflow::Overflow;
 use crate::model::State;
+use crate::model::codes::store as codes;
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// Lanes with at least one exchange that has not ended.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Lanes {
     counterparts: Vec<Counterpart>,
+    /// How many lanes are in memory, and may be.
+    kept: usize,
+    limit: usize,
+    overflow: Overflow,
+    /// What went wrong with the overflow: nothing that was asked for since is to be trusted.
+    trouble: Option<StoreError>,
     /// What the transaction under way found before it changed it.
     undo: Vec<((usize, i64), Lane)>,
 }
 
 /// The lanes of one counterpart. With a million of them open the usual ones, which have one
 /// exchange each, take some nine bytes.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Counterpart {
     name: String,
     /// Lanes with one active exchange and nothing behind it.
@@ -39,9 +48,7 @@ impl Counterpart {
         }
     }
 
-    fn put(&mut self, id: i64, lane: Lane) {
-        let before = self.lane(id);
-        self.exchanges = self.exchanges.saturating_sub(before.exchanges()) + lane.exchanges();
+    fn put(&mut self, id: i64, before: Lane, lane: Lane) {
         if before == USUAL {
             self.usual.remove(id);
         } else {
@@ -101,28 +108,29 @@ impl Hashes {
         length / 16 + 4
     }
 
+    #[cfg(test)]
     fn iter(&self) -> impl Iterator<Item = i64> {
         self.buckets.iter().flatten().copied()
     }
 }
 
-impl PartialEq for Hashes {
-    fn eq(&self, other: &Hashes) -> bool {
-        self.iter().eq(other.iter())
-    }
+/// Where a lane is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Memory,
+    Overflow,
 }
-
-impl Eq for Hashes {}
 
 const USUAL: Lane = Lane { active: 1, held: 0 };
 
 /// What is open in one lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Lane {
+pub(super) struct Lane {
     /// Exchanges under way or waiting for something else than the lane: one, or none.
-    active: u32,
+    pub active: u32,
     /// Exchanges behind it.
-    held: u32,
+    pub held: u32,
 }
 
 impl Lane {
@@ -132,9 +140,16 @@ impl Lane {
 }
 
 impl Lanes {
-    /// Reads them from the table: once, when the store is opened.
-    pub fn read(connection: &Connection) -> Result<Lanes, StoreError> {
-        let mut lanes = Lanes::default();
+    /// How many are kept in memory: some ten bytes each.
+    pub const LIMIT: usize = 65_536;
+
+    /// Reads them from the table: once, when the store is opened. Beyond `limit` they overflow.
+    pub fn read(
+        connection: &Connection,
+        overflow: Overflow,
+        limit: usize,
+    ) -> Result<Lanes, StoreError> {
+        let mut lanes = Lanes { overflow, limit, ..Lanes::default() };
         let sql = concat!(
             "SELECT counterpart, lane, state FROM exchanges INDEXED BY exchanges_open WHERE ",
             super::exchanges::open_exchange!()
@@ -153,15 +168,73 @@ impl Lanes {
                 true => lane.held += 1,
                 false => lane.active += 1,
             });
+            lanes.sound()?;
+            lanes.keep();
         }
-        lanes.keep();
         Ok(lanes)
     }
 
+    /// Whether what they told is to be trusted: asked before every commit.
+    ///
+    /// # Errors
+    /// `T202`, which ends the store: the next start reads the lanes anew.
+    pub fn sound(&self) -> Result<(), StoreError> {
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+
     /// Whether some exchange of the lane has not ended.
-    pub fn is_open(&self, counterpart: &str, lane: i64) -> bool {
-        let known = self.counterparts.iter().find(|known| known.name == counterpart);
-        known.is_some_and(|known| known.lane(lane) != Lane::default())
+    pub fn is_open(&mut self, counterpart: &str, lane: i64) -> bool {
+        let index = self.counterparts.iter().position(|known| known.name == counterpart);
+        index.is_some_and(|index| self.lane(index, lane).0 != Lane::default())
+    }
+
+    /// What is open in a lane, and where that is kept.
+    fn lane(&mut self, index: usize, lane: i64) -> (Lane, Place) {
+        let known = self.counterparts.get(index).map(|known| known.lane(lane));
+        if let Some(known) = known.filter(|known| *known != Lane::default()) {
+            return (known, Place::Memory);
+        }
+        match self.overflow.get(index, lane) {
+            Ok(Some(found)) => (found, Place::Overflow),
+            Ok(None) => (Lane::default(), Place::Nowhere),
+            Err(error) => {
+                self.fail(&error);
+                (Lane::default(), Place::Nowhere)
+            }
+        }
+    }
+
+    fn put(&mut self, index: usize, id: i64, (before, place): (Lane, Place), after: Lane) {
+        let Some(known) = self.counterparts.get_mut(index) else { return };
+        known.exchanges = known.exchanges.saturating_sub(before.exchanges()) + after.exchanges();
+        let ends = after == Lane::default();
+        let is_beyond = self.kept >= self.limit && self.overflow.is_possible();
+        let overflowed = match place {
+            Place::Overflow if ends => self.overflow.remove(index, id),
+            Place::Overflow => self.overflow.change(index, id, after),
+            Place::Nowhere if is_beyond && !ends => self.overflow.add(index, id, after),
+            Place::Nowhere | Place::Memory => {
+                known.put(id, before, after);
+                self.kept += usize::from(place == Place::Nowhere && !ends);
+                let ended = usize::from(place == Place::Memory && ends);
+                self.kept = self.kept.saturating_sub(ended);
+                return;
+            }
+        };
+        match overflowed {
+            Ok(()) => {}
+            // More memory is better than no service.
+            Err(error) if place == Place::Nowhere && error.code == &codes::STORE_FULL => {
+                known.put(id, before, after);
+                self.kept += 1;
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&mut self, error: &StoreError) {
+        let detail = format!("open lanes: {} {}", error.code.code, error.detail);
+        self.trouble.get_or_insert(StoreError::new(&codes::STORE_INPUT_OUTPUT, detail));
     }
 
     /// How many exchanges have not ended, by counterpart; those with none are left out.
@@ -214,11 +287,10 @@ impl Lanes {
                 self.counterparts.len() - 1
             }
         };
-        let Some(known) = self.counterparts.get_mut(index) else { return };
-        let before = known.lane(lane);
-        let mut after = before;
+        let found = self.lane(index, lane);
+        let (before, mut after) = (found.0, found.0);
         change(&mut after);
-        known.put(lane, after);
+        self.put(index, lane, found, after);
         self.undo.push(((index, lane), before));
     }
 
@@ -230,9 +302,8 @@ impl Lanes {
     /// The transaction was rolled back.
     pub fn undo(&mut self) {
         while let Some(((index, lane), before)) = self.undo.pop() {
-            if let Some(known) = self.counterparts.get_mut(index) {
-                known.put(lane, before);
-            }
+            let found = self.lane(index, lane);
+            self.put(index, lane, found, before);
         }
     }
 
@@ -240,11 +311,19 @@ impl Lanes {
     #[cfg(test)]
     pub fn listed(&self) -> BTreeMap<(String, i64), (u32, u32)> {
         let mut listed = BTreeMap::new();
+        let mut kept = 0;
         for one in &self.counterparts {
             for id in one.usual.iter().chain(one.others.keys().copied()) {
                 let lane = one.lane(id);
                 listed.insert((one.name.clone(), id), (lane.active, lane.held));
+                kept += 1;
             }
+        }
+        assert_eq!(kept, self.kept);
+        for ((index, id), lane) in self.overflow.listed() {
+            let name = self.counterparts[index].name.clone();
+            let known = listed.insert((name, id), (lane.active, lane.held));
+            assert_eq!(known, None, "a lane is in one place");
         }
         listed
     }
@@ -252,9 +331,21 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
-    use super::Hashes;
+    use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn what_an_overflow_cannot_tell_is_never_committed() {
+        let folder = crate::store::sqlite::tests::Folder::new();
+        let overflow = Overflow::beside(&folder.file());
+        let mut lanes = Lanes { overflow, ..Lanes::default() };
+        lanes.enter("pmh", 7, State::Received);
+        assert!(lanes.is_open("pmh", 7) && lanes.sound().is_ok());
+        lanes.overflow.spoil();
+        assert!(!lanes.is_open("pmh", 7));
+        assert_eq!(lanes.sound().unwrap_err().code, &codes::STORE_INPUT_OUTPUT);
+    }
 
     proptest! {
         #[test]

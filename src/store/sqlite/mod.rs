@@ -13,6 +13,7 @@ use crate::record::{Checkpoint, Draft, Frontier, Hash};
 use ids::Ids;
 use jiff::Timestamp;
 use lanes::Lanes;
+use overflow::Overflow;
 use reader::Readers;
 use rusqlite::Connection;
 use std::path::Path;
@@ -35,6 +36,7 @@ mod ids;
 mod inspect;
 mod integrity;
 mod lanes;
+mod overflow;
 mod purge;
 mod reader;
 mod record;
@@ -69,6 +71,8 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     /// Ids of messages that are kept in memory before they become a block.
     pub id_block: usize,
+    /// Lanes with something open that are kept in memory; more of them lie in a file.
+    pub lanes: usize,
     /// Calls in one transaction at most.
     pub group: usize,
     /// Tells when the restart was, for what it interrupted.
@@ -85,6 +89,7 @@ impl Default for Options {
         Options {
             max_bytes: None,
             id_block: ids::BLOCK,
+            lanes: Lanes::LIMIT,
             group: 512,
             clock,
             adopt: false,
@@ -123,7 +128,7 @@ impl SqliteStore {
         limit_pages(&connection, options.max_bytes)?;
         let mut state = Loop {
             tail: record::checked(&connection)?,
-            lanes: Lanes::read(&connection)?,
+            lanes: Lanes::read(&connection, Overflow::beside(path), options.lanes)?,
             restored: restored::read(&connection)?,
             ids: Ids::read(&connection, options.id_block)?,
             connection,
@@ -290,7 +295,10 @@ impl Store for SqliteStore {
     }
 
     fn act(&self, act: Act) -> Later<'_, Option<State>> {
-        Box::pin(self.write(writer::ACT, move |tx| act::run(tx, &act)))
+        Box::pin(async move {
+            let prepared = act::prepare(&self.keys, act)?;
+            self.write(writer::ACT, move |tx| act::run_with(tx, &prepared)).await
+        })
     }
 
     fn kept(&self, exchange: i64) -> Later<'_, Option<Kept>> {

@@ -208,6 +208,7 @@ mod tests {
             reason: "r".to_owned(),
             at: at(5),
             bundle: None,
+            brings: Default::default(),
         };
         let refused = store.act(act).await.unwrap_err();
         assert_eq!(refused.code, &codes::BODY_PURGED);

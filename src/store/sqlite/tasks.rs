@@ -287,6 +287,7 @@ pub(super) fn replay(
         reason: format!("task {}: {reason}", item.task),
         at: item.at,
         bundle: None,
+        brings: Default::default(),
     };
     let end = match (earlier, &item.how, recognised) {
         (Some(task), ..) if !manner.force => End::skipped(format!("replayed by task {task}")),

@@ -56,8 +56,8 @@ impl Clock for Fixed {
 }
 
 fn options() -> Options {
-    // Blocks so small that every test has some.
-    Options { clock: Arc::new(Fixed), id_block: 3, ..Options::default() }
+    // So little in memory that every test has some on the disk.
+    Options { clock: Arc::new(Fixed), id_block: 3, lanes: 1, ..Options::default() }
 }
 
 pub(crate) fn keys(fill: u8) -> Arc<Keys> {
@@ -69,7 +69,7 @@ pub(crate) fn keys(fill: u8) -> Arc<Keys> {
 /// every test.
 pub(super) fn check_memory(connection: &Connection, lanes: &Lanes, ids: &ids::Ids) {
     ids::tests::check(connection, ids);
-    let read = Lanes::read(connection).unwrap();
+    let read = Lanes::read(connection, Overflow::default(), usize::MAX).unwrap();
     assert_eq!(lanes.listed(), read.listed(), "open lanes");
     let counted = super::views::backlog(connection).unwrap();
     assert_eq!(lanes.backlog(), counted, "exchanges not yet ended");
@@ -103,6 +103,26 @@ async fn conforms() {
         store
     })
     .await;
+}
+
+/// With one lane in memory the others lie in a file; it goes with its store, and what a killed
+/// process left of it is of no use to the next.
+#[tokio::test]
+async fn lanes_overflow_into_a_file_that_is_thrown_away() {
+    let folder = Folder::new();
+    let file = folder.file().with_extension("db.lanes");
+    let store = folder.open();
+    assert!(!file.exists());
+    for number in 0..40 {
+        suite::accept(&*store, &format!("m{number}"), number).await;
+    }
+    assert!(file.exists(), "{}", file.display());
+    drop(store);
+    assert!(!file.exists());
+    std::fs::write(&file, "left by a killed process").unwrap();
+    let store = folder.open();
+    assert_eq!(store.backlog().await.unwrap().iter().map(|(_, open)| open).sum::<u64>(), 40);
+    suite::accept(&*store, "m40", 40).await;
 }
 
 #[tokio::test]

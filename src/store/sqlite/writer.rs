@@ -375,6 +375,7 @@ impl Loop {
             work.run(&mut tx)?;
         }
         tx.tallies.write(&self.connection)?;
+        tx.lanes.sound()?;
         let (tail, restored) = (tx.tail, tx.restored);
         self.reach(group, |call| call.before);
         transaction.commit()?;

@@ -1,13 +1,10 @@
-//! How requests are authorised, and the cache of tokens.
-//!
-//! One token per target. It is renewed when 80 % of its life are over, by one caller at a time:
-//! while the old one is still good the others go on with it, else they wait for the one under way
-//! and share its outcome.
+//! How requests are authorised, and how tokens are fetched.
 
 use super::client::Wire;
 use super::failure::before;
+use super::tokens::{Fetched, Tokens};
 use crate::model::codes::transport as codes;
-use crate::model::{Clock, Secret};
+use crate::model::{Clock, Secret, TokenFor};
 use crate::transport::{Method, Request, Response, SendError};
 use aws_lc_rs::{hmac, rand};
 use axum::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -16,9 +13,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use url::form_urlencoded;
 
 /// Limit for fetching a token.
@@ -55,8 +51,8 @@ pub enum AuthSettings {
         credentials: Credentials,
         /// Path of the token endpoint, relative to the base URL.
         token_path: String,
-        /// Scope asked for; empty for none.
-        scope: String,
+        /// What for, unless a request says otherwise.
+        token: TokenFor,
     },
     /// OAuth 2 client credentials, the client named by an assertion signed with HS256
     /// (RFC 7523 section 2.2, OpenID Connect Core section 9 "client_secret_jwt").
@@ -65,8 +61,8 @@ pub enum AuthSettings {
         credentials: Credentials,
         /// Path of the token endpoint, relative to the base URL.
         token_path: String,
-        /// Scope asked for; empty for none.
-        scope: String,
+        /// What for, unless a request says otherwise.
+        token: TokenFor,
     },
     /// A login that answers with a token.
     LoginToken(LoginToken),
@@ -91,111 +87,58 @@ pub struct LoginToken {
     pub prefix: String,
 }
 
-/// A header value that authorises, and how long.
-#[derive(Clone)]
-struct Token {
-    name: HeaderName,
-    value: HeaderValue,
-    renew_at: Instant,
-    ends_at: Instant,
-}
-
+/// The header that authorises a request, and the number of the token in it.
 #[derive(Default)]
-struct Cache {
-    token: Option<Token>,
-    /// Fetches that have ended, and how the last one failed.
-    fetches: u64,
-    failure: Option<SendError>,
+pub(super) struct Authorisation {
+    /// Header and value; `None`: nothing beyond the client certificate.
+    pub header: Option<(HeaderName, HeaderValue)>,
+    /// Number of the token; `None`: no token is used.
+    pub token: Option<u64>,
 }
 
 /// Authorises requests to one counterpart.
 pub(super) struct Auth {
     settings: AuthSettings,
     clock: Arc<dyn Clock>,
-    cache: Mutex<Cache>,
-    /// Held while a token is fetched.
-    fetching: tokio::sync::Mutex<()>,
+    tokens: Tokens,
 }
 
 impl Auth {
     pub fn new(settings: AuthSettings, clock: Arc<dyn Clock>) -> Auth {
-        Auth { settings, clock, cache: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+        Auth { settings, clock, tokens: Tokens::default() }
     }
 
     /// The header to send, if any; fetches a token when there is none that is good.
     pub async fn header(
         &self,
         wire: &Wire,
-    ) -> Result<Option<(HeaderName, HeaderValue)>, SendError> {
-        match &self.settings {
-            AuthSettings::None => Ok(None),
+        wanted: Option<&TokenFor>,
+    ) -> Result<Authorisation, SendError> {
+        let none = TokenFor::default();
+        let usual = match &self.settings {
+            AuthSettings::None => return Ok(Authorisation::default()),
             AuthSettings::Basic(credentials) => {
                 let (id, secret) = (credentials.id.expose(), credentials.secret.expose());
-                Ok(Some((AUTHORIZATION, basic(id, secret)?)))
+                let header = Some((AUTHORIZATION, basic(id, secret)?));
+                return Ok(Authorisation { header, token: None });
             }
-            _ => self.token(wire).await.map(|token| Some((token.name, token.value))),
-        }
-    }
-
-    /// Drops the token.
-    pub fn forget(&self) {
-        self.cache().token = None;
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        // Whoever panicked while holding it left it whole: every change is one assignment.
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn token(&self, wire: &Wire) -> Result<Token, SendError> {
-        let (token, seen) = {
-            let cache = self.cache();
-            (cache.token.clone(), cache.fetches)
+            AuthSettings::ClientSecretBasic { token, .. }
+            | AuthSettings::ClientSecretJwt { token, .. } => token,
+            AuthSettings::LoginToken(_) => &none,
         };
-        let now = Instant::now();
-        let good = token.filter(|token| now < token.ends_at);
-        let turn = match &good {
-            Some(token) if now < token.renew_at => return Ok(token.clone()),
-            Some(token) => match self.fetching.try_lock() {
-                Ok(turn) => turn,
-                Err(_) => return Ok(token.clone()),
-            },
-            None => self.fetching.lock().await,
-        };
-        if let Some(shared) = self.ended_since(seen) {
-            return shared;
-        }
-        let fetched = self.fetch(wire).await;
-        let mut cache = self.cache();
-        cache.fetches += 1;
-        match &fetched {
-            Ok(token) => {
-                cache.token = Some(token.clone());
-                cache.failure = None;
-            }
-            Err(error) => cache.failure = Some(error.clone()),
-        }
-        drop(cache);
-        drop(turn);
-        // An early renewal that fails leaves the old token in use until its end.
-        fetched.or_else(|error| good.ok_or(error))
+        let wanted = wanted.unwrap_or(usual);
+        let token = self.tokens.get(wanted, self.fetch(wire, wanted)).await?;
+        let header = Some((token.name, token.value));
+        Ok(Authorisation { header, token: Some(token.number) })
     }
 
-    /// The outcome of a fetch that ended while we waited for our turn.
-    fn ended_since(&self, seen: u64) -> Option<Result<Token, SendError>> {
-        let cache = self.cache();
-        if cache.fetches == seen {
-            return None;
-        }
-        match (&cache.token, &cache.failure) {
-            (_, Some(failure)) => Some(Err(failure.clone())),
-            (Some(token), None) => Some(Ok(token.clone())),
-            (None, None) => None,
-        }
+    /// Drops the token of this number.
+    pub fn forget(&self, number: u64) {
+        self.tokens.forget(number);
     }
 
-    async fn fetch(&self, wire: &Wire) -> Result<Token, SendError> {
-        let (request, authorisation) = self.question(wire)?;
+    async fn fetch(&self, wire: &Wire, wanted: &TokenFor) -> Result<Fetched, SendError> {
+        let (request, authorisation) = self.question(wire, wanted)?;
         let answer = wire.exchange(request, authorisation).await.map_err(|error| {
             // Whatever happened to the token request, the request proper was not sent.
             before(&codes::TOKEN_UNREACHABLE, format!("{}: {}", error.code, error.detail))
@@ -212,24 +155,25 @@ impl Auth {
     fn question(
         &self,
         wire: &Wire,
+        wanted: &TokenFor,
     ) -> Result<(Request, Option<(HeaderName, HeaderValue)>), SendError> {
         match &self.settings {
-            AuthSettings::ClientSecretBasic { credentials, token_path, scope } => {
+            AuthSettings::ClientSecretBasic { credentials, token_path, .. } => {
                 let encode = |text: &str| {
                     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
                 };
                 let id = encode(credentials.id.expose());
                 let secret = encode(credentials.secret.expose());
-                let body = grant(scope, &[]);
+                let body = grant(wanted, &[]);
                 Ok((form(token_path, body), Some((AUTHORIZATION, basic(&id, &secret)?))))
             }
-            AuthSettings::ClientSecretJwt { credentials, token_path, scope } => {
+            AuthSettings::ClientSecretJwt { credentials, token_path, .. } => {
                 let base = wire.base.as_str().trim_end_matches('/');
                 let audience = format!("{base}{token_path}");
                 let assertion =
                     assertion(credentials, &audience, self.clock.now().as_second(), &nonce()?);
                 let body = grant(
-                    scope,
+                    wanted,
                     &[
                         (
                             "client_assertion_type",
@@ -247,7 +191,7 @@ impl Auth {
         }
     }
 
-    fn read(&self, answer: &Response) -> Result<Token, SendError> {
+    fn read(&self, answer: &Response) -> Result<Fetched, SendError> {
         let unreadable = |detail: &str| before(&codes::TOKEN_UNREADABLE, detail);
         let (field, header, prefix) = match &self.settings {
             AuthSettings::LoginToken(login) => {
@@ -267,9 +211,7 @@ impl Auth {
         let mut value = HeaderValue::from_str(&format!("{prefix}{token}"))
             .map_err(|_| unreadable("token is not a header value"))?;
         value.set_sensitive(true);
-        let life = life(&document);
-        let now = Instant::now();
-        Ok(Token { name, value, renew_at: now + life.mul_f64(0.8), ends_at: now + life })
+        Ok((name, value, life(&document)))
     }
 }
 
@@ -291,11 +233,13 @@ fn basic(id: &str, secret: &str) -> Result<HeaderValue, SendError> {
     Ok(value)
 }
 
-fn grant(scope: &str, more: &[(&str, &str)]) -> String {
+fn grant(wanted: &TokenFor, more: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials").extend_pairs(more);
-    if !scope.is_empty() {
-        form.append_pair("scope", scope);
+    for (name, value) in [("scope", &wanted.scope), ("audience", &wanted.audience)] {
+        if !value.is_empty() {
+            form.append_pair(name, value);
+        }
     }
     form.finish()
 }
@@ -324,6 +268,7 @@ fn token_request(method: Method, path: &str, content_type: &str, body: Bytes) ->
             ("accept".to_owned(), "application/json".to_owned()),
         ],
         body,
+        token: None,
         timeout: TOKEN_TIMEOUT,
         max_response: TOKEN_SIZE,
     }

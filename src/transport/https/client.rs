@@ -123,8 +123,9 @@ impl HttpsTarget {
     }
 
     async fn attempt(&self, request: Request) -> Result<Response, SendError> {
-        let authorisation = self.auth.header(&self.wire).await?;
-        self.wire.exchange(request, authorisation).await
+        let authorised = self.auth.header(&self.wire, request.token.as_deref()).await?;
+        let answer = self.wire.exchange(request, authorised.header).await?;
+        Ok(Response { token: authorised.token, ..answer })
     }
 }
 
@@ -133,8 +134,8 @@ impl Target for HttpsTarget {
         Box::pin(self.attempt(request))
     }
 
-    fn forget_credentials(&self) {
-        self.auth.forget();
+    fn forget_token(&self, number: u64) {
+        self.auth.forget(number);
     }
 }
 
@@ -281,6 +282,7 @@ impl Wire {
             content_type: media_type(&head.headers),
             retry_after: retry_after(&head.headers, self.clock.now()),
             body: whole,
+            token: None,
         })
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+mod tokens;
 
 pub use auth::{AuthSettings, Credentials};
 pub use client::{HttpsSettings, HttpsTarget};

@@ -4,10 +4,12 @@ use super::client::HttpsTarget;
 use super::failure::{before, tls_kind};
 use super::resolve::ResolveError;
 use super::tls::certificate_end;
+use crate::model::TokenFor;
 use crate::model::codes::transport as codes;
 use crate::transport::SendError;
 use jiff::Timestamp;
 use rustls::pki_types::ServerName;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -22,18 +24,21 @@ pub struct Probe {
     pub certificate_until: Option<Timestamp>,
     /// The protocol agreed on, e.g. `TLSv1_3`.
     pub protocol: String,
-    /// Whether credentials could be turned into a token; `Ok` too where none is needed.
+    /// Whether credentials could be turned into every token that is wanted; `Ok` too where none is.
     pub token: Result<(), SendError>,
 }
 
-/// Connects, shakes hands and fetches a token.
+/// Connects, shakes hands and fetches a token for each of `wanted`, `None` being the usual one.
 ///
 /// With TLS 1.3 a counterpart judges our certificate only after the handshake, so a refused
 /// certificate shows in `token` or in the first request.
 ///
 /// # Errors
 /// The first step that failed, with the code a request would have had.
-pub async fn probe(target: &HttpsTarget) -> Result<Probe, SendError> {
+pub async fn probe(
+    target: &HttpsTarget,
+    wanted: &BTreeSet<Option<Arc<TokenFor>>>,
+) -> Result<Probe, SendError> {
     let wire = &target.wire;
     let host = wire.base.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -64,11 +69,15 @@ pub async fn probe(target: &HttpsTarget) -> Result<Probe, SendError> {
         .await
         .map_err(|_| before(&codes::CONNECT_TIMEOUT, "connecting"))??;
     let session = stream.get_ref().1;
+    let mut token = Ok(());
+    for one in wanted {
+        token = token.and(target.auth.header(wire, one.as_deref()).await.map(|_| ()));
+    }
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     Ok(Probe {
         address,
         certificate_until: certificate.and_then(certificate_end),
         protocol: session.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
-        token: target.auth.header(wire).await.map(|_| ()),
+        token,
     })
 }

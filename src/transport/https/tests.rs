@@ -7,13 +7,14 @@ use super::{
     AuthSettings, Credentials, HttpsSettings, HttpsTarget, PeerCertificate, expires_at, probe,
     serve,
 };
-use crate::model::Secret;
+use crate::model::{Secret, TokenFor};
 use crate::transport::{Method, Request, SendError, Target};
 use axum::Router;
 use axum::extract::Extension;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +40,7 @@ fn request(method: Method, path: &str) -> Request {
         path: path.to_owned(),
         headers: vec![("Idempotency-Key".to_owned(), "k1".to_owned())],
         body: if method == Method::Post { Bytes::from_static(b"{}") } else { Bytes::new() },
+        token: None,
         timeout: Duration::from_secs(5),
         max_response: 1000,
     }
@@ -72,7 +74,7 @@ async fn mutual_tls_works_and_the_listener_knows_the_peer() {
     let answer = target.send(request(Method::Get, "/who")).await.unwrap();
     assert_eq!((answer.status, &answer.body[..]), (200, &b"watashi 64"[..]));
     assert_eq!(answer.content_type, "text/plain");
-    let probe = probe(&target).await.unwrap();
+    let probe = probe(&target, &BTreeSet::from([None])).await.unwrap();
     assert_eq!(probe.protocol, "TLSv1_3");
     assert!(probe.token.is_ok() && probe.certificate_until.is_some());
     stop.send_replace(true);
@@ -122,7 +124,7 @@ async fn a_disallowed_address_gets_no_packet() {
     let target = target(settings);
     let error = fails(&target).await;
     assert_eq!((error.code.code, error.before_first_byte), ("N203", true));
-    assert_eq!(probe(&target).await.unwrap_err().code.code, "N203");
+    assert_eq!(probe(&target, &BTreeSet::from([None])).await.unwrap_err().code.code, "N203");
     // A connection would wait in the queue of the socket that nobody accepts from.
     let accepted = futures_util::FutureExt::now_or_never(socket.accept());
     assert!(accepted.is_none(), "something connected");
@@ -272,7 +274,7 @@ fn oauth() -> AuthSettings {
     AuthSettings::ClientSecretJwt {
         credentials: credentials(),
         token_path: "/oauth2/token".to_owned(),
-        scope: "all".to_owned(),
+        token: TokenFor { scope: "all".to_owned(), audience: String::new() },
     }
 }
 
@@ -315,9 +317,43 @@ async fn fifty_requests_at_once_fetch_one_token() {
     assert!(form.contains("grant_type=client_credentials") && form.contains("scope=all"));
     assert!(form.contains("client_assertion=ey") && !form.contains("the-secret"));
 
-    target.forget_credentials();
+    // Many requests were refused with the first token: only one of them costs a new one.
+    target.forget_token(1);
+    assert_eq!(authorised_by(&target).await, "authorization: Bearer t2");
+    target.forget_token(1);
     assert_eq!(authorised_by(&target).await, "authorization: Bearer t2");
     assert_eq!(server.count("POST /oauth2/token"), 2);
+}
+
+#[tokio::test]
+async fn each_scope_has_a_token_of_its_own() {
+    let authority = Authority::new();
+    let server = token_server(&authority, 3600).await;
+    let mut settings = settings(&authority, server.address);
+    settings.auth = oauth();
+    let target = target(settings);
+    let send = async |scope: &str, audience: &str| {
+        let token = TokenFor { scope: scope.to_owned(), audience: audience.to_owned() };
+        let request = Request { token: Some(Arc::new(token)), ..request(Method::Get, "/x") };
+        let answer = target.send(request).await.unwrap();
+        (String::from_utf8(answer.body.to_vec()).unwrap(), answer.token)
+    };
+    let bearer = |token: u64| (format!("authorization: Bearer t{token}"), Some(token));
+    let twenty = join_all((0..20).map(|_| send("a:Read", ""))).await;
+    assert!(twenty.iter().all(|one| *one == bearer(1)), "{twenty:?}");
+    assert_eq!(send("a:Update", "").await, bearer(2));
+    assert_eq!(send("a:Update", "provider").await, bearer(3));
+    assert_eq!(authorised_by(&target).await, "authorization: Bearer t4");
+    assert_eq!(send("all", "").await, bearer(4), "the scope that is asked for anyway");
+    let forms: Vec<String> = server.requests.lock().unwrap().clone();
+    let forms: Vec<_> = forms.iter().filter(|one| one.starts_with("POST /oauth2/token")).collect();
+    assert!(forms[0].contains("scope=a%3ARead") && !forms[0].contains("audience="));
+    assert!(forms[2].contains("scope=a%3AUpdate&audience=provider"));
+
+    // A refused token takes none of the others with it.
+    target.forget_token(2);
+    assert_eq!(send("a:Read", "").await, bearer(1));
+    assert_eq!(send("a:Update", "").await, bearer(5));
 }
 
 #[tokio::test]
@@ -328,7 +364,7 @@ async fn tokens_that_have_ended_are_fetched_again() {
     settings.auth = AuthSettings::ClientSecretBasic {
         credentials: credentials(),
         token_path: "/oauth2/token".to_owned(),
-        scope: String::new(),
+        token: TokenFor::default(),
     };
     let target = target(settings);
     assert_eq!(authorised_by(&target).await, "authorization: Bearer t1");

@@ -1,4 +1,5 @@
-//! A place in memory for tests: remembers every step, and does as a test says at any of them.
+//! A place in memory, for tests and simulated counterparts: remembers every step, and does as it is
+//! told at any of them.
 
 use super::{Entry, Later, Place, PlaceError, Written, checked, split};
 use crate::model::codes::transport as codes;
@@ -68,6 +69,11 @@ impl Memory {
         self.inner().down = true;
     }
 
+    /// It can be looked at again.
+    pub fn comes_up(&self) {
+        self.inner().down = false;
+    }
+
     /// Whether a caller was never heard of again.
     pub fn is_stuck(&self) -> bool {
         self.inner().stuck
@@ -80,7 +86,12 @@ impl Memory {
 
     /// Somebody else puts a file there.
     pub fn put(&self, path: &str, content: &str) {
-        self.inner().files.insert(path.to_owned(), Bytes::copy_from_slice(content.as_bytes()));
+        self.put_bytes(path, content.as_bytes());
+    }
+
+    /// The same, of any bytes.
+    pub fn put_bytes(&self, path: &str, content: &[u8]) {
+        self.inner().files.insert(path.to_owned(), Bytes::copy_from_slice(content));
     }
 
     async fn step<T>(

@@ -111,7 +111,9 @@ impl ObjectStorage {
         let mut headers: Vec<_> = signed.into_iter().filter(|(name, _)| name != "host").collect();
         headers.push(own("authorization", &authorization));
         let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-        let request = Request { method, path, headers, body, timeout: TIMEOUT, max_response: most };
+        let token = None;
+        let (timeout, max_response) = (TIMEOUT, most);
+        let request = Request { method, path, headers, body, token, timeout, max_response };
         self.target.send(request).await.map_err(|error| lost(&error))
     }
 

@@ -55,7 +55,7 @@ impl ApplicationIntake {
         if !good {
             return Err(refuse(401, "E0401", "id or password is wrong"));
         }
-        let (token, expires) = (self.tokens.issue(), self.tokens.lifetime_seconds());
+        let (token, expires) = (self.tokens.issue(""), self.tokens.lifetime_seconds());
         Ok(Answer::json(200, &json!({"token": token, "expiresIn": expires})))
     }
 

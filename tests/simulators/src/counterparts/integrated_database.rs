@@ -12,6 +12,9 @@ use std::sync::Arc;
 const TOKEN: &str = "/oauth2/token";
 const LIST: &str = "/app_submit/v10/juminidoichiranshutoku";
 const GET: &str = "/app_submit/v10/juminidoshutoku";
+/// 業務ID:API:操作種類 of the two calls: a token is for one of them.
+const LIST_SCOPE: &str = "032:app_submit/v10/juminidoichiranshutoku:Read";
+const GET_SCOPE: &str = "032:app_submit/v10/juminidoshutoku:Read";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,10 +85,14 @@ impl Counterpart for IntegratedDatabase {
             return tokens::grant(request, id, secret, TOKEN, &self.tokens);
         }
         let bearer = request.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
-        match bearer {
+        let token = match bearer {
             None => return problem(401, "認証", "E0401").violating("no bearer token"),
-            Some(token) if self.tokens.accepts(token) => {}
+            Some(token) if self.tokens.accepts(token) => token,
             Some(_) => return problem(401, "認証", "E0401"),
+        };
+        let scope = if request.path == LIST { LIST_SCOPE } else { GET_SCOPE };
+        if !self.tokens.is_for(token, scope) {
+            return problem(403, "認証", "E0403").violating("a token of another scope");
         }
         if !request.query.is_empty() {
             return problem(400, "要求", "E0200").violating("a query string");

@@ -7,6 +7,7 @@ use crate::Trouble;
 use crate::clamd::{Clamd, Manner};
 use crate::pki::{Authority, server_config};
 use crate::signing::Spoilt;
+use jiff::civil::Date;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 pub mod application_intake;
 pub mod application_management;
+pub mod demands;
 pub mod envelope;
 pub mod faults;
 pub mod holdings;
@@ -35,8 +37,11 @@ pub mod waiting;
 pub mod xml;
 
 #[cfg(test)]
+mod provision_tests;
+#[cfg(test)]
 mod tests;
 
+use demands::Demand;
 use faults::{Caution, Plan, Repertoire};
 use holdings::Holdings;
 use ledger::Ledger;
@@ -141,6 +146,12 @@ pub trait Counterpart: Send + Sync + 'static {
     /// What it has answered to questions.
     fn given(&self) -> Holdings {
         Holdings::default()
+    }
+    /// Another organisation asks it for what the municipality provides.
+    fn asked(&self, _demand: &Demand) {}
+    /// Its records of 求め and 提供 of these days, as the file it hands out.
+    fn log(&self, _from: Date, _to: Date) -> String {
+        String::new()
     }
     /// How many answers it has not given yet, because their time has not come.
     fn pending(&self) -> usize {
@@ -309,6 +320,19 @@ impl Running {
     pub fn given(&self, name: &str) -> Holdings {
         let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
         found.next().map(|(one, _)| one.given()).unwrap_or_default()
+    }
+
+    /// Another organisation asks a counterpart for what the municipality provides.
+    pub fn ask(&self, name: &str, demand: &Demand) {
+        if let Some((one, _)) = self.counterparts.iter().find(|(one, _)| one.name() == name) {
+            one.asked(demand);
+        }
+    }
+
+    /// A counterpart's records of 求め and 提供 of these days.
+    pub fn log(&self, name: &str, from: Date, to: Date) -> String {
+        let mut found = self.counterparts.iter().filter(|(one, _)| one.name() == name);
+        found.next().map(|(one, _)| one.log(from, to)).unwrap_or_default()
     }
 
     /// How many answers a counterpart has not given yet.

@@ -9,17 +9,17 @@ use crate::random::Random;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-const PERSON: &str = "123456789012340";
+pub(super) const PERSON: &str = "123456789012340";
 const NUMBER: &str = "123456789018";
 
-struct Town {
-    running: Running,
-    client: reqwest::Client,
+pub(super) struct Town {
+    pub(super) running: Running,
+    pub(super) client: reqwest::Client,
     credentials: Credentials,
     authority: Authority,
 }
 
-async fn town(knowledge: Knowledge) -> Town {
+pub(super) async fn town(knowledge: Knowledge) -> Town {
     let authority = Authority::new("test").unwrap();
     let credentials = Credentials::seeded(1);
     let behaviour = Behaviour { longest_task_ms: 1, ..Behaviour::default() };
@@ -30,25 +30,29 @@ async fn town(knowledge: Knowledge) -> Town {
 }
 
 impl Town {
-    fn url(&self, name: &str, path: &str) -> String {
+    pub(super) fn url(&self, name: &str, path: &str) -> String {
         format!("https://{}{path}", self.running.addresses[name])
     }
 
-    async fn xml(&self, interface: &str, body: &str) -> String {
+    pub(super) async fn xml(&self, interface: &str, body: &str) -> String {
         let request = self.client.post(self.url(INTERMEDIATE_SERVER, &format!("/{interface}")));
         let request = request.header("content-type", "application/xml; charset=utf-8");
         request.body(message(interface, body)).send().await.unwrap().text().await.unwrap()
     }
 
     async fn token(&self) -> String {
-        let url = self.url(PMH, "/oauth2/token");
         let (id, secret) = (&self.credentials.pmh_id, &self.credentials.pmh_secret);
+        self.token_of(PMH, id, secret, "pmh").await
+    }
+
+    async fn token_of(&self, name: &str, id: &str, secret: &str, scope: &str) -> String {
+        let url = self.url(name, "/oauth2/token");
         let jti = format!("{}", self.running.ledger.evidence().receipts.len());
         let form = [
             ("grant_type", "client_credentials"),
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", &tokens::assertion(id, secret, &url, &jti)),
-            ("scope", "pmh"),
+            ("scope", scope),
         ];
         let answer = self.client.post(url).form(&form).send().await.unwrap();
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
@@ -72,11 +76,11 @@ impl Town {
         }
     }
 
-    fn effects(&self) -> usize {
+    pub(super) fn effects(&self) -> usize {
         self.running.ledger.effects()
     }
 
-    fn violations(&self) -> Vec<String> {
+    pub(super) fn violations(&self) -> Vec<String> {
         self.running.ledger.evidence().violations.into_iter().map(|v| v.problem).collect()
     }
 }
@@ -98,7 +102,7 @@ fn message(interface: &str, body: &str) -> String {
     )
 }
 
-fn copy(revision: u32, date: &str) -> String {
+pub(super) fn copy(revision: u32, date: &str) -> String {
     let mut items = String::new();
     for (code, value) in [("10", "A01"), ("20", "1"), ("30", date), ("40", "AB12")] {
         items.push_str(&format!("<TK000084000000{code}>{value}</TK000084000000{code}>"));
@@ -300,6 +304,25 @@ async fn tokens_are_demanded_and_checked() {
         "/oauth2/token",
     );
     assert_eq!(checked, Err("the signature is wrong"));
+}
+
+#[tokio::test]
+async fn a_token_of_one_call_opens_no_other() {
+    let (number, at) = ("J-1".to_owned(), "2026-06-01T09:00:00+09:00".to_owned());
+    let change = Waiting { number, at, document: json!({"idotsuban": "J-1"}) };
+    let knowledge = Knowledge { residents: vec![change], ..Knowledge::default() };
+    let town = town(knowledge).await;
+    let (id, secret) = (&town.credentials.integrated_id, &town.credentials.integrated_secret);
+    let list = "/app_submit/v10/juminidoichiranshutoku";
+    for (api, status) in [("juminidoichiranshutoku", 200), ("juminidoshutoku", 403)] {
+        let scope = format!("032:app_submit/v10/{api}:Read");
+        let token = town.token_of(INTEGRATED_DATABASE, id, secret, &scope).await;
+        let request = town.client.post(town.url(INTEGRATED_DATABASE, list)).bearer_auth(token);
+        let request = request.header("content-type", "application/json");
+        let body = json!({"kijunnichiji": "", "peji": 1}).to_string();
+        assert_eq!(json_answer(request.body(body)).await.0, status, "{scope}");
+    }
+    assert_eq!(town.violations().len(), 1);
 }
 
 #[tokio::test]

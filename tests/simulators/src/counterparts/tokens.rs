@@ -20,7 +20,8 @@ pub struct Tokens {
 #[derive(Default)]
 struct State {
     issued: u64,
-    valid_until: BTreeMap<String, i64>,
+    /// Until when, and for which scope.
+    valid: BTreeMap<String, (i64, String)>,
     assertions: BTreeSet<String>,
 }
 
@@ -35,25 +36,31 @@ impl Tokens {
         self.lifetime_ms / 1_000
     }
 
-    /// A new token.
-    pub fn issue(&self) -> String {
+    /// A new token for a scope.
+    pub fn issue(&self, scope: &str) -> String {
         let mut state = self.lock();
         state.issued += 1;
         let number = state.issued;
         let mut random = crate::random::Random::new(self.seed.wrapping_add(number), "tokens");
         let token = format!("{:016x}{:016x}", random.word(), random.word());
-        state.valid_until.insert(token.clone(), clock::passed_ms() + self.lifetime_ms);
+        let until = clock::passed_ms() + self.lifetime_ms;
+        state.valid.insert(token.clone(), (until, scope.to_owned()));
         token
     }
 
     /// Whether the token is known and has not expired.
     pub fn accepts(&self, token: &str) -> bool {
-        self.lock().valid_until.get(token).is_some_and(|until| clock::passed_ms() < *until)
+        self.lock().valid.get(token).is_some_and(|(until, _)| clock::passed_ms() < *until)
+    }
+
+    /// Whether the token is for exactly this scope.
+    pub fn is_for(&self, token: &str, scope: &str) -> bool {
+        self.lock().valid.get(token).is_some_and(|(_, granted)| granted == scope)
     }
 
     /// Takes a token back.
     pub fn revoke(&self, token: &str) {
-        self.lock().valid_until.remove(token);
+        self.lock().valid.remove(token);
     }
 
     /// Notes the id of an assertion; false when it was used before.
@@ -107,7 +114,7 @@ pub fn grant(
         }
         Ok(_) => Answer::json(
             200,
-            &serde_json::json!({"access_token": tokens.issue(), "token_type": "Bearer",
+            &serde_json::json!({"access_token": tokens.issue(field("scope")), "token_type": "Bearer",
                 "expires_in": tokens.lifetime_seconds()}),
         ),
     }

@@ -191,6 +191,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether the next child has this name.
+    pub fn next_is(&self, name: &str) -> bool {
+        self.rest.first().is_some_and(|first| first.name == name)
+    }
+
     /// Nothing may be left.
     pub fn end(self) -> Result<(), String> {
         match self.rest.first() {

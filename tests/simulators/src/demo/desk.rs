@@ -118,6 +118,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Notes what reached the gateway as a message in another way, typed by an operator.
+    pub fn typed(&self, message: Message, posting: Posting) {
+        let order = self.order.fetch_add(1, Ordering::Relaxed) + 1;
+        lock(&self.posted).push(Posted { message, order, posting });
+    }
+
     /// Posts a message once more that was posted before.
     pub async fn repeat(&self, message: &Message) -> Result<(), Trouble> {
         self.offer(message).await.map(|_| ())

@@ -222,11 +222,20 @@ impl Gateway {
 
     /// An operator's act on an exchange.
     pub async fn act(&self, exchange: i64, act: &str, reason: &str) -> Result<u16, Trouble> {
-        let url = format!("{}/api/v1/exchanges/{exchange}/{act}", self.ops);
-        let body = serde_json::json!({"operator": "demo", "reason": reason}).to_string();
-        let request = self.client.post(url).bearer_auth(&self.ops_token);
-        let request = request.header("content-type", "application/json").body(body);
-        Ok(request.send().await?.status().as_u16())
+        let body = serde_json::json!({"operator": "demo", "reason": reason});
+        Ok(self.post(&format!("/api/v1/exchanges/{exchange}/{act}"), &body).await?.0)
+    }
+
+    /// Posts to a page of the ops listener: status and text of the answer.
+    pub async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<(u16, String), Trouble> {
+        let request = self.client.post(format!("{}{path}", self.ops)).bearer_auth(&self.ops_token);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
     }
 
     /// Runs a command of its CLI; the output is kept in the run folder, to be searched later.

@@ -4,9 +4,11 @@ use super::calendar::{self, FIRST, LAST};
 use super::life::Life;
 use super::pen::Pen;
 use super::routes::HEALTH;
+use super::{decisions, inquiries};
 use crate::counterparts::APPLICATION_INTAKE;
 use crate::counterparts::times::{moment, written};
 use crate::municipality::applications;
+use jiff::civil::Date;
 use serde_json::Value;
 
 /// Days after the application on which its state changes.
@@ -26,15 +28,25 @@ pub fn write(pen: &mut Pen, lives: &[&Life]) {
         owe(pen, &reception, &application.document);
         pen.knowledge.applications.push(application);
         let first = pen.days.from(day);
-        let days: Vec<_> =
-            LATER.iter().map(|days| pen.days.from(calendar::later(first, *days))).collect();
+        let mut days: Vec<Date> = Vec::new();
+        for later in LATER {
+            // What is decided takes its day: no state comes on the same one behind another.
+            let after = days.last().map_or(first, |day| calendar::later(*day, 1));
+            days.push(pen.days.from(calendar::later(first, later).max(after)));
+        }
+        // The day before anything is decided; the answer is there in the morning after it.
+        let asked = days.first().copied().unwrap_or(first);
+        inquiries::of_application(pen, asked, &life.person, &reception);
         let said = |step: usize| {
             let day = days.get(step).copied().unwrap_or(LAST);
             written(moment(day, 9, i8::try_from(step).unwrap_or(0)))
         };
         let changes = applications::status_changes_at(pen.seed, &reception, said);
         for (change, day) in changes.into_iter().zip(&days) {
-            pen.post(*day, change);
+            match decisions::is_one(&change) {
+                true => decisions::write(pen, *day, change, number),
+                false => drop(pen.post(*day, change)),
+            }
         }
     }
 }

@@ -33,10 +33,19 @@ pub fn reliefs(pen: &mut Pen, lives: &[&Life]) {
         let chosen = pen.random.below(lives.len());
         let Some(life) = lives.get(chosen).filter(|life| life.is_here(day)) else { continue };
         let available = !pen.random.chance(0.1);
-        let message = relief(&life.person, number);
+        let message = relief(&life.person, format!("R{number:05}"), number);
         pen.knowledge.by_item.insert(message.id.clone());
         ask(pen, day, message, available);
     }
+}
+
+/// What decides about the application for a relief.
+pub fn of_application(pen: &mut Pen, day: Date, person: &Person, reception: &str) {
+    let available = !pen.random.chance(0.1);
+    let number = pen.number();
+    let message = relief(person, format!("R-{reception}"), number);
+    pen.knowledge.by_item.insert(message.id.clone());
+    ask(pen, day, message, available);
 }
 
 fn ask(pen: &mut Pen, day: Date, message: Message, available: bool) {
@@ -59,8 +68,7 @@ fn ask(pen: &mut Pen, day: Date, message: Message, available: bool) {
 }
 
 /// An inquiry under item 28: its answer is read item by item.
-fn relief(person: &Person, number: usize) -> Message {
-    let id = format!("R{number:05}");
+fn relief(person: &Person, id: String, number: usize) -> Message {
     let (information, code) = match number % 2 {
         0 => ("local-tax", "TM00000000000002"),
         _ => ("resident-record", "TM00000000000001"),

@@ -14,16 +14,23 @@ pub mod applications;
 pub mod books;
 pub mod calendar;
 pub mod campaign;
+pub mod copies;
+pub mod decisions;
+pub mod demands;
 pub mod downloads;
 pub mod extracts;
+pub mod flags;
 pub mod inquiries;
 pub mod life;
 pub mod pen;
 pub mod play;
+pub mod prepared;
 pub mod quiet;
 pub mod reconcile;
+pub mod record;
 pub mod residents;
 pub mod routes;
+pub mod staff;
 pub mod steer;
 pub mod story;
 pub mod upstream;
@@ -52,7 +59,8 @@ pub async fn play(options: Options) -> Result<bool, Trouble> {
     let answers = tokio::spawn(std::sync::Arc::clone(&stage.desk).take_answers());
     let played = play::all(&stage, &steer, happenings).await?;
     answers.abort();
-    let books = reconcile::all(&stage, &truth)?;
+    let mut books = reconcile::all(&stage, &truth).await?;
+    record::compared(&stage, &steer, &mut books).await?;
     let report = Report::collect(&stage, Vec::new()).await?;
     let verdict = Verdict { stage: &stage, report, played, books };
     Ok(verdict.print())
@@ -71,11 +79,21 @@ fn daily_folder(stage: &Stage) -> PathBuf {
     stage.site.folder.join("files/public-assistance")
 }
 
+/// Where the 中間サーバー takes and gives files.
+fn exchange_folder(stage: &Stage) -> PathBuf {
+    stage.site.folder.join("files").join(routes::INTERMEDIATE_SERVER_FILES)
+}
+
 fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
     let files = folder.join("files");
     // Days pass between two ticks of the sealing: how late it is, cannot be told by this clock.
     let mut more = "\n[record]\ngrace = \"365d\"\n".to_owned();
-    for (name, place) in [("reservation", "extracts"), ("public-assistance", "daily")] {
+    let places = [
+        ("reservation", "extracts"),
+        ("public-assistance", "daily"),
+        (routes::INTERMEDIATE_SERVER_FILES, "exchange"),
+    ];
+    for (name, place) in places {
         let path = files.join(name);
         std::fs::create_dir_all(&path)?;
         more.push_str(&format!(
@@ -85,6 +103,9 @@ fn setting(steer: &Steer, folder: &Path) -> Result<Setting, Trouble> {
         ));
     }
     std::fs::create_dir_all(files.join("public-assistance/statuses"))?;
+    for folder in ["to-server", "from-server"] {
+        std::fs::create_dir_all(files.join(routes::INTERMEDIATE_SERVER_FILES).join(folder))?;
+    }
     let times = calendar::times(BTreeMap::new());
     let mut own: BTreeMap<&'static str, String> =
         times.closed.iter().map(|(name, all)| (*name, calendar::maintenance(all))).collect();

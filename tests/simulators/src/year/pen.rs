@@ -4,6 +4,8 @@ use super::books::Books;
 use super::calendar::{self, WorkDays};
 use super::extracts;
 use super::routes::RESERVATION;
+use super::staff::Act;
+use crate::counterparts::demands::Demand;
 use crate::counterparts::times::{moment, written};
 use crate::counterparts::{INTERMEDIATE_SERVER, Knowledge, PMH};
 use crate::municipality::draft::{self, Dose};
@@ -44,6 +46,10 @@ pub enum What {
         /// Where it is fetched.
         from: &'static str,
     },
+    /// Another organisation asks the municipality for something, through the 中間サーバー.
+    Asks(Box<Demand>),
+    /// Staff does something, when what is posted at that moment was posted.
+    Staff(Box<Act>),
     /// A counterpart puts a file there, whole.
     File(Box<Daily>),
     /// Readiness must tell of this.

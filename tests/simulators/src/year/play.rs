@@ -5,9 +5,9 @@ use super::pen::{Daily, Happening, What};
 use super::quiet::{self, Owed};
 use super::routes::PUBLIC_ASSISTANCE;
 use super::steer::Steer;
-use super::told;
+use super::{staff, told};
 use crate::Trouble;
-use crate::counterparts::{PMH, times};
+use crate::counterparts::{INTERMEDIATE_SERVER, PMH, times};
 use crate::demo::Stage;
 use crate::municipality::Message;
 use std::fs;
@@ -43,7 +43,7 @@ pub(crate) async fn all(
             month = day.month();
             told(stage, &format!("{day}: {} effects", stage.running.ledger.effects()));
         }
-        let (mut messages, mut alarms) = (Vec::new(), Vec::new());
+        let (mut messages, mut alarms, mut acts) = (Vec::new(), Vec::new(), Vec::new());
         for happening in moment {
             match happening.what {
                 What::Post(message) => messages.push(*message),
@@ -58,6 +58,8 @@ pub(crate) async fn all(
                 What::Arrives { message_type, from } => {
                     *owed.arrived.entry((message_type, from)).or_default() += 1;
                 }
+                What::Asks(demand) => stage.running.ask(INTERMEDIATE_SERVER, &demand),
+                What::Staff(act) => acts.push(*act),
                 What::File(daily) => {
                     let from = (STATUSES, PUBLIC_ASSISTANCE);
                     *owed.arrived.entry(from).or_default() += daily.good;
@@ -70,6 +72,9 @@ pub(crate) async fn all(
         }
         owed.exchanges += messages.iter().map(exchanges).sum::<u64>();
         stage.desk.post_all(messages).await?;
+        for act in acts {
+            staff::act(stage, act, &mut owed).await?;
+        }
         for left in quiet::until(stage, &owed).await? {
             told(stage, &format!("not in time: {left}"));
             played.missing.push(format!("{}: {left}", times::written(at)));

@@ -17,6 +17,9 @@ const PAUSE: Duration = Duration::from_millis(15);
 /// States an exchange ends in.
 const ENDED: [&str; 4] = ["delivered", "dead", "duplicate", "discarded"];
 
+/// The state of what waits for a second person.
+const DECIDING: &str = "waiting-approval";
+
 /// What has been asked of the gateway so far.
 #[derive(Clone, Debug, Default)]
 pub struct Owed {
@@ -28,6 +31,8 @@ pub struct Owed {
     pub arrived: BTreeMap<(&'static str, &'static str), usize>,
     /// Nothing may wait for a file any more.
     pub gathered: bool,
+    /// How many wait for a second person.
+    pub deciding: u64,
 }
 
 /// Waits; gives what is left when patience is over.
@@ -55,12 +60,17 @@ fn left(stage: &Stage, owed: &Owed, counts: &[Count]) -> Vec<String> {
     if accepted < owed.exchanges {
         left.push(format!("{} exchanges of {}", owed.exchanges - accepted, owed.exchanges));
     }
+    let deciding = sum(&|count| count.state == DECIDING);
+    if deciding != owed.deciding {
+        left.push(format!("{deciding} wait for a second person, not {}", owed.deciding));
+    }
     let waiting = sum(&|count| routes::asks(&count.route) && count.state == "waiting-result");
     let pending = stage.running.pending(INTERMEDIATE_SERVER) as u64;
     if waiting > pending && !away(INTERMEDIATE_SERVER) {
         left.push(format!("{} answers that are there", waiting - pending));
     }
-    for count in counts.iter().filter(|count| !ENDED.contains(&count.state.as_str())) {
+    let rests = |count: &&Count| ENDED.contains(&count.state.as_str()) || count.state == DECIDING;
+    for count in counts.iter().filter(|count| !rests(count)) {
         let Some(route) = routes::of(&count.route) else {
             left.push(format!("{} {} of {}", count.count, count.state, count.route));
             continue;

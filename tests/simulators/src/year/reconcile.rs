@@ -1,8 +1,8 @@
 //! The comparison of all books at the end.
 
 use super::books::{Books, Difference, compare};
-use super::routes::{HEALTH, RESERVATION};
-use super::{extracts, upstream};
+use super::routes::{HEALTH, RESERVATION, STAFF};
+use super::{extracts, staff, upstream};
 use crate::Trouble;
 use crate::counterparts::{APPLICATION_MANAGEMENT, INTERMEDIATE_SERVER, PMH};
 use crate::demo::Stage;
@@ -22,7 +22,7 @@ pub struct Compared {
 const HOLDERS: [&str; 3] = [PMH, INTERMEDIATE_SERVER, APPLICATION_MANAGEMENT];
 
 /// Compares what every counterpart holds with the truth.
-pub(crate) fn all(stage: &Stage, truth: &Books) -> Result<Compared, Trouble> {
+pub(crate) async fn all(stage: &Stage, truth: &Books) -> Result<Compared, Trouble> {
     let mut compared = Compared::default();
     for owner in HOLDERS {
         let truth = truth.of(owner);
@@ -31,7 +31,12 @@ pub(crate) fn all(stage: &Stage, truth: &Books) -> Result<Compared, Trouble> {
     }
     let reached = truth.of(HEALTH);
     compared.items.push((HEALTH, reached.count()));
-    compared.differences.extend(compare(HEALTH, &reached, &upstream::holdings(stage)));
+    let mut came = upstream::holdings(stage);
+    came.absorb(staff::came(stage));
+    compared.differences.extend(compare(HEALTH, &reached, &came));
+    let decisions = truth.of(STAFF);
+    compared.items.push((STAFF, decisions.count()));
+    compared.differences.extend(compare(STAFF, &decisions, &staff::decided(stage).await?));
     // What others answered is theirs to say: it must be what came.
     let given = stage.running.given(INTERMEDIATE_SERVER);
     compared.items.push(("answers", given.count()));

@@ -8,6 +8,10 @@ use crate::counterparts::{
 pub const HEALTH: &str = "health";
 /// Name of the 予約システム, which takes files.
 pub const RESERVATION: &str = "reservation";
+/// Name of the 中間サーバー where it takes and gives files.
+pub const INTERMEDIATE_SERVER_FILES: &str = "intermediate-server-files";
+/// Staff, as the owner of what was decided.
+pub const STAFF: &str = "staff";
 /// Name of the 生活保護システム, which gives files.
 pub const PUBLIC_ASSISTANCE: &str = "public-assistance";
 
@@ -41,7 +45,8 @@ pub const ALL: &[Route] = &[
     route("notice-to-osr", INTERMEDIATE_SERVER),
     answered("inquiry-to-intermediate-server", INTERMEDIATE_SERVER, "inquiry.answered"),
     answered("application-to-health", APPLICATION_INTAKE, "application.received"),
-    route("application-status-to-management", APPLICATION_MANAGEMENT),
+    route("application-progress-to-management", APPLICATION_MANAGEMENT),
+    route("application-decision-to-management", APPLICATION_MANAGEMENT),
     route("subject-removal-to-copy", INTERMEDIATE_SERVER),
     answered("inquiry-item-28", INTERMEDIATE_SERVER, "inquiry.by-item.answered"),
     answered("pmh-record-to-health", PMH, "vaccination.record.received"),
@@ -50,6 +55,26 @@ pub const ALL: &[Route] = &[
     answered("resident-change-to-health", INTEGRATED_DATABASE, "resident.changed"),
     answered("welfare-status-to-health", PUBLIC_ASSISTANCE, "welfare.status-received"),
     Route { gathers: true, ..route("subject-to-reservation-file", RESERVATION) },
+    route("provision-log-request-to-file", INTERMEDIATE_SERVER_FILES),
+    route("flag-record-automatic-to-intermediate-server", INTERMEDIATE_SERVER),
+    route("flag-person-automatic-to-intermediate-server", INTERMEDIATE_SERVER),
+    route("flag-record-disclosure-to-intermediate-server", INTERMEDIATE_SERVER),
+    route("flag-person-disclosure-to-intermediate-server", INTERMEDIATE_SERVER),
+    answered("demand-item-25", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-26", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-27", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-153", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("demand-item-154", INTERMEDIATE_SERVER, "provision.demanded"),
+    answered("provision-answer-item-25", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-26", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-27", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-153", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-answer-item-154", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-25", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-26", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-27", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-153", INTERMEDIATE_SERVER, "provision.answered"),
+    answered("provision-permission-item-154", INTERMEDIATE_SERVER, "provision.answered"),
 ];
 
 /// The route of a name.

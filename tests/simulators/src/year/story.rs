@@ -4,7 +4,7 @@ use super::books::Books;
 use super::calendar::{self, FIRST, LAST, OUTAGE, WorkDays};
 use super::life::{Coming, Going, Life};
 use super::pen::{Happening, Pen, What};
-use super::{applications, downloads, inquiries, welfare};
+use super::{applications, demands, downloads, inquiries, welfare};
 use crate::counterparts::PMH;
 use crate::counterparts::times::moment;
 use crate::municipality::{Municipality, people};
@@ -57,6 +57,7 @@ pub fn write(seed: u64, residents: usize, days_a_week: u8) -> Script {
     downloads::write(&mut pen, &here);
     inquiries::reliefs(&mut pen, &here);
     welfare::write(&mut pen, &here);
+    demands::write(&mut pen, &here);
     outage(&mut pen);
     for day in [calendar::CLOSED.1, calendar::SECOND_LAYOUT] {
         pen.happens(moment(day, 7, 0), What::Look);

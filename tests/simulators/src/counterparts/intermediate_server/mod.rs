@@ -1,5 +1,6 @@
-//! The simulated 中間サーバー behind 団体内統合宛名: 副本, お知らせ, 情報照会 (provisional layout).
+//! The simulated 中間サーバー behind 団体内統合宛名: 副本, お知らせ, 情報照会, 情報提供 (provisional layout).
 
+use crate::counterparts::demands::Demand;
 use crate::counterparts::envelope::{self, Problem, refusal, success};
 use crate::counterparts::faults::{Caution, Repertoire};
 use crate::counterparts::holdings::{Holdings, Item};
@@ -9,12 +10,17 @@ use crate::counterparts::{Answer, Behaviour, Counterpart, INTERMEDIATE_SERVER};
 use crate::counterparts::{Knowledge, Received};
 use crate::numbers::is_atena_number;
 use crate::random::{Random, hash};
+use flags::Flag;
 use jiff::civil::Date;
+use provision::Asked;
 use publication::Ended;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod answers;
+mod flags;
+mod log;
+mod provision;
 mod publication;
 
 /// Item codes of a 副本 and the name the oracle knows them by, in their order.
@@ -41,6 +47,8 @@ struct Inquiry {
     request_key: String,
     /// What was asked.
     asked: BTreeMap<String, String>,
+    /// When, milliseconds since 1970.
+    asked_ms: i64,
     /// Milliseconds since 1970 from which on the answer is there.
     ready_ms: i64,
 }
@@ -57,6 +65,10 @@ struct State {
     given: BTreeMap<String, Item>,
     /// 公開終了 by RequestKey.
     ended: BTreeMap<String, Ended>,
+    /// What others asked, by 処理通番.
+    demands: BTreeMap<String, Asked>,
+    /// 自動応答不可 and 不開示該当 by FlagKey.
+    flags: BTreeMap<String, Flag>,
 }
 
 /// See the module.
@@ -90,10 +102,16 @@ impl IntermediateServer {
         let received_ms = request.received_ms;
         let cause = Cause { received_ms, idempotency_key: header.message_id.clone() };
         let mut fields = Fields::of(&body, "Body")?;
-        if ["IF_DBM_10111", "IF_DBM_90311"].contains(&interface) {
-            requester(&mut fields)?;
-        }
+        let named = ["IF_DBM_10111", "IF_DBM_90311", "IF_TKY_20311", "IF_TKY_20511"];
+        let by = match named.contains(&interface) || flags::is_flag(interface) {
+            true => requester(&mut fields)?,
+            false => String::new(),
+        };
         let group = match interface {
+            _ if flags::is_flag(interface) => "Flag",
+            "IF_TKY_11312" => "DemandListQuery",
+            "IF_TKY_20311" => "Provision",
+            "IF_TKY_20511" => "Permission",
             "IF_DBM_10111" => "Copy",
             "IF_DBM_90311" => "PublicationEnd",
             "IF_DBM_90332" => "PublicationEndQuery",
@@ -116,6 +134,10 @@ impl IntermediateServer {
             "IF_SKI_10912" => self.find_inquiry(inner),
             "IF_SKI_10712" => self.inquiry_status(inner),
             "IF_SYM_20212" => self.availability(inner),
+            "IF_TKY_11312" => self.list_demands(inner),
+            "IF_TKY_20311" => self.register_provision(&cause, by, inner),
+            "IF_TKY_20511" => self.permit_provision(&cause, by, inner),
+            _ if flags::is_flag(interface) => self.flag(&cause, interface, inner),
             _ => self.inquiry_result(inner),
         }
     }
@@ -246,6 +268,7 @@ impl IntermediateServer {
             information,
             request_key: request_key.clone(),
             asked: content.clone(),
+            asked_ms: cause.received_ms,
             ready_ms,
         };
         state.inquiries.insert(processing.clone(), inquiry);
@@ -323,6 +346,14 @@ impl Counterpart for IntermediateServer {
         holdings
     }
 
+    fn asked(&self, demand: &Demand) {
+        self.take_demand(demand);
+    }
+
+    fn log(&self, from: Date, to: Date) -> String {
+        self.log_of(from, to)
+    }
+
     fn pending(&self) -> usize {
         let now = crate::clock::now_ms();
         self.state().inquiries.values().filter(|inquiry| now < inquiry.ready_ms).count()
@@ -344,6 +375,12 @@ impl Counterpart for IntermediateServer {
         for (key, ended) in &state.ended {
             let item = Item::from([("until".to_owned(), ended.until.clone())]);
             holdings.put("publication-end", key, item);
+        }
+        for (key, flag) in &state.flags {
+            holdings.put("flag", key, flag.content.clone());
+        }
+        for (number, asked) in &state.demands {
+            holdings.put("demand", number, asked.item());
         }
         holdings
     }
@@ -375,7 +412,10 @@ impl Counterpart for IntermediateServer {
         if !request.query.is_empty() {
             return Problem::new(400, "a query string").answer(interface);
         }
-        self.dispatch(request, interface).unwrap_or_else(|problem| problem.answer(interface))
+        let answered = self
+            .demand_of_path(&request.method, interface)
+            .unwrap_or_else(|| self.dispatch(request, interface));
+        answered.unwrap_or_else(|problem| problem.answer(interface))
     }
 
     fn busy_body(&self, request: &Received) -> Answer {
@@ -391,12 +431,13 @@ impl Counterpart for IntermediateServer {
     }
 }
 
-fn requester(fields: &mut Fields<'_>) -> Result<(), Problem> {
+/// Who asks: the ユーザーID.
+fn requester(fields: &mut Fields<'_>) -> Result<String, Problem> {
     let mut requester = fields.group("Requester")?;
     requester.text("DepartmentCode", Form::Text(20))?;
-    requester.text("UserId", Form::Text(64))?;
+    let user = requester.text("UserId", Form::Text(64))?.to_owned();
     requester.end()?;
-    Ok(())
+    Ok(user)
 }
 
 fn items(
@@ -438,6 +479,11 @@ fn atena(text: &str) -> Result<String, Problem> {
         true => Ok(text.to_owned()),
         false => Err("PersonNumber: wrong check digit".to_owned().into()),
     }
+}
+
+/// The milliseconds of 17 digits of date and time.
+fn millis(moment: &str) -> i64 {
+    moment.get(14..).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 fn number(digits: &str) -> u64 {

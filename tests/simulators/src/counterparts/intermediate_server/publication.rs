@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     receipt: String,
+    /// Whose.
+    pub person: String,
     /// Last day of publication.
     pub until: String,
 }
@@ -38,7 +40,9 @@ impl IntermediateServer {
             None => {}
         }
         let receipt = format!("K{:010}", state.ended.len() + 1);
-        state.ended.insert(key.clone(), Ended { receipt: receipt.clone(), until: until.clone() });
+        let ended =
+            Ended { receipt: receipt.clone(), person: person.clone(), until: until.clone() };
+        state.ended.insert(key.clone(), ended);
         let content = BTreeMap::from([("until".to_owned(), until)]);
         let applied = Applied { operation: "publication-end", key, person, content };
         self.ledger.apply(INTERMEDIATE_SERVER, cause, applied);
