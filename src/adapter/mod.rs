@@ -25,12 +25,14 @@ pub mod load;
 pub mod outcome;
 pub mod permit;
 pub mod reconcile;
+pub mod scan;
 pub mod signature;
 
 pub use bundle::Bundle;
 pub use characters::CharacterPolicy;
 pub use outcome::{OutcomeTable, Then, Verdict};
 pub use permit::Permit;
+pub use scan::Scan;
 pub use signature::Signature;
 
 /// One counterpart: the folder `adapters/<name>/`.
@@ -241,6 +243,8 @@ pub struct Operation {
     pub pull: Option<Pull>,
     /// The signature that what is pulled must carry.
     pub signature: Option<Signature>,
+    /// What of that which comes is scanned before anything of it goes on.
+    pub scan: Option<Scan>,
     /// Writing files.
     pub file_out: Option<file::FileOut>,
     /// Reading files.

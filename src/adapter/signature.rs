@@ -35,6 +35,12 @@ impl Operation {
         let signed = self.signature.as_ref().map(|signature| &signature.content);
         signed.or(self.step.response.as_ref())
     }
+
+    /// The trust store that signatures of what comes are judged by, where they are demanded.
+    pub fn trust(&self) -> Option<&str> {
+        let of_files = || Some(self.file_in.as_ref()?.signature.as_ref()?.trust.as_str());
+        self.signature.as_ref().map(|signature| signature.trust.as_str()).or_else(of_files)
+    }
 }
 
 impl Signature {
@@ -65,7 +71,10 @@ impl Signature {
     }
 
     /// The signed document, out of the answer where it stands in one.
-    fn document<'a>(
+    ///
+    /// # Errors
+    /// `G851`, `G859`, `G107`.
+    pub fn document<'a>(
         &self,
         answer: &'a [u8],
         response: Option<&BodyPlan>,

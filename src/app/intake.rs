@@ -124,5 +124,6 @@ fn arrival(delivery: Delivery) -> Arrival {
         operator: properties.headers.remove("watashi-operator"),
         municipality: properties.headers.remove("watashi-municipality"),
         body,
+        cleared: None,
     }
 }

@@ -4,7 +4,7 @@
 use crate::adapter::Bundle;
 use crate::archive::Archive;
 use crate::config::connect::{self, StartProblem};
-use crate::config::{AmqpConfig, Config, agree, definitions, renewal};
+use crate::config::{AmqpConfig, Config, agree, definitions, renewal, scanner};
 use crate::diagnostic::{SourceFile, render};
 use crate::model::codes::config as codes;
 use crate::model::codes::store as store_codes;
@@ -209,6 +209,12 @@ fn context(
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Context>, StartError> {
     let counterparts = counterparts(config, &bundle, clock)?;
+    for adapter in agree::needed(&bundle).iter().filter(|_| config.scanner.is_none()) {
+        if let Some(operation) = scanner::demanded(adapter, &bundle).next() {
+            let detail = format!("operation `{}` of adapter `{}`", operation.name, adapter.name);
+            return Err(StartError::configuration(&codes::SCANNER_MISSING, detail));
+        }
+    }
     Ok(Arc::new(Context {
         definitions: Definitions::new(Arc::new(bundle)),
         store,
@@ -226,6 +232,7 @@ fn context(
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
         files: Default::default(),
+        scanner: scanner::open(config),
     }))
 }
 

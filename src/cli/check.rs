@@ -6,10 +6,10 @@ use super::trouble::{CONFIGURATION, Trouble, UNAVAILABLE, exit_of};
 use super::{Global, Outcome, apart, load, log, print};
 use crate::adapter::{Adapter, Bundle};
 use crate::config::connect::{self, StartProblem};
-use crate::config::{Config, CounterpartConfig, Reference, agree, place};
+use crate::config::{Config, CounterpartConfig, Reference, agree, place, scanner};
 use crate::diagnostic::render;
 use crate::model::clock::SystemClock;
-use crate::model::codes::{config as codes, store as store_codes};
+use crate::model::codes::{config as codes, signature, store as store_codes};
 use crate::model::{Clock, Code};
 use crate::store::{PostgresStore, SqliteStore};
 use crate::transport::amqp::topology;
@@ -187,6 +187,12 @@ async fn all(config: &Config, bundle: &Bundle) -> Vec<Item> {
         items.push(match broker(amqp).await {
             Ok(found) => Item::fine("broker", found),
             Err(problem) => Item::problem("broker", problem),
+        });
+    }
+    if let Some(scanner) = scanner::open(config) {
+        items.push(match scanner.version().await {
+            Ok(version) => Item::fine("scanner", version),
+            Err(error) => Item::failed("scanner", &signature::SCANNER_DOWN, error.to_string()),
         });
     }
     for adapter in agree::needed(bundle) {

@@ -3,7 +3,7 @@
 
 use super::load;
 use super::trouble::{Trouble, UNAVAILABLE};
-use crate::config::{Config, connect};
+use crate::config::{Config, connect, scanner};
 use crate::model::clock::SystemClock;
 use crate::model::codes::store as codes;
 use crate::model::{Clock, Secret};
@@ -357,6 +357,7 @@ pub(super) fn recogniser(
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
         files: Default::default(),
+        scanner: scanner::open(config),
     })
 }
 

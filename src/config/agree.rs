@@ -1,6 +1,6 @@
 //! Whether `watashi.toml` and the definitions agree about counterparts.
 
-use super::{Config, CounterpartConfig, callbacks};
+use super::{Config, CounterpartConfig, callbacks, scanner};
 use crate::adapter::{Adapter, Auth, Bundle};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Location};
@@ -64,8 +64,13 @@ fn incomplete(
         problem.hint = near.map(|near| format!("did you mean `{near}` to be `{place}`?"));
         found.push(problem);
     }
-    let demanded = adapter.operations.values().filter_map(|one| one.signature.as_ref());
-    let demanded: BTreeSet<&str> = demanded.map(|signature| signature.trust.as_str()).collect();
+    for operation in scanner::demanded(adapter, bundle).filter(|_| config.scanner.is_none()) {
+        let message =
+            format!("operation `{}` of adapter `{name}` needs `[scanner]`", operation.name);
+        found.push(error(config, &codes::SCANNER_MISSING, name, message));
+    }
+    let demanded: BTreeSet<&str> =
+        adapter.operations.values().filter_map(|one| one.trust()).collect();
     for store in demanded.into_iter().filter(|store| !counterpart.trust.contains_key(*store)) {
         let message = format!("adapter `{name}` needs `[counterpart.{name}.trust.{store}]`");
         let mut problem = error(config, &codes::TRUST_MISSING, name, message);

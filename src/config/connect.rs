@@ -161,12 +161,12 @@ pub fn reach(
         files.insert(wanted.to_owned(), place::open(&title, place, clock)?);
     }
     let mut stores = BTreeMap::new();
-    for signature in adapter.operations.values().filter_map(|one| one.signature.as_ref()) {
-        let title = format!("counterpart.{name}.trust.{}", signature.trust);
-        let store = counterpart.trust.get(&signature.trust);
+    for wanted in adapter.operations.values().filter_map(|one| one.trust()) {
+        let title = format!("counterpart.{name}.trust.{wanted}");
+        let store = counterpart.trust.get(wanted);
         let store =
             store.ok_or_else(|| StartProblem::new(&codes::TRUST_MISSING, format!("[{title}]")))?;
-        stores.insert(signature.trust.clone(), Arc::new(trust::open(&title, store)?));
+        stores.insert(wanted.to_owned(), Arc::new(trust::open(&title, store)?));
     }
     Ok(Reach { target, files, trust: stores })
 }

@@ -31,6 +31,11 @@ pub(super) static CONFIG: Keys = Keys::new(
             Form::Map(&CALLBACKS),
             "Where counterparts call us; without it they cannot.",
         ),
+        Key::new(
+            "scanner",
+            Form::Map(&SCANNER),
+            "What looks for malware in what comes; without it nothing that must be scanned is taken.",
+        ),
         Key::new("ops", Form::Map(&OPS), "Health, metrics and operators' acts."),
         Key::new("counterpart", Form::Names(&Form::Map(&COUNTERPART)), "Counterparts by adapter."),
     ],
@@ -256,6 +261,28 @@ pub(super) static CALLER: Keys = Keys::new(
         Key::new("hmac-key", Form::Text, "A reference to the key it signs bodies with."),
     ],
 );
+
+pub(super) static SCANNER: Keys = Keys {
+    one_of: &["socket", "address"],
+    ..Keys::new(
+        "scanner",
+        "[scanner]",
+        "A clamd on this machine; exactly one of `socket` and `address`.",
+        &[
+            Key::new("socket", Form::Text, "Its Unix socket, such as /run/clamav/clamd.ctl."),
+            Key::new("address", Form::Text, "IP:PORT of the loopback."),
+            Key::new(
+                "max-bytes",
+                Form::Count(1_024, 1 << 30),
+                "Largest content that is sent; not above `StreamMaxLength` of clamd.conf.",
+            )
+            .default("26214400"),
+            Key::new("timeout", Form::Duration, "Longest time for one content; at most 10m.")
+                .default("60s"),
+            Key::new("connections", Form::Count(1, 64), "Contents under way at once.").default("4"),
+        ],
+    )
+};
 
 pub(super) static OPS: Keys = Keys::new(
     "ops",

@@ -24,6 +24,7 @@ mod read;
 pub mod record;
 pub mod reference;
 pub mod renewal;
+pub mod scanner;
 mod tree;
 pub mod trial;
 pub mod trust;
@@ -67,6 +68,8 @@ pub struct Config {
     pub ingest: Option<IngestConfig>,
     /// Where counterparts call us, when that is on.
     pub callbacks: Option<callbacks::CallbacksConfig>,
+    /// What looks for malware in what comes, where there is one.
+    pub scanner: Option<crate::transport::clamd::Settings>,
     /// The ops listener.
     pub ops: OpsConfig,
     /// Counterparts by adapter name.

@@ -76,6 +76,7 @@ impl Sections<'_> {
             amqp: root.get("amqp").and_then(|node| self.amqp(node)),
             ingest: root.get("ingest").and_then(|node| self.ingest(node)),
             callbacks: root.get("callbacks").and_then(|node| self.callbacks(node)),
+            scanner: root.get("scanner").and_then(|node| self.scanner(node)),
             ops: self.ops(root.get("ops"))?,
             counterparts: self.counterparts(root.get("counterpart")),
             file: Arc::clone(file),
@@ -433,7 +434,7 @@ impl Sections<'_> {
         Some(Reference::parse(text, &self.folder))
     }
 
-    fn duration(&mut self, node: &Node, key: &str) -> Option<Duration> {
+    pub(super) fn duration(&mut self, node: &Node, key: &str) -> Option<Duration> {
         let found = node.get(key)?;
         let parsed = found.as_str().and_then(parse_duration);
         if parsed.is_none() {

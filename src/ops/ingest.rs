@@ -109,6 +109,7 @@ async fn take(
         operator: text("watashi-operator"),
         municipality: text("watashi-municipality"),
         body,
+        cleared: None,
     };
     check(ops, &arrival)?;
     let accepted = accept(&arrival, &ops.cx).await.map_err(|error| {

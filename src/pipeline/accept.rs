@@ -1,6 +1,7 @@
 //! Accept: recognise a message, deduplicate it, make it durable. After that it is ours.
 
 use super::context::Context;
+use super::scan::{self, Cleared};
 use super::unrecognised::dead_on_arrival;
 use super::{approve, direct, settle, signed};
 use crate::adapter::{Adapter, Bundle, Destination, Operation, Route, WhenStuck};
@@ -42,6 +43,8 @@ pub struct Arrival {
     pub municipality: Option<String>,
     /// The body.
     pub body: Bytes,
+    /// That it was scanned, where its operation demands it.
+    pub cleared: Option<Cleared>,
 }
 
 /// Where a message came in: decides which routes may take it and how its body is read.
@@ -103,7 +106,9 @@ pub async fn accept_as(
             let mut exchanges = new_exchanges(&recognised, cx);
             let ready = direct::prepare(&recognised, &mut exchanges, cx);
             let routes = recognised.routes.clone();
-            keep(arrival, with_exchanges(recognised, exchanges, cx), ready, &routes, cx).await
+            let mut message = with_exchanges(recognised, exchanges, cx);
+            message.record.extend(scan::note(arrival, &message.envelope, cx));
+            keep(arrival, message, ready, &routes, cx).await
         }
         Err(failure) => set_aside(arrival, failure, cx).await,
     }
@@ -335,6 +340,7 @@ fn pulled<'a>(
             (arrival.body.to_vec(), document)
         }
     };
+    scan::demand(arrival, operation)?;
     Ok(Unwrapped {
         id: arrival.message_id.clone(),
         message_type: arrival.message_type.clone(),

@@ -69,6 +69,7 @@ pub async fn answer(
         operator: Some(by.operator.clone()),
         municipality: None,
         body: Bytes::from(typed.body),
+        cleared: None,
     };
     let note = Draft {
         outcome: Some("answer-prepared".to_owned()),

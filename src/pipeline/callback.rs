@@ -4,17 +4,19 @@
 //! Whatever is answered with "taken" is durable. A notice says at most what the poll would have
 //! said: where it is not clear, the poll is made at once and decides.
 
-use super::accept::{Arrival, Origin, accept};
+use super::accept::{Arrival, Origin, accept, set_aside};
 use super::call::judge_item;
 use super::context::{Context, Refusal};
 use super::reply;
 use super::resolve;
+use super::scan;
 use super::settle::{self, Decided};
 use crate::adapter::callback::Effect;
 use crate::adapter::outcome::reference_text;
 use crate::adapter::{Adapter, Operation, OutcomeTable, Then};
 use crate::codec::Limits;
 use crate::mapping::path::Path;
+use crate::model::{Class, Failure};
 use crate::store::{Accepted, Claimed, Next, Settled, StoreError};
 use bytes::Bytes;
 use serde_json::Value;
@@ -219,7 +221,7 @@ async fn message(
     if let Some(refusal) = cx.accepting.refused_because() {
         return Err(Untaken::NotAccepting(refusal));
     }
-    let arrival = Arrival {
+    let mut arrival = Arrival {
         source: notice.adapter.name.clone(),
         origin: Origin::Pulled {
             adapter: Arc::clone(&notice.adapter),
@@ -234,8 +236,17 @@ async fn message(
         operator: None,
         municipality: None,
         body: notice.body.clone(),
+        cleared: None,
     };
-    match accept(&arrival, cx).await? {
+    let stored = match scan::clear(&mut arrival, cx.clock.now(), cx).await {
+        Ok(()) => accept(&arrival, cx).await?,
+        // The caller still has it, and comes again.
+        Err(Failure { class: Class::TryAgain, code, detail, .. }) => {
+            return Err(Untaken::NotAccepting(Refusal { code, detail }));
+        }
+        Err(failure) => set_aside(&arrival, failure, cx).await?,
+    };
+    match stored {
         Accepted::New { .. } => Ok(Taken::New),
         Accepted::Duplicate => Ok(Taken::Duplicate),
         Accepted::Quarantined => Err(Untaken::IdReused),

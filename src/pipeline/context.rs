@@ -12,8 +12,8 @@ use crate::model::{Clock, Code};
 use crate::policy::{CircuitBreaker, Pace};
 use crate::store::keys::Keys;
 use crate::store::{Claimed, Store};
-use crate::transport::Target;
 use crate::transport::place::Place;
+use crate::transport::{Scanner, Target};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -55,8 +55,11 @@ pub struct Context {
     pub sealing: Arc<Sealing>,
     /// Whether the clock was set.
     pub steady: Steady,
-    /// What is to be said of files that wait, are late or cannot be used.
+    /// What is to be said of files that wait, are late or cannot be used, and of what cannot be
+    /// scanned.
     pub files: Notes,
+    /// What looks for malware in what comes, where there is one.
+    pub scanner: Option<Arc<dyn Scanner>>,
 }
 
 impl std::fmt::Debug for Context {

@@ -73,6 +73,9 @@ pub mod resolve;
 mod restoring;
 #[cfg(test)]
 mod returned_tests;
+pub mod scan;
+#[cfg(test)]
+mod scan_tests;
 pub mod seal;
 #[cfg(test)]
 mod seal_tests;

@@ -8,8 +8,10 @@ use super::accept::{self, Arrival, Origin};
 use super::call::{Parts, call};
 use super::context::{Context, Counterpart};
 use super::map;
+use super::scan;
 use crate::adapter::{Operation, Pull, Then};
 use crate::mapping::Meta;
+use crate::model::codes::signature;
 use crate::model::{Class, Failure, MessageId};
 use crate::store::{Accepted, Filter};
 use crate::telemetry::names;
@@ -224,6 +226,7 @@ fn fetched(
         operator: None,
         municipality: None,
         body,
+        cleared: None,
     }
 }
 
@@ -248,15 +251,18 @@ async fn fetch(
         Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
     let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
     let answer = call(counterpart, permission, &operation.name, &operation.step, parts).await;
-    let arrival = fetched(id, operation, pull, counterpart, answer.body);
+    let mut arrival = fetched(id, operation, pull, counterpart, answer.body);
     let stored = match answer.failure {
         None if answer.verdict.then != Then::Applied => return Ok(()),
-        None => match accept::recognise(&arrival, cx) {
-            Err(failure) if failure.class == Class::TryAgain => {
-                return hold(id, failure, operation, counterpart, bad);
+        None => {
+            let cleared = scan::clear(&mut arrival, cx.clock.now(), cx).await;
+            match cleared.and_then(|()| accept::recognise(&arrival, cx)) {
+                Err(failure) if failure.class == Class::TryAgain => {
+                    return hold(id, failure, operation, counterpart, bad);
+                }
+                recognised => accept::accept_as(&arrival, recognised, cx).await,
             }
-            recognised => accept::accept_as(&arrival, recognised, cx).await,
-        },
+        }
         Some(failure) => {
             count(counterpart, operation, "failed");
             if !is_of_the_item(&failure, answer.status) {
@@ -319,6 +325,10 @@ fn hold(
         action = failure.code.remedy,
         "an item waits at the counterpart"
     );
+    // Nothing else could be taken over either: it is not even fetched.
+    if failure.code == &signature::SCANNER_DOWN {
+        return Err(failure.into());
+    }
     if bad.len() >= BAD_LIMIT && !bad.contains_key(id) {
         return Err(failure.into());
     }

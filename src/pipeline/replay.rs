@@ -5,6 +5,7 @@
 
 use super::accept::{Arrival, MAX_KEPT, Origin, new_message, recognise_as_of, refuse};
 use super::context::Context;
+use super::scan;
 use crate::model::codes::message as codes;
 use crate::model::codes::store as store_codes;
 use crate::model::{Failure, MessageId, State};
@@ -38,7 +39,7 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
             Err(error) => Err(error),
         };
     };
-    let message = match recognised_now(kept, cx) {
+    let message = match recognised_now(kept, cx).await {
         Ok(message) => message,
         Err(failure) => return Ok(Replayed::Refused(failure)),
     };
@@ -51,10 +52,13 @@ pub async fn replay(act: Act, cx: &Context) -> Result<Replayed, StoreError> {
     })
 }
 
-/// A message that no route could take, recognised by the definitions and limits in force.
-pub(super) fn recognised_now(kept: Kept, cx: &Context) -> Result<NewMessage, Failure> {
-    let (arrival, accepted_at) = arrival(kept, cx)?;
-    let message = new_message(recognise_as_of(&arrival, accepted_at, cx)?, cx);
+/// A message that no route could take, recognised by the definitions and limits in force. What must
+/// be scanned is scanned again: the scanner may know more by now.
+pub(super) async fn recognised_now(kept: Kept, cx: &Context) -> Result<NewMessage, Failure> {
+    let (mut arrival, accepted_at) = arrival(kept, cx)?;
+    scan::clear(&mut arrival, accepted_at, cx).await?;
+    let mut message = new_message(recognise_as_of(&arrival, accepted_at, cx)?, cx);
+    message.record.extend(scan::note(&arrival, &message.envelope, cx));
     match message.exchanges.iter().find_map(|exchange| exchange.failure.clone()) {
         Some(failure) => Err(failure),
         None => Ok(message),
@@ -88,6 +92,7 @@ fn arrival(kept: Kept, cx: &Context) -> Result<(Arrival, jiff::Timestamp), Failu
         operator: envelope.operator,
         municipality: envelope.municipality,
         body: Bytes::from(body.expose().clone()),
+        cleared: None,
     };
     Ok((arrival, envelope.accepted_at))
 }

@@ -7,6 +7,7 @@ use super::testing::{Harness, SetClock};
 use crate::codec::signed::Trust;
 use crate::codec::signed::testing::{Authority, Form, NODE, Signer, Town, package, town};
 use crate::store::{Act, ActVerb};
+use crate::transport::fake::FakeScanner;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::date_time_ymd;
@@ -60,7 +61,20 @@ struct Scene {
 impl Scene {
     /// The drawer hands out these; `trust` is what is believed.
     fn new(town: Town, trust: Trust, documents: Vec<(&'static str, String)>) -> Scene {
-        let (harness, clock) = Harness::changed(&CHANGES, "2026-06-03T12:00");
+        Scene::changed(&[], town, trust, documents)
+    }
+
+    /// The same with more texts of the definitions replaced, and with a scanner.
+    fn changed(
+        changes: &[(&str, &str)],
+        town: Town,
+        trust: Trust,
+        documents: Vec<(&'static str, String)>,
+    ) -> Scene {
+        let changes = [&CHANGES[..], changes].concat();
+        let (mut harness, clock) = Harness::changed(&changes, "2026-06-03T12:00");
+        let cx = Arc::get_mut(&mut harness.cx).expect("nobody else has it yet");
+        cx.scanner = Some(Arc::new(FakeScanner::default()));
         let states: Vec<String> =
             documents.iter().map(|(id, _)| format!("{{\"state\":\"{id}\"}}")).collect();
         let list = format!("{{\"results\":[{}]}}", states.join(","));
@@ -237,4 +251,23 @@ async fn a_replay_is_judged_as_of_its_receipt() {
     assert!(matches!(scene.replay("J1").await, Replayed::Done(_)));
     let found = scene.found().await;
     assert!(found.iter().any(|(id, route, _)| id == "J1" && route == "fetched"), "{found:?}");
+}
+
+/// What is well signed is scanned as it came and as the document that it is within the answer; what
+/// is badly signed keeps the code of its signature.
+#[tokio::test]
+async fn what_is_signed_is_scanned_within_its_encoding() {
+    let town = town();
+    let good = signed(&town.signer, "J1");
+    let laden = node("J2").replace("太郎", FakeScanner::BAD);
+    let form = Form { uri: "#J2".to_owned(), ..Form::default() };
+    let laden = package(&laden, &town.signer.sign(&laden, &form));
+    let altered = signed(&town.signer, "J3").replace("太郎", "花子");
+    let documents = vec![("J1", good), ("J2", laden), ("J3", altered)];
+    let trust = town.authority.trust();
+    let demands = [("    signature:\n", "    scan: {}\n    signature:\n")];
+    let mut scene = Scene::changed(&demands, town, trust, documents);
+    scene.pull().await;
+    let expected = [row("J1", "fetched", ""), row("J2", "", "G861"), row("J3", "", "G852")];
+    assert_eq!(scene.found().await, expected);
 }

@@ -223,7 +223,7 @@ async fn how(item: &NextItem, cx: &Context) -> Result<How, StoreError> {
     match item.state {
         Some(State::Dead) => {
             if let Some(kept) = cx.store.kept(item.exchange).await? {
-                return Ok(match replay::recognised_now(kept, cx) {
+                return Ok(match replay::recognised_now(kept, cx).await {
                     Ok(message) => How::Recognised(Box::new(message)),
                     Err(failure) => refused(failure),
                 });

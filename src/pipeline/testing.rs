@@ -471,6 +471,7 @@ fn context_of(
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
         files: Default::default(),
+        scanner: None,
     })
 }
 
@@ -494,6 +495,7 @@ pub fn arrival(message_type: &str, id: &str, body: &str) -> Arrival {
         operator: Some("clerk".to_owned()),
         municipality: None,
         body: Bytes::copy_from_slice(body.as_bytes()),
+        cleared: None,
     }
 }
 

@@ -102,7 +102,7 @@ pub struct Shape {
     /// Title for people.
     pub title: Option<String>,
     /// Layout keywords of the codecs by name (`xml`, `x-json`, `x-xml`, `x-soap`, `x-csv`,
-    /// `x-csv-name`, `x-fixed`, `x-private-use`), and `x-repertoire`.
+    /// `x-csv-name`, `x-fixed`, `x-private-use`), `x-repertoire` and `contentEncoding`.
     pub layout: Map<String, Value>,
 }
 
@@ -339,6 +339,7 @@ fn own(members: &Map<String, Value>) -> Shape {
                         | "x-fixed"
                         | "x-private-use"
                         | "x-repertoire"
+                        | "contentEncoding"
                 )
             })
             .map(|(name, value)| (name.clone(), value.clone()))

@@ -17,6 +17,7 @@ use crate::store::keys::Keys;
 use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{ExchangeView, Filter, StoreError};
 use crate::transport::Target;
+use crate::transport::fake::FakeScanner;
 use crate::transport::place::Place;
 use crate::transport::place::memory::Memory;
 use bytes::Bytes;
@@ -298,6 +299,7 @@ pub(super) fn context(
         accepting: Accepting::default(),
         sealing: Arc::default(),
         files: Default::default(),
+        scanner: Some(Arc::new(FakeScanner::default())),
         steady: crate::pipeline::steady::Steady::default(),
     });
     Ok((cx, file))
@@ -565,5 +567,6 @@ pub(super) fn arrival(route: &Route, input: &Input) -> Arrival {
         operator: Some("simulated".to_owned()),
         municipality: None,
         body: Bytes::from(input.document.to_string()),
+        cleared: None,
     }
 }

@@ -73,7 +73,9 @@ metrics_register! {
     CHARACTERS = "watashi_characters_total", "counter", ["route", "result"],
         "Characters outside of a route's repertoire: result is replaced, marked or refused";
     PULLED = "watashi_pulled_total", "counter", ["counterpart", "operation", "result"],
-        "Items pulled: result is new, duplicate, failed or held (its signature cannot be judged yet)";
+        "Items pulled: result is new, duplicate, failed or held (its signature or contents cannot be judged yet)";
+    SCANS = "watashi_scans_total", "counter", ["counterpart", "operation", "result"],
+        "Scans of what came, with the files in it: result is clean, found, refused (not looked into, too large, not decoded) or failed (waits)";
     CALLBACKS = "watashi_callbacks_total", "counter", ["counterpart", "operation", "result"],
         "Notices of counterparts: result is woken, settled, known, new or duplicate, or the code of a refusal";
     SETS = "watashi_file_sets_total", "counter", ["counterpart", "operation", "result"],

@@ -1,8 +1,12 @@
-//! Scripted counterparts and publishers for tests of the pipeline; they do no I/O.
+//! Scripted counterparts, publishers and scanners for tests of the pipeline; they do no I/O.
 
-use super::{Outgoing, PublishError, Publisher, Request, Response, SendError, Target};
+use super::{
+    Finding, Outgoing, PublishError, Publisher, Request, Response, ScanError, Scanner, SendError,
+    Target,
+};
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Answer = Box<dyn FnOnce(&Request) -> Result<Response, SendError> + Send>;
@@ -134,6 +138,68 @@ impl Publisher for FakePublisher {
                     Ok(())
                 }
             }
+        })
+    }
+}
+
+/// A scanner that finds one text, and fails as scripted; it remembers what it looked into.
+#[derive(Default)]
+pub struct FakeScanner {
+    failures: Mutex<VecDeque<ScanError>>,
+    is_down: AtomicBool,
+    scanned: Mutex<Vec<Vec<u8>>>,
+}
+
+impl FakeScanner {
+    /// What it finds.
+    pub const BAD: &'static str = "watashi-test-malware";
+    /// What it cannot look into.
+    pub const LOCKED: &'static str = "watashi-test-locked";
+    /// What it calls itself.
+    pub const VERSION: &'static str = "ClamAV 0.0.0/1/test";
+
+    /// Fails the next scan not yet spoken for.
+    pub fn then_fail(&self, error: ScanError) -> &FakeScanner {
+        lock(&self.failures).push_back(error);
+        self
+    }
+
+    /// From now on it is not there, or there again.
+    pub fn set_down(&self, down: bool) {
+        self.is_down.store(down, Ordering::SeqCst);
+    }
+
+    /// Everything it looked into, in order.
+    pub fn scanned(&self) -> Vec<Vec<u8>> {
+        lock(&self.scanned).clone()
+    }
+
+    fn is_there(&self) -> Result<(), ScanError> {
+        let down = self.is_down.load(Ordering::SeqCst);
+        if down { Err(ScanError::Down("connection refused".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl Scanner for FakeScanner {
+    fn version(&self) -> BoxFuture<'_, Result<String, ScanError>> {
+        Box::pin(async move { self.is_there().map(|()| FakeScanner::VERSION.to_owned()) })
+    }
+
+    fn scan<'a>(&'a self, content: &'a [u8]) -> BoxFuture<'a, Result<Finding, ScanError>> {
+        Box::pin(async move {
+            self.is_there()?;
+            lock(&self.scanned).push(content.to_vec());
+            if let Some(error) = lock(&self.failures).pop_front() {
+                return Err(error);
+            }
+            let holds = |text: &str| content.windows(text.len()).any(|one| one == text.as_bytes());
+            Ok(match () {
+                () if holds(FakeScanner::BAD) => Finding::Found("Test.Malware".to_owned()),
+                () if holds(FakeScanner::LOCKED) => {
+                    Finding::NotLookedInto("Heuristics.Encrypted.Test".to_owned())
+                }
+                () => Finding::Clean,
+            })
         })
     }
 }

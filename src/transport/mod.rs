@@ -2,6 +2,7 @@
 //! and deliveries that come from a source. Concrete transports are named only in `config` and `app`.
 
 pub mod amqp;
+pub mod clamd;
 #[doc(hidden)]
 pub mod fake;
 pub mod https;
@@ -84,6 +85,48 @@ impl Target for NoTarget {
     }
 
     fn forget_token(&self, _: u64) {}
+}
+
+/// What a scanner for malware says of some content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It knows of nothing bad in it.
+    Clean,
+    /// What it found, by the name of its own signature: safe text.
+    Found(String),
+    /// It could not look into it: encrypted, or too deep or large within. Safe text.
+    NotLookedInto(String),
+}
+
+/// Why there is no finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanError {
+    /// Larger than it takes.
+    TooLarge,
+    /// It is not there. Safe text.
+    Down(String),
+    /// It is there and gave no verdict. Safe text.
+    Failed(String),
+}
+
+impl std::fmt::Display for ScanError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ScanError::TooLarge => formatter.write_str("larger than the scanner takes"),
+            ScanError::Down(detail) | ScanError::Failed(detail) => formatter.write_str(detail),
+        }
+    }
+}
+
+impl std::error::Error for ScanError {}
+
+/// What looks for malware in content. Implementations make one attempt, bounded in time.
+pub trait Scanner: Send + Sync {
+    /// Engine and database as the scanner names them: safe text. Fails only with
+    /// [`ScanError::Down`].
+    fn version(&self) -> BoxFuture<'_, Result<String, ScanError>>;
+    /// Looks into some content.
+    fn scan<'a>(&'a self, content: &'a [u8]) -> BoxFuture<'a, Result<Finding, ScanError>>;
 }
 
 /// A message for upstream, from the outbox.

@@ -96,6 +96,7 @@ impl Office {
             sealing: Arc::default(),
             steady: Default::default(),
             files: Default::default(),
+            scanner: None,
         });
         Office { cx, place, clock, folder }
     }
@@ -118,6 +119,7 @@ impl Office {
             operator: Some("yamada".to_owned()),
             municipality: None,
             body: Bytes::from(body.to_string()),
+            cleared: None,
         };
         accept(&arrival, &self.cx).await.unwrap();
     }

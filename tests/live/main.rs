@@ -19,6 +19,7 @@ mod instances;
 mod pki;
 mod postgres;
 mod reload;
+mod scanner;
 mod seals;
 mod services;
 mod shared;

@@ -2,6 +2,7 @@
 //! when one is whole.
 
 use super::{BodyPlan, OutcomeTable};
+use crate::codec::signed::Policy;
 use crate::mapping::Mapping;
 use crate::mapping::path::Path;
 use crate::policy::calendar::Calendar;
@@ -117,6 +118,8 @@ pub struct FileIn {
     pub folder: String,
     /// What the files hold.
     pub content: Content,
+    /// The signature that a file must carry; its content is then what that covers.
+    pub signature: Option<FileSignature>,
     /// The first line, where it is no record.
     pub header: Option<Edge>,
     /// The last line, where it is no record.
@@ -147,6 +150,15 @@ pub struct FileIn {
     pub message_type: Option<String>,
     /// The records are results of another operation's files.
     pub settles: Option<Settles>,
+}
+
+/// A signature that is demanded of a file.
+#[derive(Debug)]
+pub struct FileSignature {
+    /// The trust store of `watashi.toml`.
+    pub trust: String,
+    /// What must be signed, and where it stands.
+    pub policy: Policy,
 }
 
 /// A line in front of the records of a file that came, or behind them.

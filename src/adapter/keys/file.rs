@@ -109,6 +109,11 @@ pub(in crate::adapter) static FILES_IN: Keys = Keys::new(
             "It alone is put aside, or the whole file, before anything of it is taken.",
         )
         .default("dead-letter"),
+        Key::new(
+            "signature",
+            Form::Map(&super::signature::FILE_SIGNATURE),
+            "Of xml: who must have signed the file; only what that covers is read.",
+        ),
         Key::new("id", FIELD, "What tells a record: the same in another file is the same fact."),
         Key::new("done", Form::Text, "Folder for files that were read; `remove`: they go.")
             .default("done"),

@@ -9,6 +9,7 @@ pub mod file;
 pub mod hours;
 pub mod people;
 pub mod reconcile;
+pub mod scan;
 pub mod signature;
 
 /// `adapters/<name>/adapter.yaml`.
@@ -198,6 +199,7 @@ pub(super) static OPERATION: Keys = Keys::new(
         Key::new("fetch", Form::Map(&FETCH), "Gets the result document after `ready`."),
         Key::new("ask", Form::Map(&ASK), "Whether a submit whose answer was lost was applied."),
         Key::new("signature", Form::Map(&signature::SIGNATURE), "Of a pull: who must have signed."),
+        scan::KEY,
         Key::new("type", Form::Text, "Of a pull or file-in: the message type of what comes."),
         Key::new(
             "callback",

@@ -26,7 +26,8 @@ impl Loader<'_, '_> {
         let (title_ja, _) = self.title(node.get("title"), name);
         for entry in node.as_map().unwrap_or_default() {
             let key = entry.key.as_str();
-            let known = ["title", "interaction", "outcomes"].contains(&key) || KEYS.contains(&key);
+            let known =
+                ["title", "interaction", "outcomes", "scan"].contains(&key) || KEYS.contains(&key);
             if !known && crate::adapter::keys::is_of_operation(key) {
                 self.error(&codes::BLOCK_UNUSED, &entry.node, format!("`{key}:` is not used here"));
             }
@@ -54,7 +55,12 @@ impl Loader<'_, '_> {
             Some(node) => Some(self.caller_signature(node)?),
             None => None,
         };
+        let scan = self.scan(node, Some(plan.schema.shape()));
         let effect = self.effect(node, &plan);
+        if let (Some(found), Some(Effect::Completes { .. })) = (node.get("scan"), &effect) {
+            // Such a notice brings no message: what is passed on comes from the poll.
+            self.error(&codes::BLOCK_UNUSED, found, "`scan:` goes with `message:`");
+        }
         Some(Operation {
             name: name.to_owned(),
             title_ja,
@@ -71,6 +77,7 @@ impl Loader<'_, '_> {
             ask: None,
             pull: None,
             signature: None,
+            scan,
             file_out: None,
             file_in: None,
             push_in: Some(PushIn {

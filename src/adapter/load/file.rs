@@ -43,7 +43,7 @@ impl Loader<'_, '_> {
         let (title_ja, _) = self.title(node.get("title"), name);
         let own: &[&str] = match interaction {
             Interaction::FileOut => &["gather", "results"],
-            _ => &["every", "type", "settles", "expect"],
+            _ => &["every", "type", "settles", "expect", "scan"],
         };
         for entry in node.as_map().unwrap_or_default() {
             let key = entry.key.as_str();
@@ -63,6 +63,8 @@ impl Loader<'_, '_> {
             Interaction::FileOut => (Some(self.file_out(node, files, place)?), None),
             _ => (None, Some(self.file_in(node, files, place)?)),
         };
+        let record = file_in.as_ref().map(|rule| Arc::clone(&rule.content.record.schema));
+        let scan = record.and_then(|schema| self.scan(node, Some(schema.shape())));
         let characters = files.get("characters").and_then(|node| self.characters(node));
         let step = step_of(file_out.as_ref(), file_in.as_ref(), characters);
         Some(Operation {
@@ -81,6 +83,7 @@ impl Loader<'_, '_> {
             ask: None,
             pull: None,
             signature: None,
+            scan,
             file_out,
             file_in,
             push_in: None,
@@ -393,6 +396,10 @@ impl Loader<'_, '_> {
         let every = self.overrides.poll_every.unwrap_or(every);
         let expect = node.get("expect").and_then(|node| self.expect(node));
         let message_type = self.reader.text_at(node, "type").map(str::to_owned);
+        let signature = match files.get("signature") {
+            Some(found) => Some(self.file_signature(found, files)?),
+            None => None,
+        };
         let content = content?;
         let (header, trailer) = self.edges(files, &content, each_record);
         let shape = content.record.schema.shape();
@@ -412,6 +419,7 @@ impl Loader<'_, '_> {
             place,
             folder,
             content,
+            signature,
             header,
             trailer,
             name: name?,

@@ -31,6 +31,9 @@ mod reconcile;
 #[cfg(test)]
 mod returned_tests;
 mod route;
+mod scan;
+#[cfg(test)]
+mod scan_tests;
 mod signature;
 mod sink;
 #[cfg(test)]

@@ -47,6 +47,14 @@ impl Loader<'_, '_> {
             Some(items) => Some(self.items(node, items, &step)?),
             None => None,
         };
+        let scan = match interaction {
+            Interaction::Pull => {
+                let signed = signature.as_ref().map(|signature| &signature.content);
+                let content = signed.or(step.response.as_ref());
+                self.scan(node, content.map(|plan| plan.schema.shape()))
+            }
+            _ => None,
+        };
         if batch.is_some() {
             self.check_batch(node, &step, poll.as_ref(), interaction);
         }
@@ -66,6 +74,7 @@ impl Loader<'_, '_> {
             ask,
             pull,
             signature,
+            scan,
             file_out: None,
             file_in: None,
             push_in: None,
@@ -111,9 +120,11 @@ impl Loader<'_, '_> {
             Interaction::PushIn => &["callback"],
         };
         let unused: &[&str] = match interaction {
-            Interaction::RequestReply => &["poll", "fetch", "every", "list", "type", "signature"],
+            Interaction::RequestReply => {
+                &["poll", "fetch", "every", "list", "type", "signature", "scan"]
+            }
             Interaction::SubmitPoll => {
-                &["every", "list", "type", "items", "item-outcomes", "signature"]
+                &["every", "list", "type", "items", "item-outcomes", "signature", "scan"]
             }
             Interaction::Pull => {
                 &["poll", "fetch", "ask", "batch", "items", "item-outcomes", "idempotency", "retry"]

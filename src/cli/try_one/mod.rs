@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::model::Secret;
 use crate::model::clock::SystemClock;
 use crate::pipeline::accept::{Arrival, Origin, recognise};
+use crate::pipeline::scan::Cleared;
 use crate::pipeline::{Context, Counterparts, Definitions, Settings};
 use crate::store::Keys;
 use bytes::Bytes;
@@ -196,6 +197,7 @@ fn arrival(
         operator,
         municipality: None,
         body: Bytes::from(body),
+        cleared: Some(Cleared::for_a_trial()),
     })
 }
 
@@ -224,6 +226,7 @@ fn context(bundle: Bundle, config: Option<&Config>, arrival: &Arrival) -> Result
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
         files: Default::default(),
+        scanner: None,
     })
 }
 

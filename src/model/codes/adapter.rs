@@ -177,6 +177,9 @@ codes! {
     COUNTED_TWICE = "A804", Configuration, "two definitions count the same records",
         "Who has both tables may subtract one from the other and find what each withholds.",
         "Join them to one definition, or publish only one of them.";
+    FILE_NOT_SCANNED = "A423", Configuration, "a file in a document is not scanned",
+        "The layout of what comes has a member with `contentEncoding: base64`, which is a file, and `scan.files` of the operation does not name it.",
+        "Name it in `scan: {files: [...]}`.";
     SIMULATOR_STEP = "A601", Configuration, "simulator does not fit the adapter",
         "`simulator.yaml` plays the steps that the adapter declares, no others, and has the answers they cannot do \
          without: `applied` or `accepted` of a submit, `ready` of a poll, `applied` and `not-applied` of an `ask`.",

@@ -43,6 +43,12 @@ codes! {
     BAD_TRUST = "C122", Configuration, "trust store not usable",
         "The authorities or revocation lists of a trust store cannot be read: no PEM certificate, a folder that is not there or has no list, a file that is not a list.",
         "Correct what the message names.";
+    SCANNER_MISSING = "C123", Configuration, "scanner not configured",
+        "An operation that an enabled route leads from demands that what comes is scanned, and `watashi.toml` names no scanner.",
+        "Add `[scanner]` with `socket` or `address` of a clamd.";
+    SCANNER_SETTINGS = "C124", Configuration, "scanner not usable",
+        "Exactly one of `socket` and `address` says where the scanner is. clamd knows no TLS and what is scanned is personal, so that `address` is of the loopback.",
+        "Name the socket of a clamd on this machine, or the local end of a tunnel to another one.";
     CALLBACK_SETTINGS = "C131", Configuration, "callbacks not usable",
         "Counterparts call a listener of its own (`[callbacks]`), each with a certificate of its authority for one of its `subjects`, and with a token or a signature where its adapter says so.",
         "See `docs/drivers/push-in.md`; correct what the message names.";

@@ -30,4 +30,22 @@ codes! {
     SIGNED_NOT_READABLE = "G859", Sender, "signed document not readable",
         "The document is not XML in UTF-8, has a document type, an entity, a comment or a processing instruction, or exceeds a limit. Nothing of it went on.",
         "See the detail for the place; ask the counterpart for a correct document.";
+    SCAN_FOUND = "G861", Sender, "malware found",
+        "The scanner found what its signature of the given name knows, in what came or in a file that stands in it. Nothing of it went on.",
+        "Treat it as an incident: do not open the dead letter's body on a work machine, tell the counterpart. If the finding is wrong, correct the scanner's database, then replay: it is scanned again.";
+    SCAN_NOT_LOOKED_INTO = "G862", Sender, "a file cannot be looked into",
+        "It is protected by a password, or deeper or larger within than the scanner unpacks. What was not looked at does not go on.",
+        "Ask for the same without password. If the scanner's own limits are too low, raise them, then replay.";
+    SCAN_TOO_LARGE = "G863", Gateway, "larger than the scanner takes",
+        "What came, or a file in it, has more bytes than `[scanner] max-bytes`, or than `StreamMaxLength` of clamd.conf. Nothing of it went on.",
+        "Raise both, `max-bytes` not above `StreamMaxLength`, then replay.";
+    SCAN_NOT_DECODED = "G864", Sender, "a file in the document cannot be decoded",
+        "A member that `scan.files` names is not base64, so that the file in it cannot be scanned as the file it is. Nothing of it went on.",
+        "Ask the counterpart for a correct document; if the layout is another one, correct `scan.files` of the adapter, then replay.";
+    SCANNER_DOWN = "G865", Gateway, "scanner not reachable",
+        "What came must be scanned before it goes on, and no scanner answers. It waits where it came from and is taken when there is one.",
+        "Start clamd, see that its socket stands where `[scanner]` says and that the gateway may open it; nothing else is needed.";
+    SCAN_FAILED = "G866", Gateway, "the scanner gave no verdict",
+        "The scanner answered with an error, broke off or took too long. What came waits where it came from and is scanned again.",
+        "See the scanner's log. If it happens to one item only, it may be what that item holds: raise `[scanner] timeout` or the scanner's memory.";
 }

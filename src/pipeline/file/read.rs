@@ -9,9 +9,11 @@ use crate::adapter::file::{Done, FileIn, Found, OnBad, Whole, path_of};
 use crate::adapter::{Adapter, Operation};
 use crate::model::codes::message as codes;
 use crate::model::codes::transport;
+use crate::model::{Class, Failure};
 use crate::pipeline::accept::{self, Arrival, Origin};
 use crate::pipeline::context::{Context, Counterpart};
-use crate::pipeline::{hex_digest, pull, settle};
+use crate::pipeline::scan::{self, Cleared};
+use crate::pipeline::{hex_digest, pull, settle, signed};
 use crate::store::{Accepted, StoreError};
 use crate::telemetry::{crash, names};
 use crate::transport::place::{Entry, Place};
@@ -208,6 +210,13 @@ impl Clerk {
             }
             Err(error) => return Err(error.into()),
         };
+        // First of all: what lies in `aside` for a person to look at was scanned, too.
+        let cleared = match scan::clear_file(adapter, operation, &content, &self.cx).await {
+            Ok(cleared) => cleared,
+            Err(failure) => {
+                return self.refuse(candidate, adapter, operation, failure).await.map(Err);
+            }
+        };
         let promised = match self.promised(candidate, entries, rule, &content, place).await? {
             Ok(promised) => promised,
             Err(unfit) => return Ok(Err(unfit)),
@@ -215,20 +224,19 @@ impl Clerk {
         let digest = hex_digest(&content);
         let told = format!("{}:{digest}", candidate.name);
         let key = self.cx.keys.idempotency_key(&self.adapter, &operation.name, &told, "file");
-        let records = if rule.each_record {
-            match edges::records(rule, &content) {
-                Ok(Ok(records)) => records,
-                Ok(Err(why)) => {
-                    let detail = format!("{}:{why}", candidate.name);
-                    return Ok(Err(Unfit(Failed::new(&codes::FILE_DIFFERS, detail))));
+        // From here on only what is signed is read, where a signature is demanded.
+        let content = match &rule.signature {
+            None => content,
+            Some(signature) => match signed::file(&content, adapter, signature, &self.cx) {
+                Ok(signed) => signed.into(),
+                Err(failure) => {
+                    return self.refuse(candidate, adapter, operation, failure).await.map(Err);
                 }
-                Err(why) => return Ok(Err(unfit(&candidate.name, &why))),
-            }
-        } else {
-            match parse::whole(&rule.content, &content) {
-                Ok(document) => vec![Record { number: 1, found: Ok(document) }],
-                Err(why) => return Ok(Err(unfit(&candidate.name, &why))),
-            }
+            },
+        };
+        let records = match records(rule, &candidate.name, &content) {
+            Ok(records) => records,
+            Err(unfit) => return Ok(Err(unfit)),
         };
         if promised.is_some_and(|count| rule.each_record && count != records.len() as u64) {
             let detail = format!("{}: {} records", candidate.name, records.len());
@@ -238,13 +246,22 @@ impl Clerk {
         if let (OnBad::RefuseFile, Some(bad)) = (rule.on_bad, bad) {
             return Ok(Err(unfit(&candidate.name, &bad.detail)));
         }
+        let found = records.iter().filter_map(document);
+        if let Err(failure) = scan::clear_records(adapter, operation, found, &self.cx).await {
+            return self.refuse(candidate, adapter, operation, failure).await.map(Err);
+        }
+        if let Some(cleared) = &cleared {
+            let entry = scan::note_file(adapter, operation, cleared, &key, &self.cx);
+            self.cx.store.note(vec![entry]).await?;
+        }
         let count = records.len() as u64;
         self.short(rule, known, count, &candidate.name);
         if let Some(settles) = &rule.settles {
             results::settle(self, settles, candidate, &records).await?;
         }
         if rule.message_type.is_some() || bad.is_some() {
-            self.accept(records, &key, candidate, operation, rule, adapter, known).await?;
+            let cleared = cleared.as_ref();
+            self.accept(records, &key, candidate, operation, rule, adapter, cleared, known).await?;
         }
         let to = match &rule.done {
             Done::Move(folder) => Some(path_of(folder, &candidate.name)),
@@ -301,6 +318,7 @@ impl Clerk {
         operation: &Arc<Operation>,
         rule: &FileIn,
         adapter: &Arc<Adapter>,
+        cleared: Option<&Cleared>,
         known: &mut Known,
     ) -> Result<(), Failed> {
         let before = known.progress.as_ref().filter(|progress| progress.key == key);
@@ -313,7 +331,9 @@ impl Clerk {
             let stretch: Vec<Record> = records.by_ref().take(STRETCH).collect();
             done += stretch.len();
             let accepted = stream::iter(stretch)
-                .map(|record| self.accept_one(record, key, candidate, operation, rule, adapter))
+                .map(|record| {
+                    self.accept_one(record, key, candidate, operation, rule, adapter, cleared)
+                })
                 .buffered(TOGETHER);
             let accepted: Vec<Result<&'static str, StoreError>> = accepted.collect().await;
             for result in accepted {
@@ -328,6 +348,7 @@ impl Clerk {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one record, and where it comes from")]
     async fn accept_one(
         &self,
         record: Record,
@@ -336,6 +357,7 @@ impl Clerk {
         operation: &Arc<Operation>,
         rule: &FileIn,
         adapter: &Arc<Adapter>,
+        cleared: Option<&Cleared>,
     ) -> Result<&'static str, StoreError> {
         // What has a name of its own is the same in whatever file it comes.
         let own = |value: &Value| match rule.id.as_ref()?.find(value)? {
@@ -363,6 +385,7 @@ impl Clerk {
             operator: None,
             municipality: None,
             body: body.into(),
+            cleared: cleared.cloned(),
         };
         let accepted = match &record.found {
             Ok(_) if rule.message_type.is_none() => return Ok("settled"),
@@ -383,6 +406,24 @@ impl Clerk {
             Accepted::Duplicate => "duplicate",
             Accepted::Quarantined => "dead",
         })
+    }
+
+    /// A file that may never go on is put aside, with an entry of the record; one that cannot be
+    /// judged yet stays where it is.
+    async fn refuse(
+        &self,
+        candidate: &Candidate,
+        adapter: &Adapter,
+        operation: &Operation,
+        failure: Failure,
+    ) -> Result<Unfit, Failed> {
+        if failure.class == Class::TryAgain {
+            return Err(failure.into());
+        }
+        let entry = signed::note_file(adapter, operation, &failure, &self.cx);
+        self.cx.store.note(vec![entry]).await?;
+        let detail = format!("{}: {}", candidate.name, failure.detail);
+        Ok(Unfit(Failed::new(failure.code, detail)))
     }
 
     /// A bad file goes to its own folder, whole.
@@ -526,6 +567,16 @@ impl Clerk {
             "operation" => operation, "result" => result)
         .increment(1);
     }
+}
+
+/// The records of a file, or the file as one.
+fn records(rule: &FileIn, name: &str, content: &[u8]) -> Result<Vec<Record>, Unfit> {
+    if !rule.each_record {
+        let document = parse::whole(&rule.content, content).map_err(|why| unfit(name, &why))?;
+        return Ok(vec![Record { number: 1, found: Ok(document) }]);
+    }
+    let found = edges::records(rule, content).map_err(|why| unfit(name, &why))?;
+    found.map_err(|why| Unfit(Failed::new(&codes::FILE_DIFFERS, format!("{name}:{why}"))))
 }
 
 fn unfit(name: &str, why: &str) -> Unfit {

@@ -2,10 +2,17 @@
 //! files are put aside whole.
 
 use super::manifest::{Listed, Manifest};
-use super::testing::World;
+use super::testing::{World, bundle};
+use crate::codec::signed::Trust;
+use crate::codec::signed::testing::{Authority, Form, NODE, Signer, package, town};
 use crate::model::codes::message as codes;
+use crate::pipeline::context::Counterpart;
 use crate::pipeline::hex_digest;
+use crate::transport::fake::FakeScanner;
 use crate::transport::place::memory::Fate;
+use base64::Engine;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 const FILE: &str = "ROWS_20261201_0001_01.csv";
@@ -245,4 +252,179 @@ async fn a_record_that_names_itself_is_one_message_in_any_file() {
     let exchanges = world.exchanges().await;
     let dead = exchanges.iter().filter(|one| one.state == "dead").count();
     assert_eq!((exchanges.len(), dead), (6, 1), "put aside, not taken for the same");
+}
+
+/// The drawer of files with a scanner of the test.
+fn scanned(changes: &[(&str, &str)]) -> (World, Arc<FakeScanner>) {
+    let mut world = World::new(changes);
+    let scanner = Arc::new(FakeScanner::default());
+    let cx = Arc::get_mut(&mut world.cx).expect("nobody else has it yet");
+    cx.scanner = Some(scanner.clone());
+    (world, scanner)
+}
+
+const SCAN: (&str, &str) = ("    type: order.taken\n", "    type: order.taken\n    scan: {}\n");
+
+#[tokio::test]
+async fn a_file_with_malware_is_put_aside_before_any_record_of_it_goes_on() {
+    let (world, scanner) = scanned(&[SCAN]);
+    let text = format!("who,sum\r\np1,1\r\n{},2\r\n", FakeScanner::BAD);
+    send(&world, &text, 2);
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 0);
+    assert!(world.place.files().contains_key(&format!("aside/{FILE}")));
+    assert_eq!(world.notes(), ["G861"]);
+    assert_eq!(scanner.scanned(), [text.into_bytes()]);
+}
+
+#[tokio::test]
+async fn a_file_waits_where_it_is_until_it_can_be_scanned() {
+    let (world, scanner) = scanned(&[SCAN]);
+    send(&world, &rows(3), 3);
+    scanner.set_down(true);
+    for _ in 0..3 {
+        world.clerk("take").pass().await;
+        assert_eq!(world.exchanges().await.len(), 0);
+        assert!(world.place.files().contains_key(&format!("in/{FILE}")));
+        assert!(world.notes().contains(&"G865"));
+    }
+    scanner.set_down(false);
+    world.clerk("take").pass().await;
+    let exchanges = world.exchanges().await;
+    assert_eq!(exchanges.len(), 3);
+    assert!(exchanges.iter().all(|one| one.route == "in"));
+    assert!(world.notes().is_empty());
+    // One entry tells by what it was scanned, for the file as a whole.
+    let rows = world.cx.store.record(0, 100).await.unwrap();
+    let scans = rows.iter().filter(|row| row.entry.contains("\"outcome\":\"scanned\"")).count();
+    assert_eq!(scans, 1);
+}
+
+/// A file within a record is scanned as the file it is, and with it the whole file is refused.
+#[tokio::test]
+async fn files_in_records_are_scanned_decoded() {
+    let members = (
+        "\"who\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 20}",
+        "\"who\": {\"type\": \"string\", \"minLength\": 1, \"contentEncoding\": \"base64\"}",
+    );
+    let who = ("person: who", "person: '\"x\"'");
+    let (world, scanner) =
+        scanned(&[(SCAN.0, "    type: order.taken\n    scan: {files: [who]}\n"), members, who]);
+    let encoded = base64::engine::general_purpose::STANDARD.encode(FakeScanner::BAD);
+    send(&world, &format!("who,sum\r\nYQ==,1\r\n{encoded},2\r\n"), 2);
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 0);
+    assert!(world.place.files().contains_key(&format!("aside/{FILE}")));
+    assert_eq!(world.notes(), ["G861"]);
+    assert_eq!(scanner.scanned().get(1).map(Vec::as_slice), Some(&b"a"[..]));
+}
+
+/// `take` reads signed papers, each a message of its own.
+const SIGNED: [(&str, &str); 4] = [
+    (
+        "      name: \"ROWS_{date}_{set:4}_{part:2}.csv\"\n      format: csv\n      schema: desk/rows@1\n      \
+         record: desk/row@1\n      whole: {manifest: \"ROWS_{set:4}.manifest\"}\n",
+        "      name: \"PAPER_{set:4}.xml\"\n      format: xml\n      schema: desk/results@1\n      each: file\n      \
+         whole: {marker: \"PAPER_{set:4}.end\"}\n      signature: {kind: xml-dsig, trust: offices, \
+         node: package/application, namespace: 'urn:t'}\n",
+    ),
+    (
+        r#""type": "array", "x-csv": {"header": true}, "items": {"$ref": "../result/1.schema.json"}"#,
+        r#""x-xml": {"root": "application", "namespace": "urn:t"}, "x-message-types": ["order.taken"],
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "sum"],
+  "properties": {"id": {"type": "string", "maxLength": 20, "xml": {"attribute": true, "name": "Id"}},
+    "name": {"type": "string", "minLength": 1, "maxLength": 20}, "sum": {"type": "string", "maxLength": 20}}"#,
+    ),
+    ("row-to-order\nfrom: desk/row@1", "row-to-order\nfrom: desk/results@1"),
+    ("rules: {person: who, amount: sum}", "rules: {person: name, amount: '7'}"),
+];
+
+fn believe(world: &World, trust: Trust) {
+    let old = world.cx.counterpart("desk").unwrap();
+    let next = Counterpart::new(Arc::clone(&old.adapter), Arc::clone(&old.target));
+    let stores = BTreeMap::from([("offices".to_owned(), Arc::new(trust))]);
+    world
+        .cx
+        .counterparts
+        .replace([Arc::new(next.with_files(old.files.clone()).with_trust(stores))]);
+}
+
+#[tokio::test]
+async fn r17_a_file_with_a_bad_signature_never_goes_on() {
+    let town = town();
+    let form = Form { uri: "#a1".to_owned(), ..Form::default() };
+    let good = package(NODE, &town.signer.sign(NODE, &form));
+    let stranger = Authority::new("よその認証局").issue(7, |_| {});
+    let withdrawn = town.authority.issue(9, |_| {});
+    let forged = NODE.replace("太郎", "花子");
+    let wrapped = format!("{}<old>{NODE}</old>", forged.replace("a1", "x"));
+    let signed = |signer: &Signer| package(NODE, &signer.sign(NODE, &form));
+    for (paper, expected) in [
+        (good.clone(), None),
+        (package(NODE, ""), Some("G851")),
+        (good.replace("太郎", "花子"), Some("G852")),
+        (package(&wrapped, &town.signer.sign(NODE, &form)), Some("G853")),
+        (signed(&stranger), Some("G855")),
+        (signed(&withdrawn), Some("G857")),
+        ("{".to_owned(), Some("G859")),
+    ] {
+        let world = World::new(&SIGNED);
+        let list = town.authority.list(30, &[9]);
+        believe(&world, Trust::new(std::slice::from_ref(&town.authority.der), &[list]).unwrap());
+        world.clock.set("2026-06-03T12:00");
+        world.place.put("in/PAPER_0001.xml", &paper);
+        world.place.put("in/PAPER_0001.end", "");
+        world.clerk("take").pass().await;
+        let exchanges = world.exchanges().await;
+        let folder = if expected.is_none() { "done" } else { "aside" };
+        let files: Vec<String> = world.place.files().into_keys().collect();
+        assert_eq!(files, [format!("{folder}/PAPER_0001.xml")], "{expected:?}");
+        assert_eq!(world.notes(), expected.into_iter().collect::<Vec<_>>());
+        let rows = world.cx.store.record(0, 100).await.unwrap();
+        let refused =
+            rows.iter().filter(|row| row.entry.contains("\"outcome\":\"refused\"")).count();
+        match expected {
+            None => assert_eq!((exchanges.len(), exchanges[0].route.as_str()), (1, "in")),
+            Some(_) => assert_eq!((exchanges.len(), refused), (0, 1)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signed_file_waits_where_it_is_while_the_lists_are_old() {
+    let town = town();
+    let form = Form { uri: "#a1".to_owned(), ..Form::default() };
+    let world = World::new(&SIGNED);
+    world.clock.set("2026-06-03T12:00");
+    world.place.put("in/PAPER_0001.xml", &package(NODE, &town.signer.sign(NODE, &form)));
+    world.place.put("in/PAPER_0001.end", "");
+    let authorities = [town.authority.der.clone()];
+    for trust in [None, Some(Trust::new(&authorities, &[town.authority.list(2, &[])]).unwrap())] {
+        if let Some(trust) = trust {
+            believe(&world, trust);
+        }
+        world.clerk("take").pass().await;
+        assert_eq!(world.exchanges().await.len(), 0);
+        assert!(world.place.files().contains_key("in/PAPER_0001.xml"));
+        assert_eq!(world.notes(), ["G858"]);
+    }
+    believe(&world, town.authority.trust());
+    world.clerk("take").pass().await;
+    assert_eq!(world.exchanges().await.len(), 1);
+    assert!(world.notes().is_empty());
+}
+
+#[test]
+fn what_must_be_signed_is_xml_and_says_by_whom() {
+    let whole = "      whole: {manifest: \"ROWS_{set:4}.manifest\"}\n";
+    let told = |signature: &str| {
+        let demanded = format!("{whole}      signature: {signature}\n");
+        bundle(&[(whole, &demanded)]).unwrap_err()
+    };
+    let csv = told("{kind: xml-dsig, trust: offices, node: a}");
+    assert!(csv.contains("error[A102]") && csv.contains("`csv` is not allowed here"), "{csv}");
+    let nobody = told("{kind: xml-dsig, node: a}");
+    assert!(nobody.contains("`trust`"), "{nobody}");
+    let within = told("{kind: xml-dsig, trust: offices, node: a, document: b}");
+    assert!(within.contains("`document`"), "{within}");
 }

@@ -321,5 +321,6 @@ fn context(
         sealing: Arc::default(),
         steady: crate::pipeline::steady::Steady::default(),
         files: Default::default(),
+        scanner: None,
     })
 }

@@ -63,6 +63,7 @@ pub(super) async fn run(
     for other in others {
         insert_exchange(tx, before.message, message, &other.exchange, act.at).await?;
     }
+    tx.append_all(&message.record);
     if let Some(mut after) = act::find(tx, act).await? {
         // The way it goes now, and why it had not gone before.
         after.draft.code = before.draft.code;

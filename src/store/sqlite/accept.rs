@@ -24,7 +24,7 @@ pub(super) struct Prepared {
     pub sealed: Sealed,
     pub commitment: String,
     pub exchanges: Vec<NewExchange>,
-    record: Vec<Draft>,
+    pub record: Vec<Draft>,
     /// Sealed announcements of the exchanges, in their order.
     announced: Vec<Option<Sealed>>,
     /// Entries of their first attempts, in their order.

@@ -66,6 +66,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     for exchange in others {
         insert_exchange(tx, before.message, message, exchange, act.at)?;
     }
+    tx.append_all(&message.record)?;
     if let Some(mut after) = act::find(tx, act)? {
         // The way it goes now, and why it had not gone before.
         after.draft.code = before.draft.code;

@@ -10,4 +10,8 @@ pub mod model;
 #[path = "../../../src/schema/mod.rs"]
 pub mod schema;
 
+// What a scanner answers: one file of the transport, which stands on nothing.
+#[path = "../../../src/transport/clamd/answer.rs"]
+pub mod answer;
+
 pub mod property;

@@ -6,6 +6,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod clamd;
 pub mod clock;
 pub mod counterparts;
 pub mod demo;

@@ -5,6 +5,7 @@
 //! Canonicalization): nothing here is shared with what is tested.
 
 use crate::Trouble;
+use crate::clamd::MALWARE;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -42,11 +43,13 @@ pub enum Spoilt {
     Revoked,
     /// The digest is SHA-1.
     Unsupported,
+    /// All is well with the signature, and what was signed holds malware.
+    Laden,
 }
 
 impl Spoilt {
     /// All of them.
-    pub const ALL: [Spoilt; 8] = [
+    pub const ALL: [Spoilt; 9] = [
         Spoilt::Altered,
         Spoilt::Stripped,
         Spoilt::Wrapped,
@@ -55,6 +58,7 @@ impl Spoilt {
         Spoilt::Expired,
         Spoilt::Revoked,
         Spoilt::Unsupported,
+        Spoilt::Laden,
     ];
 }
 
@@ -145,7 +149,10 @@ impl Applicants {
 
     /// The signed package of an application, in base64.
     pub fn package(&self, document: &Value, spoilt: Option<Spoilt>) -> Result<String, Trouble> {
-        let node = application(document)?;
+        let mut node = application(document)?;
+        if spoilt == Some(Spoilt::Laden) {
+            node = node.replacen("<value>", &format!("<value>{MALWARE}"), 1);
+        }
         let signer = match spoilt {
             Some(Spoilt::Untrusted) => &self.stranger,
             Some(Spoilt::Expired) => &self.expired,

@@ -4,6 +4,7 @@
 //! and write down every receipt, effect and violation in one [`Ledger`].
 
 use crate::Trouble;
+use crate::clamd::{Clamd, Manner};
 use crate::pki::{Authority, server_config};
 use crate::signing::Spoilt;
 use jiff::civil::Date;
@@ -301,12 +302,17 @@ impl Default for Behaviour {
     }
 }
 
+/// As Debian configures clamd.
+const STREAM_MAX_LENGTH: usize = 25 << 20;
+
 /// The running counterparts; they end with this value.
 pub struct Running {
     /// Where each listens.
     pub addresses: BTreeMap<&'static str, SocketAddr>,
     /// What they saw and did.
     pub ledger: Arc<Ledger>,
+    /// The scanner beside the gateway.
+    pub scanner: Arc<Clamd>,
     /// What each shows: a good certificate, and one that has expired.
     certificates: Vec<(Certificate, [Arc<rustls::ServerConfig>; 2])>,
     /// What is behind PMH: there residents and clinics enter data.
@@ -439,9 +445,12 @@ pub async fn start(
         addresses.insert(name, server::listen(stage, shown.subscribe(), &mut listeners).await?);
         certificates.push((shown, both));
     }
+    let scanner = Clamd::start(STREAM_MAX_LENGTH, &mut listeners).await?;
+    scanner.set(Manner::Faulty { seed: behaviour.seed, share: behaviour.fault_rate });
     Ok(Running {
         addresses,
         ledger,
+        scanner,
         certificates,
         behind,
         portal,

@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     pub addresses: &'a BTreeMap<&'static str, SocketAddr>,
     /// Ids and secrets they expect.
     pub credentials: &'a Credentials,
+    /// Where the scanner listens, when there is one.
+    pub scanner: Option<SocketAddr>,
     /// The broker, when there is one.
     pub amqp: Option<&'a str>,
     /// Names of the enabled routes, as a list of TOML.
@@ -132,6 +134,9 @@ fn toml(
     );
     if plan.amqp.is_some() {
         write!(text, "\n[amqp]\nurl = \"file:{folder}/secrets/amqp\"\n")?;
+    }
+    if let Some(address) = plan.scanner {
+        write!(text, "\n[scanner]\naddress = \"{address}\"\n")?;
     }
     let credentials = plan.credentials;
     let logins = BTreeMap::from([

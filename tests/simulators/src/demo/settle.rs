@@ -80,7 +80,7 @@ fn missing(stage: &Stage, counts: &[Count]) -> Vec<String> {
     let aside: u64 = aside.map(|count| count.count).sum();
     let spoilt = stage.town.spoilt().len() as u64;
     if aside < spoilt {
-        missing.push(format!("{} applications with a bad signature", spoilt - aside));
+        missing.push(format!("{} applications that are spoilt", spoilt - aside));
     }
     let acknowledged: BTreeSet<String> =
         stage.desk.posted().into_iter().map(|posted| posted.message.id).collect();

@@ -153,10 +153,10 @@ fn answers(case: &Case, verdict: &mut Verdict) {
     }
     for number in &case.spoilt {
         if by_key.contains_key(&("application.received", number.as_str())) {
-            verdict.wrong.push(finding(number, "an application with a bad signature came through"));
+            verdict.wrong.push(finding(number, "an application that is spoilt came through"));
         }
         if !case.dead.iter().any(|letter| letter.message_id == *number) {
-            verdict.lost.push(finding(number, "no dead letter of a bad signature"));
+            verdict.lost.push(finding(number, "no dead letter of an application that is spoilt"));
         }
     }
     for ((message_type, key), answers) in by_key {
@@ -217,8 +217,15 @@ fn unrecorded(case: &Case, index: &Index<'_>, verdict: &mut Verdict) {
             "application.received" => APPLICATION_INTAKE,
             _ => INTERMEDIATE_SERVER,
         };
-        if !index.entries.contains_key(&(answer.key.as_str(), counterpart)) {
+        let entries = index.entries.get(&(answer.key.as_str(), counterpart));
+        let entries = entries.map(Vec::as_slice).unwrap_or_default();
+        let scans = entries.iter().filter(|one| one.outcome.as_deref() == Some("scanned")).count();
+        if entries.len() == scans {
             let problem = format!("{}: no entry in the record", answer.message_type);
+            verdict.unrecorded.push(finding(&answer.key, problem));
+        }
+        if counterpart == APPLICATION_INTAKE && scans == 0 {
+            let problem = format!("{}: no scan in the record", answer.message_type);
             verdict.unrecorded.push(finding(&answer.key, problem));
         }
     }

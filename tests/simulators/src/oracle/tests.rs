@@ -37,6 +37,7 @@ fn perfect() -> Case {
     }
     for number in case.applications.clone() {
         let at = "2026-06-01T00:00:00Z";
+        case.entries.push(scanned(&number));
         case.entries.push(entry("noted", at, &number, "application-intake"));
         case.answers.push(Answer {
             id: format!("answer-{number}"),
@@ -90,6 +91,12 @@ fn entry(phase: &str, at: &str, message_id: &str, counterpart: &str) -> Entry {
     }
 }
 
+/// The entry of a scan in which nothing was found.
+fn scanned(number: &str) -> Entry {
+    let outcome = Some("scanned".to_owned());
+    Entry { outcome, ..entry("noted", "2026-06-01T00:00:00Z", number, "application-intake") }
+}
+
 /// Changes a perfect case and gives the counts that are then not zero.
 fn after(change: impl FnOnce(&mut Case)) -> BTreeMap<&'static str, usize> {
     let mut case = perfect();
@@ -105,6 +112,19 @@ fn position(case: &Case, operation: &str) -> usize {
 fn a_perfect_crossing_is_clean() {
     let verdict = judge(&perfect());
     assert!(verdict.is_clean(), "{:?}", verdict.findings());
+}
+
+#[test]
+fn an_application_needs_a_scan_and_an_entry_of_its_own() {
+    let is_scan = |entry: &Entry| entry.outcome.as_deref() == Some("scanned");
+    for scans in [true, false] {
+        let counts = after(|case| {
+            let of = |one: &Entry| one.counterpart == "application-intake" && is_scan(one) == scans;
+            let at = case.entries.iter().position(of).unwrap();
+            case.entries.remove(at);
+        });
+        assert_eq!(counts, BTreeMap::from([("unrecorded", 1)]), "without the scan: {scans}");
+    }
 }
 
 #[test]
@@ -128,6 +148,7 @@ fn a_bad_signature_that_comes_through_is_wrong_and_one_without_dead_letter_lost(
     assert_eq!(after(|case| spoil(case, false)), BTreeMap::from([("lost", 1)]));
     let counts = after(|case| {
         spoil(case, true);
+        case.entries.push(scanned("A99"));
         case.entries.push(entry("noted", "2026-06-01T00:00:00Z", "A99", "application-intake"));
         case.answers.push(Answer {
             id: "R99".to_owned(),

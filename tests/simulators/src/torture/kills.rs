@@ -113,6 +113,7 @@ async fn set_up(town: &Town, folder: &Path, seed: u64) -> Result<Scene, Trouble>
             definitions: &definitions,
             addresses: &BTreeMap::from([(POST, running.address)]),
             credentials: &Credentials::seeded(seed),
+            scanner: None,
             amqp: None,
             routes: "\"*\"",
             times: post::SETTINGS,
