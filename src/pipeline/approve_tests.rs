@@ -90,7 +90,7 @@ async fn told(harness: &Harness) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_before_a_second_person_agrees() {
+async fn r5_nothing_is_sent_before_a_second_person_agrees() {
     let (harness, _clock) = harness();
     // Also while new messages would go on directly.
     rest(&harness).await;
@@ -249,7 +249,7 @@ fn typed(demand: i64, number: &str, amount: u8) -> Typed {
 }
 
 #[tokio::test]
-async fn a_demand_is_answered_by_one_person_and_agreed_to_by_another() {
+async fn r5_a_demand_is_answered_by_one_person_and_agreed_to_by_another() {
     let (harness, _clock) = Harness::changed(&DEMANDS, "2026-11-20T12:00");
     harness.target.then_json(400, r#"{"code":"E1"}"#).always_json(200, OK);
     demanded(&harness, "d1", "N1").await;

@@ -66,7 +66,7 @@ const ORDER: &str = r#"{"person":"a","amount":1}"#;
 const SECRET: &str = r#"{"person":"a","amount":1,"secret":true}"#;
 
 #[tokio::test]
-async fn a_request_that_was_provided() {
+async fn r6_a_request_that_was_provided() {
     let found = after("order.placed", 200, r#"{"result":"ok"}"#, ORDER).await;
     let expected = [
         json!(["求め", "intended", null, null, false]),
@@ -76,7 +76,7 @@ async fn a_request_that_was_provided() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_refused() {
+async fn r6_a_request_that_was_refused() {
     let found = after("order.placed", 400, r#"{"code":"NOT-PROVIDED"}"#, ORDER).await;
     assert_eq!(found[0], json!(["求め", "intended", null, null, false]));
     assert_eq!((&found[1][0], &found[1][2]), (&json!("求め"), &json!("refused")));
@@ -84,7 +84,7 @@ async fn a_request_that_was_refused() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_never_sent() {
+async fn r6_a_request_that_was_never_sent() {
     let body = r#"{"person":"a","amount":1,"note":"forbidden"}"#;
     let found = after("order.placed", 200, r#"{"result":"ok"}"#, body).await;
     assert_eq!(found.len(), 1, "nothing was asked for");

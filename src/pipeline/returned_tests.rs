@@ -20,7 +20,7 @@ fn order(person: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_person_than_was_asked_for_goes_to_a_person_and_not_to_upstream() {
+async fn r3_an_answer_of_another_person_than_was_asked_for_goes_to_a_person_and_not_to_upstream() {
     for direct in [false, true] {
         let harness = Harness::tuned(&[SEES]);
         harness.target.always_json(200, r#"{"result":"ok"}"#);
@@ -57,7 +57,7 @@ const REMEMBERS: [(&str, &str); 2] = [
 ];
 
 #[tokio::test]
-async fn a_number_that_comes_back_other_than_it_was_sent_is_a_dead_letter_of_its_own() {
+async fn r3_a_number_that_comes_back_other_than_it_was_sent_is_a_dead_letter_of_its_own() {
     let harness = Harness::tuned(&REMEMBERS);
     harness.target.always(|request| {
         let list = r#"{"results":[{"state":"J1"},{"state":"J2"},{"state":"J3"}]}"#;

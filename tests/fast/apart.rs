@@ -38,7 +38,7 @@ fn lead_to(folder: &Folder, store: &str) {
 }
 
 #[test]
-fn a_store_is_opened_for_no_other_municipality() {
+fn r16_a_store_is_opened_for_no_other_municipality() {
     let here = here();
     let store = here.path("watashi.db").display().to_string();
     // With a key of its own, and with the very key of this one.
@@ -149,7 +149,7 @@ fn bind_new(folder: &Folder) {
 }
 
 #[test]
-fn a_sealed_body_opens_with_no_key_of_another_municipality() {
+fn r16_a_sealed_body_opens_with_no_key_of_another_municipality() {
     let keys = |folder: &Folder| {
         let config = watashi::config::load(&folder.path("watashi.toml")).0.unwrap();
         watashi::config::connect::keys(&config).unwrap()
@@ -160,7 +160,7 @@ fn a_sealed_body_opens_with_no_key_of_another_municipality() {
 }
 
 #[test]
-fn a_message_of_another_municipality_is_accepted_at_no_station() {
+fn r16_a_message_of_another_municipality_is_accepted_at_no_station() {
     let here = Folder::whole();
     here.write("message.json", &MESSAGE.replace(HERE, THERE));
     let ran = here.run(&["try", "placing", "message.json"]);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use watashi::adapter::Bundle;
 use watashi::adapter::bundle::Enabled;
+use watashi::adapter::{Bundle, Operation};
 use watashi::config::definitions;
 use watashi::model::{Clock, Secret};
 use watashi::pipeline::accept::{Arrival, Origin, accept};
@@ -77,7 +77,7 @@ impl Office {
         let place = Memory::default();
         let exchange: Arc<dyn Place> = Arc::new(place.clone());
         let counterpart =
-            Counterpart::new(Arc::clone(&bundle.adapters[ADAPTER]), Arc::new(NoTarget))
+            Counterpart::new(Arc::clone(bundle.adapters.get(ADAPTER).unwrap()), Arc::new(NoTarget))
                 .with_files(BTreeMap::from([("exchange".to_owned(), exchange)]));
         let cx = Arc::new(Context {
             definitions: Definitions::new(bundle),
@@ -99,6 +99,12 @@ impl Office {
             scanner: None,
         });
         Office { cx, place, clock, folder }
+    }
+
+    fn operation(&self, name: &str) -> Arc<Operation> {
+        let bundle = self.cx.bundle();
+        let adapter = bundle.adapters.get(ADAPTER).unwrap();
+        Arc::clone(adapter.operations.get(name).unwrap())
     }
 
     fn pass(&self, minutes: u64) {
@@ -129,7 +135,7 @@ impl Office {
         let (stem, _) = name.rsplit_once('.').unwrap();
         self.place.put(&format!("from-server/{name}"), content);
         self.place.put(&format!("from-server/{stem}.end"), "");
-        let operation = Arc::clone(&self.cx.bundle().adapters[ADAPTER].operations[operation]);
+        let operation = self.operation(operation);
         Clerk::new(operation, ADAPTER.to_owned(), Arc::clone(&self.cx)).pass().await;
         assert!(
             self.place.files().contains_key(&format!("done/{name}")),
@@ -140,7 +146,7 @@ impl Office {
 
     /// An operation that writes has a day's time; gives what lies there by this name.
     async fn written(&self, operation: &str, name: &str) -> Option<String> {
-        let operation = Arc::clone(&self.cx.bundle().adapters[ADAPTER].operations[operation]);
+        let operation = self.operation(operation);
         let mut desk = Desk::new(ADAPTER.to_owned(), operation, Arc::clone(&self.cx));
         for _ in 0..25 {
             desk.pass().await;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn purged_bodies_are_in_no_page_and_no_log() {
+    async fn r11_purged_bodies_are_in_no_page_and_no_log() {
         let folder = Folder::new();
         let store = folder.open();
         for number in 0..50 {

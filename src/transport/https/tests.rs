@@ -81,7 +81,7 @@ async fn mutual_tls_works_and_the_listener_knows_the_peer() {
 }
 
 #[tokio::test]
-async fn without_a_client_certificate_nothing_is_taken() {
+async fn r10_without_a_client_certificate_nothing_is_taken() {
     let authority = Authority::new();
     let taken = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&taken);
@@ -116,7 +116,7 @@ async fn refused_connections_and_names_are_before_the_first_byte() {
 }
 
 #[tokio::test]
-async fn a_disallowed_address_gets_no_packet() {
+async fn r10_a_disallowed_address_gets_no_packet() {
     let authority = Authority::new();
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = settings(&authority, socket.local_addr().unwrap());
@@ -131,7 +131,7 @@ async fn a_disallowed_address_gets_no_packet() {
 }
 
 #[tokio::test]
-async fn redirects_are_answers() {
+async fn r10_redirects_are_answers() {
     let authority = Authority::new();
     let server = Server::start(&authority.server(false), |_| {
         say("302 Found", "location: https://169.254.169.254/\r\nretry-after: 7\r\n", "")
