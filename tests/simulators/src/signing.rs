@@ -43,7 +43,7 @@ pub enum Spoilt {
     Revoked,
     /// The digest is SHA-1.
     Unsupported,
-    /// All is well with the signature, and what was signed holds malware.
+    /// All is well with the signature, and an attachment of what was signed holds malware.
     Laden,
 }
 
@@ -90,7 +90,11 @@ pub fn samples() -> Result<String, Trouble> {
                 "address": "東京都江戸川区見本町一丁目１番６号", "phone": "0312345678"},
             "formItems": [
                 {"itemId": "child-name", "itemName": "子の氏名", "value": "試験　花子"},
-                {"itemId": "vaccine", "itemName": "予防接種の種類", "value": "ＭＲ第１期"}]});
+                {"itemId": "vaccine", "itemName": "予防接種の種類", "value": "ＭＲ第１期"}],
+            "attachments": [
+                {"attachmentId": "1", "documentName": "母子健康手帳の写し",
+                    "fileName": "手帳.pdf", "mediaType": "application/pdf",
+                    "content": STANDARD.encode("%PDF-1.7\n1 0 obj\n")}]});
         let package = applicants.package(&document, spoilt)?;
         let what = spoilt.map_or("good".to_owned(), |how| format!("{how:?}").to_lowercase());
         writeln!(text, "  # {what}\n  - id: \"{id}\"\n    body:\n      receptionNumber: \"{id}\"")?;
@@ -149,10 +153,10 @@ impl Applicants {
 
     /// The signed package of an application, in base64.
     pub fn package(&self, document: &Value, spoilt: Option<Spoilt>) -> Result<String, Trouble> {
-        let mut node = application(document)?;
-        if spoilt == Some(Spoilt::Laden) {
-            node = node.replacen("<value>", &format!("<value>{MALWARE}"), 1);
-        }
+        let node = match spoilt {
+            Some(Spoilt::Laden) => application(&laden(document))?,
+            _ => application(document)?,
+        };
         let signer = match spoilt {
             Some(Spoilt::Untrusted) => &self.stranger,
             Some(Spoilt::Expired) => &self.expired,
@@ -249,6 +253,8 @@ fn application(document: &Value) -> Result<String, Trouble> {
         "address",
         "phone",
     ];
+    const ATTACHMENT: [&str; 5] =
+        ["attachmentId", "documentName", "fileName", "mediaType", "content"];
     let mut xml = format!("<application xmlns=\"{NAMESPACE}\" Id=\"application-1\">");
     texts(&mut xml, &HEAD, Some(document))?;
     xml.push_str("<applicant>");
@@ -259,8 +265,34 @@ fn application(document: &Value) -> Result<String, Trouble> {
         texts(&mut xml, &["itemId", "itemName", "value"], Some(item))?;
         xml.push_str("</item>");
     }
-    xml.push_str("</formItems></application>");
+    xml.push_str("</formItems>");
+    if let Some(attachments) = document.get("attachments").and_then(Value::as_array) {
+        xml.push_str("<attachments>");
+        for one in attachments {
+            xml.push_str("<attachment>");
+            texts(&mut xml, &ATTACHMENT, Some(one))?;
+            xml.push_str("</attachment>");
+        }
+        xml.push_str("</attachments>");
+    }
+    xml.push_str("</application>");
     Ok(xml)
+}
+
+/// The same application with one more attachment, which holds malware: nobody sees it who does not
+/// decode it.
+fn laden(document: &Value) -> Value {
+    let content = STANDARD.encode(format!("%PDF-1.7\n{MALWARE}"));
+    let one = json!({"attachmentId": "9", "documentName": "領収書", "fileName": "領収書.pdf",
+        "mediaType": "application/pdf", "content": content});
+    let mut document = document.clone();
+    let attachments = document
+        .as_object_mut()
+        .map(|members| members.entry("attachments").or_insert_with(|| json!([])));
+    if let Some(Value::Array(attachments)) = attachments {
+        attachments.push(one);
+    }
+    document
 }
 
 /// The members that are there, as elements.

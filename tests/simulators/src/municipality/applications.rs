@@ -5,7 +5,9 @@ use crate::municipality::people::Person;
 use crate::municipality::{Expected, Fate, MUNICIPALITY, Message, Plan};
 use crate::random::{Random, hash};
 use crate::signing::Spoilt;
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Generates the waiting applications, oldest first.
@@ -58,14 +60,37 @@ pub fn application(
         let atena = person.atena_number.as_str().into();
         map.insert("serialResolvedAtenaNumber".to_owned(), atena);
     }
-    let document = json!({"receptionNumber": reception_number, "receivedAt": received_at,
+    let mut document = json!({"receptionNumber": reception_number, "receivedAt": received_at,
                 "procedureCode": "YB-0101", "procedureName": procedure_name,
                 "municipalityCode": MUNICIPALITY, "applicant": applicant,
                 "formItems": [
                     {"itemId": "q1", "itemName": "接種日", "value": "2026-05-20"},
                     {"itemId": "q2", "itemName": "振込先の名義", "value": person.kana},
                     {"itemId": "q3", "itemName": "備考", "value": ""}]});
+    if let (attached @ [_, ..], Some(map)) =
+        (attachments(person, &reception_number).as_slice(), document.as_object_mut())
+    {
+        map.insert("attachments".to_owned(), json!(attached));
+    }
     Application { reception_number, received_at, procedure_name, document, spoilt: None }
+}
+
+/// What somebody attaches: none, a receipt, or a receipt and a picture of the account book. The
+/// name of the person is in both, as a leak of them would have it.
+fn attachments(person: &Person, reception_number: &str) -> Vec<Value> {
+    let mut random = Random::new(hash(reception_number.as_bytes()), "attachments");
+    let kinds =
+        [("領収書", "application/pdf", "%PDF-1.7\n"), ("通帳の写し", "image/png", "\u{89}PNG\r\n")];
+    let count = random.below(kinds.len() + 1);
+    let one = |(number, (document, media_type, head)): (usize, &(&str, &str, &str))| {
+        let length = 200 + random.below(2_000);
+        let filling = random.digits(length);
+        let content = STANDARD.encode(format!("{head}{}\n{filling}", person.name));
+        json!({"attachmentId": (number + 1).to_string(), "documentName": document,
+            "fileName": format!("{document}_{}", person.kana), "mediaType": media_type,
+            "content": content})
+    };
+    kinds.iter().take(count).enumerate().map(one).collect()
 }
 
 /// The status changes the health system posts for an application it received: two or three.

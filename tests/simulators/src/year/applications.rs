@@ -55,13 +55,14 @@ fn owe(pen: &mut Pen, reception: &str, document: &Value) {
     let text = |pointer: &str| {
         document.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let answers = document.get("formItems").and_then(Value::as_array).cloned().unwrap_or_default();
-    let answer = |one: &Value| {
-        let part =
-            |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        format!("{}={}", part("itemName"), part("value"))
+    let joined = |list: &str, [name, value]: [&str; 2]| {
+        let all = document.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+        let part = |one: &Value, name: &str| {
+            one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let pair = |one: &Value| format!("{}={}", part(one, name), part(one, value));
+        all.iter().map(pair).collect::<Vec<_>>().join("|")
     };
-    let answers: Vec<String> = answers.iter().map(answer).collect();
     let item = [
         ("received", text("/receivedAt")),
         ("procedure", text("/procedureName")),
@@ -71,7 +72,8 @@ fn owe(pen: &mut Pen, reception: &str, document: &Value) {
         ("birth", text("/applicant/dateOfBirth")),
         ("address", text("/applicant/address")),
         ("contact", text("/applicant/phone")),
-        ("answers", answers.join("|")),
+        ("answers", joined("formItems", ["itemName", "value"])),
+        ("files", joined("attachments", ["fileName", "content"])),
     ];
     let item = item.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
     pen.truth.put(HEALTH, "application", reception, item);

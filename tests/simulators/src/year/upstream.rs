@@ -98,6 +98,10 @@ pub(crate) fn holdings(stage: &Stage) -> Holdings {
                 _ => None,
             };
             item.extend(said.map(|said| ("answers".to_owned(), said)));
+            if kind == "application" {
+                let files = pairs(&data, "/attachments", ["fileName", "content"], "|");
+                item.insert("files".to_owned(), files);
+            }
             holdings.put(kind, &text(&data, key), item);
         }
     }
