@@ -503,6 +503,9 @@ impl Stage {
         let (given_up, held) = (ended("discarded"), ended("held"));
         let (done, doubled) = (self.world.done(), self.world.doubled());
         let mut findings = self.world.violations();
+        if self.behaviour == Behaviour::Right {
+            findings.extend(self.world.unplayed());
+        }
         let mut wrong = |text: String| findings.push(text);
         if doubled > 0 {
             wrong(format!("{doubled} done twice"));

@@ -119,6 +119,11 @@ pub(super) static ANSWER: Keys = Keys::new(
     &[
         Key::new("status", STATUS, "HTTP status.").required(),
         Key::new("body", Form::Any, "The decoded document; without it the body is empty."),
+        Key::new(
+            "also",
+            Form::List(&Form::Any),
+            "Other documents that the adapter must take for the same: what is asked for gets them in turn.",
+        ),
     ],
 );
 

@@ -255,7 +255,9 @@ impl Loader<'_> {
             match u16::try_from(number).ok().filter(|status| (100..600).contains(status)) {
                 Some(status) => {
                     let body = node.get("body").map(Node::to_json);
-                    by_word.push((then, Answer { status, body }));
+                    let also = node.get("also").and_then(Node::as_seq).unwrap_or_default();
+                    let also = also.iter().map(Node::to_json).collect();
+                    by_word.push((then, Answer { status, body, also }));
                 }
                 None => self.error(&codes::BAD_VALUE, status, "`status` is 100 to 599"),
             }

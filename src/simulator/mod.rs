@@ -145,4 +145,21 @@ impl Answers {
 struct Answer {
     status: u16,
     body: Option<Value>,
+    /// Other documents that mean the same.
+    also: Vec<Value>,
+}
+
+impl Answer {
+    /// How many forms it has.
+    fn forms(&self) -> usize {
+        1 + self.also.len()
+    }
+
+    /// The document for the thing of that number.
+    fn body(&self, turn: usize) -> Option<&Value> {
+        match turn.checked_rem(self.forms()) {
+            None | Some(0) => self.body.as_ref(),
+            Some(form) => self.also.get(form - 1),
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub(super) struct Facts<'f> {
     pub id: &'f str,
     /// Of an item, from 1.
     pub number: usize,
+    /// Of the thing, from 0: which of several forms of an answer it gets.
+    pub turn: usize,
     /// The request's document.
     pub request: Option<&'f Value>,
     /// The document that was submitted.

@@ -172,6 +172,24 @@ async fn an_outcome_table_that_claims_too_much_is_found() {
     assert!(found.iter().any(|one| one == counted), "{found:?}");
 }
 
+/// An answer has forms: all must be taken for the same word, and each be given to somebody.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_of_an_answer_is_given_and_judged() {
+    let simulator = |forms: &str| {
+        SIMULATOR
+            .replace("body: {result: ok}}", &format!("body: {{result: ok}}, also: [{forms}]}}"))
+    };
+    let findings = async |forms: &str| {
+        let rows = played(&adapter("resend"), &simulator(forms)).await;
+        rows.get("right").unwrap().findings.join("; ")
+    };
+    assert_eq!(findings("{result: ok}, {result: ok}").await, "");
+    let one_too_many = findings("{result: ok}, {result: ok}, {result: ok}").await;
+    assert_eq!(one_too_many, "`submit` has 4 forms of an answer, 3 were given: more cases");
+    let another = findings("{result: bad}").await;
+    assert!(another.contains("answer `applied`"), "{another}");
+}
+
 #[test]
 fn what_does_not_fit_the_adapter_is_told_at_once() {
     let wrong = SIMULATOR

@@ -25,6 +25,9 @@ const CLOSED_FOR: usize = 6;
 /// Times that a late counterpart says that there is no result yet.
 const PENDING: usize = 3;
 
+/// The words of which every form must be given when all goes right.
+const GOOD: [Then; 3] = [Then::Ready, Then::Accepted, Then::Applied];
+
 /// A thing that was asked for.
 #[derive(Debug, Default)]
 struct Thing {
@@ -63,6 +66,8 @@ struct State {
     /// First requests that were spoilt already.
     spoilt: BTreeSet<(Kind, String)>,
     violations: BTreeSet<String>,
+    /// Forms that were given of answers that have several.
+    forms: BTreeSet<(Kind, usize)>,
     order: BTreeMap<String, usize>,
 }
 
@@ -111,6 +116,27 @@ impl World {
     /// What was wrong with requests, without values.
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.iter().cloned().collect()
+    }
+
+    /// Answers to the operation that is played of which not every form was given.
+    pub(super) fn unplayed(&self) -> Vec<String> {
+        let Some(played) = self.simulator.operations.get(&self.operation) else {
+            return Vec::new();
+        };
+        let steps = [
+            (Kind::Submit, "submit", &played.submit),
+            (Kind::Poll, "poll", &played.poll),
+            (Kind::Fetch, "fetch", &played.fetch),
+        ];
+        let state = self.state();
+        let missing = |(kind, step, answers): &(Kind, &str, &super::Answers)| {
+            let forms = answers.first(&GOOD).map(|(_, answer)| answer.forms())?;
+            let given = state.forms.iter().filter(|(of, _)| of == kind).count();
+            (forms > 1 && given < forms).then(|| {
+                format!("`{step}` has {forms} forms of an answer, {given} were given: more cases")
+            })
+        };
+        steps.iter().filter_map(missing).collect()
     }
 
     /// What is done by now, before anybody asked for its result: what a counterpart tells of.
@@ -361,6 +387,7 @@ impl World {
             ticket: &ticket,
             key: &read.key,
             name: &name,
+            turn: index,
             request: read.documents.first(),
             items: Some(&items),
             submitted: Some(&submitted),
@@ -396,6 +423,7 @@ impl World {
         let facts = Facts {
             ticket: &ticket,
             name: &name,
+            turn: index,
             items: Some(&items),
             submitted: Some(&submitted),
             request: read.documents.first(),
@@ -420,6 +448,7 @@ impl World {
         let facts = Facts {
             ticket: &ticket,
             name: &name,
+            turn: index,
             request: read.documents.first(),
             submitted: Some(&submitted),
             ..Facts::default()
@@ -447,6 +476,7 @@ impl World {
         let facts = Facts {
             ticket: &ticket,
             name: &name,
+            turn: found.unwrap_or_default(),
             request: read.documents.first(),
             submitted: submitted.as_ref(),
             ..Facts::default()
@@ -475,6 +505,10 @@ impl World {
         if let Some(problem) = unfit(read.step, word, answer, facts) {
             let name = Then::NAMES.iter().find(|(_, then)| *then == word).map_or("", |one| one.0);
             state.violations.insert(format!("{}: answer `{name}`: {problem}", read.place()));
+        }
+        if GOOD.contains(&word) {
+            let form = facts.turn.checked_rem(answer.forms()).unwrap_or_default();
+            state.forms.insert((read.kind, form));
         }
         Ok(write(answer, facts, read.step))
     }
@@ -522,7 +556,7 @@ fn results(played: &Played, thing: &Thing) -> Value {
 
 /// Why an answer is not what its word says.
 fn unfit(step: &Step, word: Then, answer: &Answer, facts: &Facts<'_>) -> Option<String> {
-    let body = answer.body.as_ref().map(|body| fill(body, facts));
+    let body = answer.body(facts.turn).map(|body| fill(body, facts));
     let document = match (&step.response, &body) {
         (Some(plan), Some(body)) => match fits(plan, body) {
             Ok(()) => Some(body),
@@ -539,7 +573,7 @@ fn unfit(step: &Step, word: Then, answer: &Answer, facts: &Facts<'_>) -> Option<
 }
 
 fn write(answer: &Answer, facts: &Facts<'_>, step: &Step) -> Response {
-    let body = answer.body.as_ref().map(|body| fill(body, facts));
+    let body = answer.body(facts.turn).map(|body| fill(body, facts));
     match (&step.response, body) {
         (Some(plan), Some(body)) => match plan.codec.encode(&body) {
             Ok(bytes) => plain(answer.status, plan.codec.content_type(), bytes),
