@@ -16,6 +16,7 @@ mod load;
 mod paper;
 mod persons;
 mod request;
+mod said;
 mod shelf;
 mod template;
 #[cfg(test)]
