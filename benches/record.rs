@@ -74,8 +74,8 @@ fn draft(number: u64, whole: bool, keys: &Keys, basis: &Arc<Basis>) -> Draft {
     let at = Timestamp::from_millisecond(1_780_000_000_000 + number.cast_signed()).unwrap();
     let phase = if number.is_multiple_of(2) { Phase::Intended } else { Phase::Outcome };
     let short = Draft {
-        message_id: format!("0190a5c2-7b3e-7cc1-9d2f-{message:012x}"),
-        subject: Some(keys.subject(&format!("{}", message % 500_000))),
+        message_id: format!("0190a5c2-7b3e-7cc1-9d2f-{message:012x}").into(),
+        subject: Some(keys.subject(&format!("{}", message % 500_000)).into()),
         route: "vaccination-record-to-copy".into(),
         ..Draft::new(Kind::Provide, phase, at)
     };
@@ -83,17 +83,17 @@ fn draft(number: u64, whole: bool, keys: &Keys, basis: &Arc<Basis>) -> Draft {
         return short;
     }
     Draft {
-        source: "health".to_owned(),
-        message_type: "vaccination.record.registered".to_owned(),
-        municipality: Some("131237".to_owned()),
+        source: "health".into(),
+        message_type: "vaccination.record.registered".into(),
+        municipality: Some("131237".into()),
         counterpart: "intermediate-server".into(),
         operation: "update-copy".into(),
         attempt: 1,
-        idempotency_key: "abcdefghijklmnopqrstuvwxyz234567".to_owned(),
+        idempotency_key: "abcdefghijklmnopqrstuvwxyz234567".into(),
         basis: Some(Arc::clone(basis)),
         items: vec!["TK00008400000010".to_owned(), "TK00008400000020".to_owned()].into(),
-        commitment: Some("0a".repeat(32)),
-        operator: Some("clerk-12".to_owned()),
+        commitment: Some("0a".repeat(32).into()),
+        operator: Some("clerk-12".into()),
         bundle: "0b".repeat(32).into(),
         ..short
     }

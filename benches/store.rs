@@ -309,41 +309,41 @@ async fn one(store: &dyn Store, id: (u64, String)) {
 
 fn draft(phase: Phase) -> Draft {
     Draft {
-        source: "health".to_owned(),
-        message_type: "subject.registered".to_owned(),
-        commitment: Some("5f".repeat(32)),
-        subject: Some("5f".repeat(16)),
+        source: "health".into(),
+        message_type: "subject.registered".into(),
+        commitment: Some("5f".repeat(32).into()),
+        subject: Some("5f".repeat(16).into()),
         ..Draft::new(Kind::Send, phase, at(1))
     }
 }
 
 fn message((number, id): (u64, String)) -> NewMessage {
     NewMessage {
-        envelope: Envelope {
-            source: "health".to_owned(),
+        envelope: Arc::new(Envelope {
+            source: "health".into(),
             message_id: MessageId::parse(&id).unwrap(),
-            message_type: "subject.registered".to_owned(),
+            message_type: "subject.registered".into(),
             content_type: "application/json".to_owned(),
             correlation_id: None,
             reply_to: None,
             traceparent: None,
-            operator: Some("clerk".to_owned()),
-            municipality: Some("131237".to_owned()),
+            operator: Some("clerk".into()),
+            municipality: Some("131237".into()),
             accepted_at: at(0),
-        },
+        }),
         fingerprint: [5; 32],
         body: Secret::new(vec![b'x'; BODY]),
         exchanges: vec![NewExchange {
-            route: "subject-to-pmh".to_owned(),
-            counterpart: "pmh".to_owned(),
-            operation: "register".to_owned(),
+            route: "subject-to-pmh".into(),
+            counterpart: "pmh".into(),
+            operation: "register".into(),
             lane: number.cast_signed(),
-            idempotency_key: "k".repeat(32),
-            subject: Some("5f".repeat(16)),
+            idempotency_key: "k".repeat(32).into(),
+            subject: Some("5f".repeat(16).into()),
             failure: None,
             announce: None,
             supersedes: None,
-            bundle: "5f".repeat(32),
+            bundle: "5f".repeat(32).into(),
             first: None,
             approval: None,
             opens: None,

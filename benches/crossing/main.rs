@@ -82,9 +82,9 @@ struct Arguments {
     /// Milliseconds until PMH answers.
     #[arg(long, default_value_t = 50)]
     answer_ms: u64,
-    /// Another build of the program, measured in the same rounds.
+    /// Another build of the program, measured in the same rounds; may be given several times.
     #[arg(long)]
-    beside: Option<PathBuf>,
+    beside: Vec<PathBuf>,
     /// Keeps the gateway's folder, with store and log, and prints where it is.
     #[arg(long)]
     keep: bool,
@@ -103,8 +103,9 @@ enum Kind {
     Bare,
     /// `watashi run` with all its duties.
     Watashi,
-    /// The same of another build.
-    Beside,
+    /// The same of another build, by its place on the command line.
+    #[value(skip)]
+    Beside(usize),
 }
 
 fn main() {
@@ -159,11 +160,12 @@ async fn measure(arguments: &Arguments) {
     for number in 0..arguments.rounds {
         // Each goes first in every other round.
         let mut order = vec![Kind::Bare, Kind::Watashi];
-        order.extend(arguments.beside.is_some().then_some(Kind::Beside));
+        order.retain(|kind| arguments.only.is_none_or(|only| only == *kind));
+        order.extend((0..arguments.beside.len()).map(Kind::Beside));
         if number % 2 == 1 {
             order.reverse();
         }
-        for kind in order.into_iter().filter(|kind| arguments.only.is_none_or(|o| o == *kind)) {
+        for kind in order {
             let round = one_round(kind, rounds.len(), &folder, &url, &mut sink, arguments).await;
             eprintln!("{}", report::line(&round));
             rounds.push(round);
@@ -207,7 +209,9 @@ async fn one_round(
     let mut forwarder = match kind {
         Kind::Bare => bare::start(folder, url, sink.port, arguments.in_flight, arguments.prefetch),
         Kind::Watashi => gateway::start(folder, None),
-        Kind::Beside => gateway::start(folder, arguments.beside.as_deref()),
+        Kind::Beside(place) => {
+            gateway::start(folder, arguments.beside.get(place).map(PathBuf::as_path))
+        }
     };
     sink.first(START_PATIENCE, &mut forwarder).await;
     let cpu_before = forwarder.cpu_seconds();

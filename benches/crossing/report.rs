@@ -46,14 +46,14 @@ impl Round {
 pub fn line(round: &Round) -> String {
     let name = name(round.kind);
     let (rate, cpu, rss) = (round.rate(), round.cpu(), round.rss_mb);
-    format!("{name:8} {rate:8.0} messages/s {cpu:6.2} CPU-s per 10,000 {rss:6.0} MB")
+    format!("{name:9} {rate:8.0} messages/s {cpu:6.2} CPU-s per 10,000 {rss:6.0} MB")
 }
 
-fn name(kind: Kind) -> &'static str {
+fn name(kind: Kind) -> String {
     match kind {
-        Kind::Bare => "bare",
-        Kind::Watashi => "watashi",
-        Kind::Beside => "beside",
+        Kind::Bare => "bare".to_owned(),
+        Kind::Watashi => "watashi".to_owned(),
+        Kind::Beside(place) => format!("beside {}", place + 1),
     }
 }
 
@@ -100,18 +100,18 @@ pub fn print(setup: &Setup, rounds: &[Round]) {
     let row = |name: &str, [rate, cpu, rss]: [f64; 3]| {
         println!("{name:20} {rate:12.0} {cpu:18.2} {rss:12.0}");
     };
-    let (bare, gateway) = (medians(rounds, Kind::Bare), medians(rounds, Kind::Watashi));
+    let bare = medians(rounds, Kind::Bare);
     if let Some(bare) = bare {
         row("bare pipe", bare);
     }
-    if let Some(gateway) = gateway {
-        row("watashi", gateway);
-    }
-    if let Some(beside) = medians(rounds, Kind::Beside) {
-        row("another build", beside);
-    }
-    if let (Some(bare), Some(gateway)) = (bare, gateway) {
-        let [rate, cpu, rss] = [0, 1, 2].map(|index| gateway[index] / bare[index]);
-        println!("{:20} {rate:12.2} {cpu:18.2} {rss:12.2}", "ratio");
+    let others = std::iter::once(Kind::Watashi).chain((0..).map(Kind::Beside));
+    let known = |kind: &Kind| *kind == Kind::Watashi || rounds.iter().any(|one| one.kind == *kind);
+    for kind in others.take_while(known) {
+        let Some(figures) = medians(rounds, kind) else { continue };
+        row(&name(kind), figures);
+        if let Some(bare) = bare {
+            let [rate, cpu, rss] = [0, 1, 2].map(|index| figures[index] / bare[index]);
+            println!("{:20} {rate:12.2} {cpu:18.2} {rss:12.2}", "  against bare pipe");
+        }
     }
 }

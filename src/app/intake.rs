@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Deliveries taken in one go before those under way are looked at again.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 32;
 
 /// Accepts deliveries as they come; each is acknowledged when it is safe. Many are under way at
 /// once (bounded by the prefetch), so that the store can group them; their order within the store
@@ -33,7 +33,7 @@ pub(super) async fn take(
         if pause.is_none()
             && let Some(full) = cx.counterparts.full()
         {
-            pause = Some(Box::pin(async move { full.wait_for_place().await }));
+            pause = Some(Box::pin(async move { full.wait_for_places().await }));
         }
         let goes_on = pause.is_none();
         let pausing = OptionFuture::from(pause.as_mut());

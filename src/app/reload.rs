@@ -118,7 +118,7 @@ impl Reloading {
         let mut outcome = differences(&before, &after, &files, &self.kept(&before).await);
         let needed = self.cx.store.bundles_in_use().await.map_err(|error| error.to_string())?;
         let entry = Draft {
-            operator: Some(operator.to_owned()),
+            operator: Some(operator.into()),
             reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
             ..changed(after.shared_digest(), self.clock.as_ref())
         };

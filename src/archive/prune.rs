@@ -101,7 +101,7 @@ pub async fn plan(
     let note = Draft {
         outcome: Some(PRUNED.to_owned()),
         reference: Some(size.to_string()),
-        operator: Some(operator),
+        operator: Some(operator.into()),
         reason: Some(reason),
         ..Draft::new(Kind::System, Phase::Noted, now)
     };

@@ -173,14 +173,14 @@ impl<'c> Acting<'c> {
         match self {
             Acting::Here { store, clock, .. } => {
                 let draft = Draft {
-                    source: view.source.clone(),
-                    message_id: view.message_id.clone(),
-                    message_type: view.message_type.clone(),
+                    source: view.source.clone().into(),
+                    message_id: view.message_id.clone().into(),
+                    message_type: view.message_type.clone().into(),
                     route: view.route.as_str().into(),
                     counterpart: view.counterpart.as_str().into(),
                     operation: view.operation.as_str().into(),
                     outcome: Some("body-viewed".to_owned()),
-                    operator: Some(reasons.operator.clone()),
+                    operator: Some(reasons.operator.as_str().into()),
                     reason: Some(reasons.reason.clone()),
                     bundle: view.bundle.as_str().into(),
                     ..Draft::new(Kind::Operate, Phase::Noted, clock.now())

@@ -45,21 +45,21 @@ pub use tables::{Table, Tables};
 #[derive(Clone, Debug)]
 pub struct Meta {
     /// The sender's id of the message.
-    pub message_id: String,
+    pub message_id: Arc<str>,
     /// Its type.
-    pub message_type: String,
+    pub message_type: Arc<str>,
     /// Who sent it.
-    pub source: String,
+    pub source: Arc<str>,
     /// 団体コード, 6 digits.
-    pub municipality: Option<String>,
+    pub municipality: Option<Arc<str>>,
     /// Who at the sender did it.
-    pub operator: Option<String>,
+    pub operator: Option<Arc<str>>,
     /// When it was durably accepted.
     pub accepted_at: jiff::Timestamp,
     /// The key every attempt of the exchange carries.
-    pub idempotency_key: String,
+    pub idempotency_key: Arc<str>,
     /// The exchange this belongs to.
-    pub correlation_id: Option<String>,
+    pub correlation_id: Option<Arc<str>>,
     /// The counterpart's ticket of a submit-poll operation.
     pub ticket: Option<String>,
     /// The request that was sent (`$request`), for replies that see it.
@@ -91,13 +91,13 @@ impl Meta {
     /// For conditions, which know nothing of the message.
     fn nothing() -> Meta {
         Meta {
-            message_id: String::new(),
-            message_type: String::new(),
-            source: String::new(),
+            message_id: Arc::default(),
+            message_type: Arc::default(),
+            source: Arc::default(),
             municipality: None,
             operator: None,
             accepted_at: jiff::Timestamp::UNIX_EPOCH,
-            idempotency_key: String::new(),
+            idempotency_key: Arc::default(),
             correlation_id: None,
             ticket: None,
             request: None,

@@ -76,9 +76,9 @@ pub(super) fn compare(
 pub(super) fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
     let japan = || functions::japan(meta.accepted_at);
     match field {
-        MetaField::MessageId => Some(meta.message_id.as_str().into()),
-        MetaField::MessageType => Some(meta.message_type.as_str().into()),
-        MetaField::Source => Some(meta.source.as_str().into()),
+        MetaField::MessageId => Some((&*meta.message_id).into()),
+        MetaField::MessageType => Some((&*meta.message_type).into()),
+        MetaField::Source => Some((&*meta.source).into()),
         MetaField::Municipality => meta.municipality.as_deref().map(Cow::from),
         MetaField::Operator => meta.operator.as_deref().map(Cow::from),
         MetaField::AcceptedAt => {
@@ -87,7 +87,7 @@ pub(super) fn meta(field: MetaField, meta: &Meta) -> Option<Cow<'_, str>> {
             Some(time.strftime(format).to_string().into())
         }
         MetaField::AcceptedDate => Some(japan().date().to_string().into()),
-        MetaField::IdempotencyKey => Some(meta.idempotency_key.as_str().into()),
+        MetaField::IdempotencyKey => Some((&*meta.idempotency_key).into()),
         MetaField::CorrelationId => meta.correlation_id.as_deref().map(Cow::from),
         MetaField::Ticket => meta.ticket.as_deref().map(Cow::from),
     }

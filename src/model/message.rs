@@ -31,6 +31,11 @@ impl MessageId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl fmt::Display for MessageId {
@@ -45,15 +50,16 @@ impl fmt::Debug for MessageId {
     }
 }
 
-/// Everything known of a message beside its body. No field carries personal data.
+/// Everything known of a message beside its body. No field carries personal data. What travels on
+/// to record and counterpart is shared, not copied.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     /// Who sent it: the name of the upstream system or counterpart it came from.
-    pub source: String,
+    pub source: Arc<str>,
     /// The sender's id; with `source` it identifies the message for ever.
     pub message_id: MessageId,
     /// What it is, e.g. `vaccination.record.registered`.
-    pub message_type: String,
+    pub message_type: Arc<str>,
     /// Media type of the body.
     pub content_type: String,
     /// The exchange this belongs to, repeated on answers.
@@ -63,9 +69,9 @@ pub struct Envelope {
     /// W3C trace context, passed on to the counterpart.
     pub traceparent: Option<String>,
     /// Who at the sender did it (`watashi-operator`), kept for the record.
-    pub operator: Option<String>,
+    pub operator: Option<Arc<str>>,
     /// 団体コード (6 digits) of the municipality it belongs to.
-    pub municipality: Option<String>,
+    pub municipality: Option<Arc<str>>,
     /// When it was durably accepted here.
     pub accepted_at: Timestamp,
 }

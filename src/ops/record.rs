@@ -46,9 +46,9 @@ impl Access {
         };
         Draft {
             outcome: Some(self.act),
-            subject: self.subject,
+            subject: self.subject.map(Into::into),
             reference: Some(reference),
-            operator: Some(self.operator),
+            operator: Some(self.operator.into()),
             reason: Some(self.reason),
             ..Draft::new(Kind::Operate, Phase::Noted, at)
         }

@@ -16,6 +16,7 @@ use crate::telemetry::names;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A message as a source hands it over. Nothing in it has been checked.
@@ -70,7 +71,7 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Recognised<'a> {
     /// Envelope.
-    pub envelope: Envelope,
+    pub envelope: Arc<Envelope>,
     /// The business document's bytes (out of the CloudEvent, if it came in one).
     pub body: Vec<u8>,
     /// The document.
@@ -135,7 +136,7 @@ pub(super) async fn keep(
     cx: &Arc<Context>,
 ) -> Result<Accepted, StoreError> {
     let all_dead = message.exchanges.iter().all(|exchange| exchange.failure.is_some());
-    let dead: Vec<(String, Failure)> = message
+    let dead: Vec<(Arc<str>, Failure)> = message
         .exchanges
         .iter()
         .filter_map(|exchange| Some((exchange.route.clone(), exchange.failure.clone()?)))
@@ -243,9 +244,9 @@ pub(super) fn recognise_as_of<'a>(
         return Err(refuse(&codes::UNKNOWN_TYPE, detail));
     }
     let envelope = Envelope {
-        source: arrival.source.clone(),
+        source: arrival.source.as_str().into(),
         message_id,
-        message_type,
+        message_type: message_type.into(),
         content_type: media,
         correlation_id: correlation.as_deref().and_then(MessageId::parse),
         reply_to: header(arrival.reply_to.as_deref(), "reply-to")?,
@@ -263,15 +264,15 @@ pub(super) fn recognise_as_of<'a>(
         return Err(refuse(&codes::NO_ROUTE_APPLIES, ""));
     }
     approve::names_preparer(&envelope, &routes)?;
-    Ok(Recognised { envelope, body, document, routes, bundle })
+    Ok(Recognised { envelope: Arc::new(envelope), body, document, routes, bundle })
 }
 
 struct Unwrapped<'a> {
-    id: Option<String>,
-    message_type: Option<String>,
-    operator: Option<String>,
-    municipality: Option<String>,
-    correlation: Option<String>,
+    id: Option<Cow<'a, str>>,
+    message_type: Option<Cow<'a, str>>,
+    operator: Option<Cow<'a, str>>,
+    municipality: Option<Cow<'a, str>>,
+    correlation: Option<Cow<'a, str>>,
     body: Vec<u8>,
     document: Tree<'a>,
 }
@@ -279,11 +280,11 @@ struct Unwrapped<'a> {
 fn plain<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, Failure> {
     let document = read_json(&arrival.body, cx)?;
     Ok(Unwrapped {
-        id: arrival.message_id.clone(),
-        message_type: arrival.message_type.clone(),
-        operator: arrival.operator.clone(),
-        municipality: arrival.municipality.clone(),
-        correlation: arrival.correlation_id.clone(),
+        id: arrival.message_id.as_deref().map(Cow::from),
+        message_type: arrival.message_type.as_deref().map(Cow::from),
+        operator: arrival.operator.as_deref().map(Cow::from),
+        municipality: arrival.municipality.as_deref().map(Cow::from),
+        correlation: arrival.correlation_id.as_deref().map(Cow::from),
         body: arrival.body.to_vec(),
         document,
     })
@@ -292,8 +293,9 @@ fn plain<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, Failur
 /// CloudEvents 1.0, structured mode: attributes and `data` in one JSON object.
 fn cloud_event<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, Failure> {
     let mut event = read_json(&arrival.body, cx)?.into_value();
-    let text =
-        |event: &Value, name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text = |event: &Value, name: &str| {
+        event.get(name).and_then(Value::as_str).map(|text| Cow::Owned(text.to_owned()))
+    };
     if text(&event, "specversion").as_deref() != Some("1.0") {
         return Err(refuse(&codes::BAD_CLOUD_EVENT, "specversion is not 1.0"));
     }
@@ -301,9 +303,11 @@ fn cloud_event<'a>(arrival: &'a Arrival, cx: &Context) -> Result<Unwrapped<'a>, 
     if id.is_none() || kind.is_none() || source.is_none() {
         return Err(refuse(&codes::BAD_CLOUD_EVENT, "id, type and source are required"));
     }
-    let operator = text(&event, "watashioperator").or_else(|| arrival.operator.clone());
-    let municipality = text(&event, "watashimunicipality").or_else(|| arrival.municipality.clone());
-    let correlation = text(&event, "correlationid").or_else(|| arrival.correlation_id.clone());
+    let operator = text(&event, "watashioperator").or(arrival.operator.as_deref().map(Cow::from));
+    let municipality =
+        text(&event, "watashimunicipality").or(arrival.municipality.as_deref().map(Cow::from));
+    let correlation =
+        text(&event, "correlationid").or(arrival.correlation_id.as_deref().map(Cow::from));
     let data = event.get_mut("data").map(Value::take);
     let Some(document @ Value::Object(_)) = data else {
         return Err(refuse(&codes::BAD_CLOUD_EVENT, "data is not a JSON object"));
@@ -342,8 +346,8 @@ fn pulled<'a>(
     };
     scan::demand(arrival, operation)?;
     Ok(Unwrapped {
-        id: arrival.message_id.clone(),
-        message_type: arrival.message_type.clone(),
+        id: arrival.message_id.as_deref().map(Cow::from),
+        message_type: arrival.message_type.as_deref().map(Cow::from),
         operator: None,
         municipality: None,
         correlation: None,
@@ -382,7 +386,7 @@ fn municipality_of(
     routes: &[Arc<Route>],
     document: &Tree<'_>,
     cx: &Context,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Arc<str>>, Failure> {
     let named =
         routes.iter().find_map(|route| route.municipality.as_ref()?.node(document)?.as_str());
     if let (Some(header), Some(named)) = (header, named)
@@ -395,16 +399,19 @@ fn municipality_of(
         Some(code) if !cx.settings.municipalities.iter().any(|served| served == code) => {
             Err(refuse(&codes::WRONG_MUNICIPALITY, "not one of `gateway.municipalities`"))
         }
-        Some(code) => Ok(Some(code.to_owned())),
+        Some(code) => Ok(Some(code.into())),
         None => Ok(None),
     }
 }
 
 /// A header that is passed on or kept: printable ASCII, at most 128 characters.
-pub(super) fn header(value: Option<&str>, name: &str) -> Result<Option<String>, Failure> {
+pub(super) fn header<T: for<'a> From<&'a str>>(
+    value: Option<&str>,
+    name: &str,
+) -> Result<Option<T>, Failure> {
     let Some(value) = value else { return Ok(None) };
     let good = value.len() <= 128 && value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
-    if good { Ok(Some(value.to_owned())) } else { Err(refuse(&codes::BAD_HEADER, name)) }
+    if good { Ok(Some(value.into())) } else { Err(refuse(&codes::BAD_HEADER, name)) }
 }
 
 pub(super) fn media_type(content_type: Option<&str>) -> String {
@@ -468,7 +475,7 @@ fn ended_before(recognised: &Recognised<'_>, exchanges: &[NewExchange]) -> Vec<D
 
 fn new_exchange(
     route: &Route,
-    envelope: &Envelope,
+    envelope: &Arc<Envelope>,
     document: &Tree<'_>,
     bundle: &Bundle,
     cx: &Context,
@@ -484,16 +491,19 @@ fn new_exchange(
         None => cx.keys.lane(counterpart, &format!("message:{}:{id}", envelope.source)),
     };
     let mut exchange = NewExchange {
-        route: route.name.clone(),
-        counterpart: counterpart.clone(),
-        operation: route.operation_name().to_owned(),
+        route: Arc::clone(&route.names.route),
+        counterpart: Arc::clone(&route.names.counterpart),
+        operation: Arc::clone(&route.names.operation),
         lane,
-        idempotency_key: cx.keys.idempotency_key(counterpart, &envelope.source, id, &route.name),
-        subject: text(&route.subject).map(|person| cx.keys.subject(person)),
+        idempotency_key: cx
+            .keys
+            .idempotency_key(counterpart, &envelope.source, id, &route.name)
+            .into(),
+        subject: text(&route.subject).map(|person| cx.keys.subject(person).into()),
         failure: None,
         announce: None,
         supersedes: supersedes(route, id),
-        bundle: bundle.digest().to_owned(),
+        bundle: bundle.shared_digest(),
         first: None,
         approval: None,
         opens: None,

@@ -73,10 +73,10 @@ pub async fn answer(
     };
     let note = Draft {
         outcome: Some("answer-prepared".to_owned()),
-        source: OPERATOR_SOURCE.to_owned(),
-        message_id: id.clone(),
+        source: OPERATOR_SOURCE.into(),
+        message_id: id.clone().into(),
         reference: Some(demand.number.clone()),
-        operator: Some(by.operator),
+        operator: Some(by.operator.into()),
         reason: Some(by.reason),
         bundle: cx.bundle().shared_digest(),
         ..Draft::new(Kind::Operate, Phase::Noted, cx.clock.now())

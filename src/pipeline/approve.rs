@@ -39,7 +39,7 @@ pub struct By {
 /// What a new exchange of a route needs of persons; the failure it is dead by on arrival.
 pub(super) fn needs(
     route: &Route,
-    envelope: &Envelope,
+    envelope: &Arc<Envelope>,
     document: &Tree<'_>,
     exchange: &mut NewExchange,
     cx: &Context,
@@ -77,7 +77,8 @@ pub(super) fn needs(
     let preparer = envelope.operator.clone().unwrap_or_default();
     // After the deadline it would not be sent any more.
     let within = route.deadline.map_or(rule.expires, |deadline| deadline.min(rule.expires));
-    exchange.approval = Some(Box::new(NewApproval { preparer, within, answers }));
+    exchange.approval =
+        Some(Box::new(NewApproval { preparer: preparer.to_string(), within, answers }));
     // Nobody is asked about what could not be sent.
     let claimed = super::direct::claimed(envelope, exchange);
     validate::check(document, route, cx)?;
@@ -142,7 +143,7 @@ pub async fn approve(
         return Ok(Err(refuse(&codes::APPROVAL_CLOSED, "")));
     };
     let Some(route) = route else {
-        return Ok(Err(refuse(&codes::ROUTE_GONE, claimed.route)));
+        return Ok(Err(refuse(&codes::ROUTE_GONE, &*claimed.route)));
     };
     let digest = match ready(&claimed, &route, cx) {
         Ok(mapped) => hex_digest(&mapped.body),
@@ -184,7 +185,7 @@ pub async fn document(
     };
     let draft = Draft {
         outcome: Some("approval-viewed".to_owned()),
-        operator: Some(by.operator),
+        operator: Some(by.operator.into()),
         reason: Some(by.reason),
         ..settle::draft(&claimed, &route, Kind::Operate, Phase::Noted, cx.clock.now())
     };
@@ -253,7 +254,7 @@ async fn decide(
         Decided::Done(state) => {
             tracing::info!(
                 exchange = claimed.id,
-                route = claimed.route,
+                route = &*claimed.route,
                 outcome = word,
                 "approval"
             );

@@ -94,13 +94,13 @@ async fn ask(
     let body = match (&request.mapping, &request.body) {
         (Some(mapping), Some(plan)) => {
             let meta = Meta {
-                message_id: String::new(),
-                message_type: String::new(),
-                source: String::new(),
-                municipality: cx.settings.municipalities.first().cloned(),
+                message_id: Arc::default(),
+                message_type: Arc::default(),
+                source: Arc::default(),
+                municipality: cx.settings.municipalities.first().cloned().map(Into::into),
                 operator: None,
                 accepted_at: now,
-                idempotency_key: idempotency_key.clone(),
+                idempotency_key: idempotency_key.clone().into(),
                 correlation_id: None,
                 ticket: None,
                 request: None,
@@ -117,7 +117,7 @@ async fn ask(
         }
         _ => None,
     };
-    let parts = Parts { body, idempotency_key, ..Parts::default() };
+    let parts = Parts { body, idempotency_key: idempotency_key.into(), ..Parts::default() };
     let _slot = counterpart.slots.acquire().await.ok();
     // It is asked also while the breaker is open, and tells the breaker nothing: that is about
     // requests that do something.

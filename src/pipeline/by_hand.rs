@@ -53,7 +53,7 @@ pub async fn give(
     };
     claimed.bundle = cx.bundle().shared_digest();
     let Some(route) = cx.route_of(&claimed) else {
-        return Ok(Err(refuse(&codes::ROUTE_GONE, claimed.route)));
+        return Ok(Err(refuse(&codes::ROUTE_GONE, &*claimed.route)));
     };
     let usable = match usable(&claimed, &route, text, cx) {
         Ok(usable) => usable,
@@ -192,7 +192,7 @@ async fn pass_on(
         Draft {
             outcome: Some("applied".to_owned()),
             reference: reference.clone(),
-            operator: Some(by.operator.clone()),
+            operator: Some(by.operator.as_str().into()),
             reason: Some(by.reason.clone()),
             ..settle::draft(claimed, route, kind, Phase::Outcome, at)
         }
@@ -219,7 +219,7 @@ async fn pass_on(
 async fn note(claimed: &Claimed, route: &Route, by: By, cx: &Context) -> Result<(), StoreError> {
     let draft = Draft {
         outcome: Some("answer-prepared".to_owned()),
-        operator: Some(by.operator),
+        operator: Some(by.operator.into()),
         reason: Some(by.reason),
         ..settle::draft(claimed, route, Kind::Operate, Phase::Noted, cx.clock.now())
     };

@@ -11,6 +11,7 @@ use crate::telemetry::{crash, names};
 use crate::transport::{Request, Response, SendError};
 use bytes::Bytes;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What fills a request plan.
@@ -19,7 +20,7 @@ pub struct Parts {
     /// The encoded body and its media type.
     pub body: Option<(Vec<u8>, String)>,
     /// Key of the exchange, or of the batch.
-    pub idempotency_key: String,
+    pub idempotency_key: Arc<str>,
     /// 処理通番 or task id.
     pub ticket: Option<String>,
     /// Id of the item to pull.
@@ -112,13 +113,13 @@ pub async fn call(
 fn build(counterpart: &Counterpart, plan: &RequestPlan, parts: Parts) -> Request {
     let mut headers = plan.headers.clone();
     if let Some(header) = &plan.idempotency_header {
-        headers.push((header.clone(), parts.idempotency_key.clone()));
+        headers.push((header.clone(), parts.idempotency_key.to_string()));
     }
     if let Some(traceparent) = parts.traceparent {
         headers.push(("traceparent".to_owned(), traceparent));
     }
     let mut path = plan.path.clone();
-    let key = Some(parts.idempotency_key.as_str());
+    let key = Some(&*parts.idempotency_key);
     for (placeholder, value) in [
         ("{ticket}", parts.ticket.as_deref()),
         ("{id}", parts.id.as_deref()),

@@ -189,8 +189,9 @@ impl Accepting {
     }
 }
 
-/// Exchanges between claim and settlement for each request that may be under way.
-const PLACES_PER_SLOT: usize = 4;
+/// Exchanges between claim and settlement for each request that may be under way: enough that slots
+/// do not wait while the store gathers.
+const PLACES_PER_SLOT: usize = 8;
 
 /// One counterpart at run time: where to send, and how much at a time.
 pub struct Counterpart {

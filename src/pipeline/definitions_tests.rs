@@ -155,5 +155,5 @@ async fn limits_change_while_requests_are_under_way() {
     assert_eq!(fewer.slots.available_permits(), 2);
     let more = fewer.succeed(limits("8"), before.target.clone());
     assert_eq!(before.slots.available_permits(), 8, "old and new share what is under way");
-    assert_eq!(more.places.available_permits(), 32);
+    assert_eq!(more.places.available_permits(), 64, "eight places for each slot");
 }

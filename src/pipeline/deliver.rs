@@ -142,7 +142,7 @@ pub async fn deliver_batch(
     }
     let parts = Parts {
         body: Some((wrap(&kept), mapped.content_type.clone())),
-        idempotency_key: batch_key(&kept, cx),
+        idempotency_key: batch_key(&kept, cx).into(),
         ..Parts::default()
     };
     let (name, step) = (&operation.name, &operation.step);
@@ -184,7 +184,7 @@ fn wrap(items: &[&(Claimed, Arc<Route>, Mapped)]) -> Vec<u8> {
 /// known again; items regrouped are recognised by their own keys. Letters and few digits, like
 /// every key: a hexadecimal one would now and then hold twelve digits that look like a 個人番号.
 fn batch_key(items: &[&(Claimed, Arc<Route>, Mapped)], cx: &Context) -> String {
-    let keys = items.iter().map(|(claimed, _, _)| claimed.idempotency_key.as_str());
+    let keys = items.iter().map(|(claimed, _, _)| &*claimed.idempotency_key);
     let joined = keys.collect::<Vec<_>>().join(",");
     let counterpart = items.first().map_or("", |(_, route, _)| route.adapter.name.as_str());
     cx.keys.idempotency_key(counterpart, "batch", &joined, "batch")

@@ -30,6 +30,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+/// The part of all places that the intake waits for once none is free.
+const PART: usize = 16;
+
 /// Whether new messages may go on directly at a counterpart.
 #[derive(Debug, Default)]
 pub struct Intake {
@@ -153,7 +156,7 @@ fn prepare_one(
 /// The exchange as it would be claimed, but for what it does not have yet: rows and commitment.
 /// Its body is mapped already and not needed again, but for a reply or an outcome table that sees
 /// the request.
-pub(super) fn claimed(envelope: &Envelope, exchange: &NewExchange) -> Claimed {
+pub(super) fn claimed(envelope: &Arc<Envelope>, exchange: &NewExchange) -> Claimed {
     Claimed {
         id: 0,
         message: 0,
@@ -166,9 +169,9 @@ pub(super) fn claimed(envelope: &Envelope, exchange: &NewExchange) -> Claimed {
         ticket: None,
         since: envelope.accepted_at,
         subject: exchange.subject.clone(),
-        bundle: exchange.bundle.as_str().into(),
-        commitment: String::new(),
-        envelope: envelope.clone(),
+        bundle: Arc::clone(&exchange.bundle),
+        commitment: Arc::default(),
+        envelope: Arc::clone(envelope),
         body: Secret::new(Vec::new()),
     }
 }
@@ -257,13 +260,15 @@ impl Counterpart {
             && !self.breaker().is_open()
     }
 
-    /// Waits for a place, but only as long as the brake allows: then new messages go through the
-    /// store, until the workers have caught up again.
-    pub async fn wait_for_place(&self) {
+    /// Waits for some places, but only as long as the brake allows: then new messages go through
+    /// the store, until the workers have caught up again.
+    pub async fn wait_for_places(&self) {
         let Some(patience) = self.intake.patience() else { return };
         let since = Instant::now();
-        // The place itself is left to whoever comes first.
-        let _free = tokio::time::timeout(patience, self.places.acquire()).await;
+        // Several at once: a wait, a wake and a timer serve as many messages.
+        let some = u32::try_from(self.places_in_all() / PART).unwrap_or(u32::MAX).max(1);
+        // The places themselves are left to whoever comes first.
+        let _free = tokio::time::timeout(patience, self.places.acquire_many(some)).await;
         // With slots free it is the store that is waited for, and every message waits for that.
         if self.slots.available_permits() == 0 {
             self.intake.waited(since);

@@ -180,10 +180,10 @@ async fn a_full_counterpart_is_waited_for_until_the_brake_ends_it() {
     };
     let _places = Arc::clone(&post.places).acquire_many_owned(count(&post.places)).await.unwrap();
     assert!(post.is_full());
-    post.wait_for_place().await;
+    post.wait_for_places().await;
     assert!(post.is_full(), "slots are free: it is the store that is waited for");
     let _slots = Arc::clone(&post.slots).acquire_many_owned(count(&post.slots)).await.unwrap();
-    post.wait_for_place().await;
+    post.wait_for_places().await;
     assert!(!post.is_full(), "no longer waited for");
     assert!(!post.intake.is_open("place"), "through the store from now on");
 }

@@ -8,7 +8,7 @@ use crate::adapter::{Destination, OutcomeTable, Route};
 use crate::mapping::{Mapping, Meta, Rejection, Sent};
 use crate::model::codes::message as codes;
 use crate::model::json::{self, Node, Tree};
-use crate::model::{Class, Code, Failure, Stage};
+use crate::model::{Class, Code, Failure, MessageId, Stage};
 use crate::policy::calendar::date_of;
 use crate::store::Claimed;
 use crate::telemetry::names;
@@ -155,14 +155,14 @@ fn valid<'v>(mapping: &Mapping, output: Tree<'v>) -> Result<Tree<'v>, Failure> {
 pub fn meta(claimed: &Claimed) -> Meta {
     let envelope = &claimed.envelope;
     Meta {
-        message_id: envelope.message_id.as_str().to_owned(),
+        message_id: envelope.message_id.shared(),
         message_type: envelope.message_type.clone(),
         source: envelope.source.clone(),
         municipality: envelope.municipality.clone(),
         operator: envelope.operator.clone(),
         accepted_at: envelope.accepted_at,
         idempotency_key: claimed.idempotency_key.clone(),
-        correlation_id: envelope.correlation_id.as_ref().map(ToString::to_string),
+        correlation_id: envelope.correlation_id.as_ref().map(MessageId::shared),
         ticket: claimed.ticket.clone(),
         request: None,
     }

@@ -109,7 +109,7 @@ pub(super) async fn pass(
         let body = list_body(pull, &since, started, page, cx)?;
         let parts = Parts {
             body,
-            idempotency_key: format!("list-{}-{page}", started.as_millisecond()),
+            idempotency_key: format!("list-{}-{page}", started.as_millisecond()).into(),
             ..Parts::default()
         };
         let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
@@ -173,13 +173,13 @@ fn list_body(
     };
     let document = json!({ "since": since, "now": japan_time(now), "page": page });
     let meta = Meta {
-        message_id: String::new(),
-        message_type: pull.message_type.clone(),
-        source: String::new(),
-        municipality: cx.settings.municipalities.first().cloned(),
+        message_id: Arc::default(),
+        message_type: pull.message_type.clone().into(),
+        source: Arc::default(),
+        municipality: cx.settings.municipalities.first().cloned().map(Into::into),
         operator: None,
         accepted_at: now,
-        idempotency_key: String::new(),
+        idempotency_key: Arc::default(),
         correlation_id: None,
         ticket: None,
         request: None,
@@ -247,8 +247,7 @@ async fn fetch(
         );
         return Ok(());
     }
-    let parts =
-        Parts { id: Some(id.to_owned()), idempotency_key: id.to_owned(), ..Parts::default() };
+    let parts = Parts { id: Some(id.to_owned()), idempotency_key: id.into(), ..Parts::default() };
     let permission = counterpart.admit(cx.clock.now()).map_err(|_| Halt::Paused)?;
     let answer = call(counterpart, permission, &operation.name, &operation.step, parts).await;
     let mut arrival = fetched(id, operation, pull, counterpart, answer.body);

@@ -82,15 +82,15 @@ fn arrival(kept: Kept, cx: &Context) -> Result<(Arrival, jiff::Timestamp), Failu
         Some(envelope.message_id).filter(|id| *id != MessageId::from_content(&fingerprint));
     let arrival = Arrival {
         origin: origin(&envelope.source, &operation, cx)?,
-        source: envelope.source,
+        source: envelope.source.to_string(),
         message_id: own_id.map(|id| id.as_str().to_owned()),
-        message_type: Some(envelope.message_type).filter(|name| !name.is_empty()),
+        message_type: Some(envelope.message_type.to_string()).filter(|name| !name.is_empty()),
         content_type: Some(envelope.content_type),
         correlation_id: envelope.correlation_id.map(|id| id.as_str().to_owned()),
         reply_to: envelope.reply_to,
         traceparent: envelope.traceparent,
-        operator: envelope.operator,
-        municipality: envelope.municipality,
+        operator: envelope.operator.map(|name| name.to_string()),
+        municipality: envelope.municipality.map(|code| code.to_string()),
         body: Bytes::from(body.expose().clone()),
         cleared: None,
     };

@@ -128,7 +128,7 @@ pub(super) fn note(arrival: &Arrival, envelope: &Envelope, cx: &Context) -> Opti
     }
     Some(Draft {
         source: envelope.source.clone(),
-        message_id: envelope.message_id.as_str().to_owned(),
+        message_id: envelope.message_id.shared(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
         ..draft(adapter, operation, cleared, envelope.accepted_at, cx)
@@ -145,8 +145,8 @@ pub(super) fn note_file(
 ) -> Draft {
     let at = cx.clock.now();
     Draft {
-        source: adapter.name.clone(),
-        idempotency_key: key.to_owned(),
+        source: adapter.name.clone().into(),
+        idempotency_key: key.into(),
         ..draft(adapter, operation, cleared, at, cx)
     }
 }

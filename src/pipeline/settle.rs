@@ -85,7 +85,7 @@ pub async fn route_gone(claimed: Claimed, cx: &Arc<Context>) {
         code: &codes::ROUTE_GONE,
         stage: Stage::Validate,
         class: Class::Never,
-        detail: claimed.route.clone(),
+        detail: claimed.route.to_string(),
     };
     let decided = not_sent(&claimed, failure);
     let settlement = settlement(&claimed, 0, decided, Vec::new(), cx.clock.now());
@@ -286,8 +286,8 @@ fn report(
     outcome: &'static str,
     failure: Option<&Failure>,
 ) {
-    metrics::counter!(names::SETTLED, "route" => route.name.clone(), "outcome" => outcome)
-        .increment(1);
+    let name = Arc::clone(&route.names.route);
+    metrics::counter!(names::SETTLED, "route" => name, "outcome" => outcome).increment(1);
     let Some(failure) = failure else {
         tracing::debug!(exchange, route = route.name, outcome, attempt = attempts, "settled");
         return;
@@ -484,7 +484,7 @@ pub fn draft(claimed: &Claimed, route: &Route, kind: Kind, phase: Phase, at: Tim
         phase,
         at,
         source: envelope.source.clone(),
-        message_id: envelope.message_id.as_str().to_owned(),
+        message_id: envelope.message_id.shared(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
         route: Arc::clone(&route.names.route),

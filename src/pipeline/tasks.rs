@@ -257,9 +257,8 @@ fn anew(
             refuse(&codes::REPLAY_BODY_GONE, config_codes::OLDER_DEFINITIONS_GONE.title)
         })?,
     };
-    let route = bundle
-        .route(&claimed.route)
-        .ok_or_else(|| refuse(&codes::ROUTE_GONE, claimed.route.clone()))?;
+    let route =
+        bundle.route(&claimed.route).ok_or_else(|| refuse(&codes::ROUTE_GONE, &*claimed.route))?;
     let idempotency_key = match &item.manner.new_effect {
         Some(_) => {
             let purpose = format!("{} task {} exchange {}", route.name, item.task, item.exchange);
@@ -269,7 +268,7 @@ fn anew(
         }
         None => {
             known_again(claimed, &route, cx)?;
-            claimed.idempotency_key.clone()
+            claimed.idempotency_key.to_string()
         }
     };
     let bundle = (!item.manner.accepted).then(|| bundle.digest().to_owned());

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::{settle, signed};
 use crate::model::{Envelope, Failure, MessageId, Secret};
 use crate::store::{NewExchange, NewMessage};
+use std::sync::Arc;
 
 /// What could not be recognised is kept, sealed, as a dead letter. Without a usable id of its own
 /// it gets one from its content, so that a redelivery is known again. Headers that are safe are
@@ -18,21 +19,21 @@ pub(super) fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context)
     // Also that of a route which is not on yet.
     let known_type = cx.bundle().routes().any(|route| route.on.contains(&message_type));
     let envelope = Envelope {
-        source: arrival.source.clone(),
+        source: arrival.source.clone().into(),
         message_id: message_id.clone(),
         // An unknown type is the sender's free text: it is kept in the sealed body's row only
         // when it looks like a type.
         message_type: if known_type || is_plain_name(&message_type) {
-            message_type
+            message_type.into()
         } else {
-            String::new()
+            Arc::default()
         },
         content_type: kept_media_type(arrival.content_type.as_deref()),
         correlation_id: arrival.correlation_id.as_deref().and_then(MessageId::parse),
         reply_to: kept_header(arrival.reply_to.as_deref()),
         traceparent: kept_header(arrival.traceparent.as_deref()),
-        operator: kept_header(arrival.operator.as_deref()),
-        municipality: kept_municipality(arrival.municipality.as_deref()),
+        operator: kept_header(arrival.operator.as_deref()).map(Into::into),
+        municipality: kept_municipality(arrival.municipality.as_deref()).map(Into::into),
         accepted_at: cx.clock.now(),
     };
     let operation = match &arrival.origin {
@@ -42,22 +43,22 @@ pub(super) fn dead_on_arrival(arrival: &Arrival, failure: Failure, cx: &Context)
     let key = cx.keys.idempotency_key("", &arrival.source, message_id.as_str(), failure.code.code);
     let record = signed::note(&arrival.origin, &envelope, &key, &failure, cx);
     let exchange = NewExchange {
-        route: String::new(),
-        counterpart: String::new(),
-        operation,
+        route: Arc::default(),
+        counterpart: Arc::default(),
+        operation: operation.into(),
         lane: 0,
-        idempotency_key: key.clone(),
+        idempotency_key: key.clone().into(),
         subject: None,
         announce: Some(settle::announce_dead(&envelope, "", &key, &failure)),
         supersedes: None,
         failure: Some(failure),
-        bundle: cx.bundle().digest().to_owned(),
+        bundle: cx.bundle().digest().into(),
         first: None,
         approval: None,
         opens: None,
     };
     NewMessage {
-        envelope,
+        envelope: Arc::new(envelope),
         fingerprint,
         body: Secret::new(kept.to_vec()),
         exchanges: vec![exchange],

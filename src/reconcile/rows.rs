@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Read};
+use std::sync::Arc;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,13 +72,13 @@ impl<'r> Teller<'r> {
     /// One for a comparison at that time.
     pub fn new(rule: &'r Reconciliation, now: jiff::Timestamp, secret: RandomState) -> Teller<'r> {
         let meta = Meta {
-            message_id: String::new(),
-            message_type: String::new(),
-            source: String::new(),
+            message_id: Arc::default(),
+            message_type: Arc::default(),
+            source: Arc::default(),
             municipality: None,
             operator: None,
             accepted_at: now,
-            idempotency_key: String::new(),
+            idempotency_key: Arc::default(),
             correlation_id: None,
             ticket: None,
             request: None,

@@ -90,9 +90,9 @@ mod tests {
             let at = Timestamp::from_second(sequence * 60).unwrap();
             let kind = if sequence % 2 == 0 { Kind::Send } else { Kind::Receive };
             let draft = Draft {
-                message_id: format!("m{sequence}"),
+                message_id: format!("m{sequence}").into(),
                 route: "送り".into(),
-                subject: Some(format!("s{}", sequence % 3)),
+                subject: Some(format!("s{}", sequence % 3).into()),
                 ..Draft::new(kind, Phase::Noted, at)
             };
             let entry = draft.canonical();

@@ -158,8 +158,10 @@ mod tests {
 
     fn row(sequence: u64) -> RecordRow {
         let draft = Draft {
-            message_id: format!("m\"{}", sequence / 2),
-            subject: (!sequence.is_multiple_of(3)).then(|| format!("{:032x}", sequence % 1_000)),
+            message_id: format!("m\"{}", sequence / 2).into(),
+            subject: (!sequence.is_multiple_of(3))
+                .then(|| format!("{:032x}", sequence % 1_000))
+                .map(Into::into),
             reason: Some(",\"subject\":\"ffff\"".to_owned()),
             ..Draft::new(Kind::Send, Phase::Noted, Timestamp::UNIX_EPOCH)
         };

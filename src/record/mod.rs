@@ -89,13 +89,13 @@ pub struct Draft {
     /// When (UTC; the canonical form adds JST).
     pub at: Timestamp,
     /// Sender of the message.
-    pub source: String,
+    pub source: Arc<str>,
     /// Its id.
-    pub message_id: String,
+    pub message_id: Arc<str>,
     /// Its type.
-    pub message_type: String,
+    pub message_type: Arc<str>,
     /// 団体コード.
-    pub municipality: Option<String>,
+    pub municipality: Option<Arc<str>>,
     /// Route, counterpart and operation; empty for acts that have none.
     pub route: Arc<str>,
     /// Counterpart.
@@ -105,7 +105,7 @@ pub struct Draft {
     /// Attempt number, from 1; 0 when none.
     pub attempt: u32,
     /// The key the counterpart sees.
-    pub idempotency_key: String,
+    pub idempotency_key: Arc<str>,
     /// Legal frame.
     pub basis: Option<Arc<Basis>>,
     /// Item codes provided or asked for.
@@ -119,11 +119,11 @@ pub struct Draft {
     /// Registered code of a failure.
     pub code: Option<String>,
     /// Keyed pseudonym of the person, hex.
-    pub subject: Option<String>,
+    pub subject: Option<Arc<str>>,
     /// HMAC-SHA-256(salt, body), hex; the salt rests beside the sealed body and dies with it.
-    pub commitment: Option<String>,
+    pub commitment: Option<Arc<str>>,
     /// Who did it: `watashi-operator` of the message, or the operator of an act.
-    pub operator: Option<String>,
+    pub operator: Option<Arc<str>>,
     /// Reason given by an operator. Free text is limited and screened by the caller.
     pub reason: Option<String>,
     /// Digest of the definitions in force, hex.

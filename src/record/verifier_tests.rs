@@ -17,7 +17,7 @@ fn rows(count: u64) -> Vec<RecordRow> {
         let at = Timestamp::from_second(sequence.cast_signed() * 60).unwrap();
         let pruned = sequence == 28;
         let draft = Draft {
-            message_id: format!("m{sequence}"),
+            message_id: format!("m{sequence}").into(),
             outcome: pruned.then(|| "pruned".to_owned()),
             reference: pruned.then(|| "10".to_owned()),
             ..Draft::new(Kind::Send, Phase::Noted, at)

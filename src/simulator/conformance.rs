@@ -223,8 +223,9 @@ fn inputs(
         }
         // A mapping may compare the message's id with the document.
         let mut meta = case.meta.clone();
-        if meta.message_id.is_empty() || found.iter().any(|one| one.message_id == meta.message_id) {
-            meta.message_id = format!("M{:06}", found.len());
+        if meta.message_id.is_empty() || found.iter().any(|one| *one.message_id == *meta.message_id)
+        {
+            meta.message_id = format!("M{:06}", found.len()).into();
         }
         let Ok(mapped) = map::run(&route.mapping, &document, &meta) else { continue };
         // The counterpart could not tell two of one name apart.
@@ -234,7 +235,7 @@ fn inputs(
         };
         if found.iter().all(is_new) {
             let document = document.into_owned();
-            found.push(Input { message_id: meta.message_id, document, identity });
+            found.push(Input { message_id: meta.message_id.to_string(), document, identity });
         }
     }
     found
@@ -326,19 +327,20 @@ pub(super) fn recognised<'i>(
     let body = pulled.operation.content()?.codec.encode(&input.document).ok()?;
     let town = route.municipality.as_ref().and_then(|path| path.find(&input.document)?.as_str());
     let envelope = Envelope {
-        source: pulled.adapter.name.clone(),
+        source: pulled.adapter.name.clone().into(),
         message_id: MessageId::parse(&input.message_id)?,
-        message_type: message_type.clone(),
+        message_type: message_type.clone().into(),
         content_type: String::new(),
         correlation_id: None,
         reply_to: None,
         traceparent: None,
         operator: None,
-        municipality: town.map(str::to_owned),
+        municipality: town.map(Into::into),
         accepted_at: cx.clock.now(),
     };
     let routes = vec![bundle.route(&route.name)?];
     let document = input.document.clone().into();
+    let envelope = Arc::new(envelope);
     Some(Recognised { envelope, body, document, routes, bundle })
 }
 

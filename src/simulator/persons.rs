@@ -10,6 +10,7 @@ use crate::pipeline::approve::{By, approve};
 use crate::store::approvals::{ApprovalFilter, NewDemand};
 use crate::store::{NewExchange, NewMessage, StoreError};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Opens the demand that a document answers, if it must answer one. What brought it ends at once, without
 /// a route: it is not what is tried.
@@ -31,24 +32,24 @@ pub(super) async fn demand(
         due: None,
     };
     let exchange = NewExchange {
-        route: String::new(),
-        counterpart: route.adapter.name.clone(),
-        operation: String::new(),
+        route: Arc::default(),
+        counterpart: route.adapter.name.clone().into(),
+        operation: Arc::default(),
         lane: 0,
-        idempotency_key: String::new(),
+        idempotency_key: Arc::default(),
         subject: None,
         failure: Some(failure),
         announce: None,
         supersedes: None,
-        bundle: cx.bundle().digest().to_owned(),
+        bundle: cx.bundle().digest().into(),
         first: None,
         approval: None,
         opens: Some(Box::new(opens)),
     };
     let envelope = Envelope {
-        source: route.adapter.name.clone(),
+        source: route.adapter.name.clone().into(),
         message_id: MessageId::from_content(&fingerprint),
-        message_type: String::new(),
+        message_type: Arc::default(),
         content_type: String::new(),
         correlation_id: None,
         reply_to: None,
@@ -58,7 +59,7 @@ pub(super) async fn demand(
         accepted_at: cx.clock.now(),
     };
     let message = NewMessage {
-        envelope,
+        envelope: Arc::new(envelope),
         fingerprint,
         body: Secret::new(Vec::new()),
         exchanges: vec![exchange],

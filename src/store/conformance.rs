@@ -23,16 +23,16 @@ pub fn failure() -> Failure {
 
 pub fn exchange(lane: i64) -> NewExchange {
     NewExchange {
-        route: "subject-to-pmh".to_owned(),
-        counterpart: "pmh".to_owned(),
-        operation: "register".to_owned(),
+        route: "subject-to-pmh".into(),
+        counterpart: "pmh".into(),
+        operation: "register".into(),
         lane,
-        idempotency_key: "key".to_owned(),
-        subject: Some("5ub7ec7".to_owned()),
+        idempotency_key: "key".into(),
+        subject: Some("5ub7ec7".into()),
         failure: None,
         announce: None,
         supersedes: None,
-        bundle: "b0".to_owned(),
+        bundle: "b0".into(),
         first: None,
         approval: None,
         opens: None,
@@ -43,23 +43,23 @@ pub fn exchange(lane: i64) -> NewExchange {
 pub fn message(id: &str, content: u8, exchanges: Vec<NewExchange>) -> NewMessage {
     NewMessage {
         if_reused: None,
-        envelope: Envelope {
-            source: "health".to_owned(),
+        envelope: Arc::new(Envelope {
+            source: "health".into(),
             message_id: MessageId::parse(id).unwrap(),
-            message_type: "subject.registered".to_owned(),
+            message_type: "subject.registered".into(),
             content_type: "application/json".to_owned(),
             correlation_id: MessageId::parse("c-1"),
             reply_to: Some("answers".to_owned()),
             traceparent: None,
-            operator: Some("clerk".to_owned()),
-            municipality: Some("131237".to_owned()),
+            operator: Some("clerk".into()),
+            municipality: Some("131237".into()),
             accepted_at: at(0),
-        },
+        }),
         fingerprint: [content; 32],
         body: Secret::new(vec![content; 20]),
         exchanges,
         record: vec![Draft {
-            message_id: id.to_owned(),
+            message_id: id.into(),
             ..Draft::new(Kind::Receive, Phase::Noted, at(0))
         }],
     }
@@ -181,7 +181,7 @@ async fn accepting(store: &dyn Store) {
     let again = store.accept(message("m1", 1, vec![exchange(1)])).await.unwrap();
     assert_eq!(again, Accepted::Duplicate);
     let mut elsewhere = message("m1", 2, vec![exchange(9)]);
-    elsewhere.envelope.source = "other".to_owned();
+    Arc::make_mut(&mut elsewhere.envelope).source = "other".into();
     assert!(matches!(store.accept(elsewhere).await.unwrap(), Accepted::New { .. }));
     assert_eq!(store.list(Filter::default()).await.unwrap().len(), 5);
     assert_eq!(store.original(exchanges[0]).await.unwrap().unwrap().expose(), &vec![1; 20]);
@@ -455,9 +455,13 @@ async fn reroute(store: &dyn Store, exchange: i64, message: NewMessage) -> Rerou
 
 async fn rerouting(store: &dyn Store) {
     let head = accept(store, "head", 1).await;
-    let (route, counterpart, operation) = (String::new(), String::new(), String::new());
-    let unrouted =
-        NewExchange { route, counterpart, operation, failure: Some(failure()), ..exchange(0) };
+    let unrouted = NewExchange {
+        route: Arc::default(),
+        counterpart: Arc::default(),
+        operation: Arc::default(),
+        failure: Some(failure()),
+        ..exchange(0)
+    };
     let kept = store.accept(message("m1", 1, vec![unrouted])).await.unwrap();
     let Accepted::New { exchanges, .. } = kept else { panic!("{kept:?}") };
     let dead = exchanges[0];

@@ -32,7 +32,7 @@ fn new_epoch() -> NewEpoch {
 
 fn ghost(id: &str, fate: Fate) -> Ghost {
     let route = suite::exchange(1).route;
-    Ghost { source: "health".to_owned(), message_id: id.to_owned(), route, fate }
+    Ghost { source: "health".to_owned(), message_id: id.to_owned(), route: route.to_string(), fate }
 }
 
 /// State, whether it is due, and the sticky flag.

@@ -127,7 +127,7 @@ async fn other_routes_of_the_lane_go_on(store: &dyn Store) {
     let plain = accept(store, "m1", 1).await;
     let newer = accept_state(store, "m2", full_state(1)).await;
     assert_eq!(states(store, &[plain, newer]).await, [State::Received, State::Held]);
-    let other = NewExchange { route: "other".to_owned(), ..full_state(1) };
+    let other = NewExchange { route: "other".into(), ..full_state(1) };
     let other = accept_state(store, "m3", other).await;
     let newest = accept_state(store, "m4", full_state(1)).await;
     assert_eq!(
@@ -139,7 +139,7 @@ async fn other_routes_of_the_lane_go_on(store: &dyn Store) {
     assert_eq!(states(store, &[other, newest]).await, [State::Received, State::Held]);
     // The head ends: the next of another route is called forward, in its order.
     let mine = accept_state(store, "m5", full_state(5)).await;
-    let others = NewExchange { route: "other".to_owned(), ..exchange(5) };
+    let others = NewExchange { route: "other".into(), ..exchange(5) };
     let others = accept_state(store, "m6", others).await;
     let again = accept_state(store, "m7", full_state(5)).await;
     assert_eq!(
@@ -170,7 +170,7 @@ async fn overdue(store: &dyn Store) {
     for number in 0..7 {
         let lane = if number == 6 { 0 } else { number };
         let mut new = message(&format!("m{number}"), 1, vec![exchange(lane)]);
-        new.envelope.accepted_at = at(number * 10);
+        Arc::make_mut(&mut new.envelope).accepted_at = at(number * 10);
         let Accepted::New { exchanges, .. } = store.accept(new).await.unwrap() else { panic!() };
         all.push(exchanges[0]);
     }
@@ -181,7 +181,7 @@ async fn overdue(store: &dyn Store) {
     assert!(intend(store, all[4], 0).await);
     settle(store, all[4], 1, unknown(Some(at(900)))).await;
     let of = |routes: &[(&str, i64)], after, limit| Overdue {
-        counterpart: exchange(0).counterpart,
+        counterpart: exchange(0).counterpart.to_string(),
         routes: routes.iter().map(|(name, seconds)| ((*name).to_owned(), at(*seconds))).collect(),
         after,
         limit,
@@ -191,7 +191,7 @@ async fn overdue(store: &dyn Store) {
         (found.iter().map(|one| one.id).collect::<Vec<_>>(), next)
     };
     let route = exchange(0).route;
-    let route = route.as_str();
+    let route = &*route;
     let all_waiting = vec![all[0], all[1], all[4], all[5], all[6]];
     assert_eq!(look(of(&[(route, 99)], 0, 100)).await, (all_waiting, None));
     assert_eq!(look(of(&[(route, 10)], 0, 100)).await, (vec![all[0], all[1]], None));

@@ -17,7 +17,7 @@ pub async fn run(fresh: &impl Fn() -> Arc<dyn Store>) {
 
 async fn write(store: &dyn Store, count: i64) {
     let drafts = (0..count).map(|number| Draft {
-        message_id: format!("m{number}"),
+        message_id: format!("m{number}").into(),
         ..Draft::new(Kind::System, Phase::Noted, at(number))
     });
     store.note(drafts.collect()).await.unwrap();

@@ -215,7 +215,7 @@ async fn a_delivered_exchange_is_sent_anew_beside_the_old_one(store: &dyn Store)
     let claimed = store.claim(claim_of(&[State::Received], at(100))).await.unwrap();
     let [claimed] = claimed.as_slice() else { panic!("{claimed:?}") };
     assert_eq!((claimed.id, claimed.attempts), (made, 0));
-    assert_eq!(claimed.idempotency_key, "key2");
+    assert_eq!(&*claimed.idempotency_key, "key2");
     let shown = store.list(super::Filter { after: made - 1, ..Default::default() }).await.unwrap();
     assert_eq!(shown[0].replay_of, Some(old));
     assert!(intend(store, made, claimed.fence).await);

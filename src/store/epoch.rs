@@ -17,6 +17,7 @@ use crate::record::{Checkpoint, Draft, Head, Kind, Phase, RecordRow};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A new epoch about to begin.
 #[derive(Clone, Debug)]
@@ -207,17 +208,17 @@ impl Known {
 pub(super) fn not_new(envelope: &Envelope, exchange: &NewExchange, state: State) -> Draft {
     Draft {
         source: envelope.source.clone(),
-        message_id: envelope.message_id.as_str().to_owned(),
+        message_id: envelope.message_id.shared(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
-        route: exchange.route.as_str().into(),
-        counterpart: exchange.counterpart.as_str().into(),
-        operation: exchange.operation.as_str().into(),
+        route: Arc::clone(&exchange.route),
+        counterpart: Arc::clone(&exchange.counterpart),
+        operation: Arc::clone(&exchange.operation),
         idempotency_key: exchange.idempotency_key.clone(),
         outcome: Some(state.name().to_owned()),
         code: Some(codes::RESTORED.code.to_owned()),
         operator: envelope.operator.clone(),
-        bundle: exchange.bundle.as_str().into(),
+        bundle: Arc::clone(&exchange.bundle),
         ..Draft::new(Kind::Receive, Phase::Noted, envelope.accepted_at)
     }
 }
@@ -226,7 +227,7 @@ pub(super) fn not_new(envelope: &Envelope, exchange: &NewExchange, state: State)
 pub(super) fn act(word: &str, operator: &str, reason: &str, at: Timestamp) -> Draft {
     Draft {
         outcome: Some(word.to_owned()),
-        operator: Some(operator.to_owned()),
+        operator: Some(operator.into()),
         reason: Some(reason.to_owned()),
         ..Draft::new(Kind::Operate, Phase::Noted, at)
     }
@@ -238,8 +239,8 @@ mod tests {
 
     fn entry(id: &str, phase: Phase, outcome: &str) -> RecordRow {
         let draft = Draft {
-            source: "health".to_owned(),
-            message_id: id.to_owned(),
+            source: "health".into(),
+            message_id: id.into(),
             route: "r".into(),
             outcome: Some(outcome.to_owned()).filter(|word| !word.is_empty()),
             ..Draft::new(Kind::Send, phase, Timestamp::UNIX_EPOCH)

@@ -150,22 +150,31 @@ impl Keys {
     /// # Errors
     /// `T305` when the library or its random source fails.
     pub fn seal(&self, label: &str, plain: &[u8]) -> Result<Sealed, StoreError> {
-        self.seal_parts(label, &[plain])
+        let fresh = random::<{ KEY + NONCE }>()?;
+        self.seal_with(fresh.as_slice(), label, &[plain])
     }
 
-    /// Seals several pieces as one, without joining them first in memory that is not wiped.
-    pub(super) fn seal_parts(&self, label: &str, parts: &[&[u8]]) -> Result<Sealed, StoreError> {
+    /// Seals a body together with the fresh salt of a commitment to it, and gives both. The
+    /// commitment is HMAC-SHA-256(salt, body) in hex: once the body is erased, so is the salt.
+    ///
+    /// # Errors
+    /// As `seal`.
+    pub fn seal_committed(&self, label: &str, body: &[u8]) -> Result<(Sealed, String), StoreError> {
+        // The random source is asked once for all.
+        let fresh = random::<{ SALT + KEY + NONCE }>()?;
+        let (salt, fresh) = fresh.split_at(SALT);
+        Ok((self.seal_with(fresh, label, &[body, salt])?, commit(salt, body)))
+    }
+
+    /// Seals several pieces as one, without joining them first in memory that is not wiped. `fresh`
+    /// is a key and a nonce that nothing else is sealed with.
+    fn seal_with(&self, fresh: &[u8], label: &str, parts: &[&[u8]]) -> Result<Sealed, StoreError> {
         let failed = || StoreError::new(&codes::SEALING_FAILED, "");
         let masters = self.masters();
         let master = masters.current().ok_or_else(failed)?;
-        // The random source is asked once for both.
-        let mut fresh = Zeroizing::new([0u8; KEY + NONCE]);
-        rand::fill(&mut *fresh).map_err(|_| failed())?;
-        let (from_key, from_nonce) = fresh.split_at(KEY);
-        let mut key = Zeroizing::new([0u8; KEY]);
-        let mut nonce = [0u8; NONCE];
-        key.copy_from_slice(from_key);
-        nonce.copy_from_slice(from_nonce);
+        let (from_key, from_nonce) = fresh.split_first_chunk::<KEY>().ok_or_else(failed)?;
+        let key = Zeroizing::new(*from_key);
+        let nonce = <[u8; NONCE]>::try_from(from_nonce).map_err(|_| failed())?;
         let head = 2 + master.id.len() + WRAPPED + NONCE;
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let mut blob = Vec::with_capacity(head + length + TAG);
@@ -294,21 +303,17 @@ impl Keys {
         keyed(&self.fingerprint, &[message_type.as_bytes(), body])
     }
 
-    /// A salted commitment to a body: HMAC-SHA-256(salt, body) in hex, under a fresh salt that
-    /// rests sealed with the body and dies with it.
-    ///
-    /// # Errors
-    /// `T305` when the random source fails.
-    pub fn commitment(&self, body: &[u8]) -> Result<([u8; SALT], String), StoreError> {
-        let mut salt = [0u8; SALT];
-        rand::fill(&mut salt).map_err(|_| StoreError::new(&codes::SEALING_FAILED, ""))?;
-        Ok((salt, commit(&salt, body)))
-    }
-
     /// A value that tells whether two sets of keys derive the same hashes; reveals none of them.
     pub fn check(&self) -> String {
         hex(&keyed(&self.check, &[]))
     }
+}
+
+/// Fresh random bytes, wiped when they are dropped.
+fn random<const LENGTH: usize>() -> Result<Zeroizing<[u8; LENGTH]>, StoreError> {
+    let mut fresh = Zeroizing::new([0u8; LENGTH]);
+    rand::fill(&mut *fresh).map_err(|_| StoreError::new(&codes::SEALING_FAILED, ""))?;
+    Ok(fresh)
 }
 
 /// The commitment of a body under a known salt: how an auditor who was shown a body checks it.
@@ -482,9 +487,17 @@ mod tests {
         assert_ne!(key, keys.idempotency_key("pm", "hhealth", "1", "subject"));
         assert_ne!(keys.lane("pmh", "1"), keys.lane("pm", "h1"));
         assert_eq!(keys.subject("1").len(), 32);
-        let (salt, commitment) = keys.commitment(b"body").unwrap();
-        assert_eq!(commit(&salt, b"body"), commitment);
-        assert_ne!(keys.commitment(b"body").unwrap().1, commitment);
+    }
+
+    #[test]
+    fn the_salt_of_a_commitment_is_sealed_behind_the_body() {
+        let keys = keys("k1", &[("k1", 1)]);
+        let (sealed, commitment) = keys.seal_committed("a", b"body").unwrap();
+        let opened = keys.open("a", &sealed.0).unwrap();
+        let (body, salt) = opened.expose().split_at(4);
+        assert_eq!((body, salt.len()), (b"body".as_slice(), SALT));
+        assert_eq!(commit(salt, b"body"), commitment);
+        assert_ne!(keys.seal_committed("a", b"body").unwrap().1, commitment, "a fresh salt");
     }
 
     #[test]

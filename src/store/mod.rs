@@ -77,7 +77,7 @@ pub use ticketed::{MAX_TICKETED, Ticketed};
 #[derive(Debug)]
 pub struct NewMessage {
     /// Envelope.
-    pub envelope: Envelope,
+    pub envelope: Arc<Envelope>,
     /// Keyed hash over type and body: tells a repetition from a reuse of the id.
     pub fingerprint: [u8; 32],
     /// The original bytes; the store seals them.
@@ -94,17 +94,17 @@ pub struct NewMessage {
 #[derive(Clone, Debug)]
 pub struct NewExchange {
     /// Route name; empty when no route could be chosen.
-    pub route: String,
+    pub route: Arc<str>,
     /// Counterpart name.
-    pub counterpart: String,
+    pub counterpart: Arc<str>,
     /// Operation name.
-    pub operation: String,
+    pub operation: Arc<str>,
     /// Keyed hash of the ordering key; messages of one lane leave one after the other.
     pub lane: i64,
     /// The key every attempt carries.
-    pub idempotency_key: String,
+    pub idempotency_key: Arc<str>,
     /// Keyed pseudonym of the person.
-    pub subject: Option<String>,
+    pub subject: Option<Arc<str>>,
     /// Set when it is dead on arrival.
     pub failure: Option<Failure>,
     /// Told to upstream when it is dead on arrival.
@@ -112,7 +112,7 @@ pub struct NewExchange {
     /// What becomes of older states of the same route and lane; `None`: they go first.
     pub supersedes: Option<Supersede>,
     /// Digest of the definitions in force.
-    pub bundle: String,
+    pub bundle: Arc<str>,
     /// The first attempt, where it can be made as soon as the message is safe.
     pub first: Option<FirstAttempt>,
     /// A second person must agree before it is sent.
@@ -181,7 +181,7 @@ pub enum Accepted {
         /// of them `received` instead.
         states: Vec<State>,
         /// Commitment to the body, for record entries.
-        commitment: String,
+        commitment: Arc<str>,
     },
     /// The same message had been accepted before; finished answers are published again.
     Duplicate,
@@ -218,9 +218,9 @@ pub struct Claimed {
     /// State it was read in.
     pub state: State,
     /// Route name.
-    pub route: String,
+    pub route: Arc<str>,
     /// The key every attempt carries.
-    pub idempotency_key: String,
+    pub idempotency_key: Arc<str>,
     /// Attempts so far.
     pub attempts: u32,
     /// Sticky: some attempt may have been applied.
@@ -230,13 +230,13 @@ pub struct Claimed {
     /// When the present state was entered.
     pub since: Timestamp,
     /// Keyed pseudonym of the person.
-    pub subject: Option<String>,
+    pub subject: Option<Arc<str>>,
     /// Digest of the definitions it goes by; the pipeline may put newer ones here.
     pub bundle: Arc<str>,
     /// Commitment to the body, for record entries.
-    pub commitment: String,
+    pub commitment: Arc<str>,
     /// Envelope of the message.
-    pub envelope: Envelope,
+    pub envelope: Arc<Envelope>,
     /// The original bytes, opened.
     pub body: Secret<Vec<u8>>,
 }

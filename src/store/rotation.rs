@@ -136,7 +136,7 @@ impl Rotated {
         Draft {
             outcome: Some("keys-rotated".to_owned()),
             reference: Some(format!("key {current}; rewrapped: {rewrapped}; left: {left}")),
-            operator: Some(operator.to_owned()),
+            operator: Some(operator.into()),
             reason: Some(reason.to_owned()),
             ..Draft::new(Kind::Operate, Phase::Noted, at)
         }

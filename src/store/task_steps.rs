@@ -74,7 +74,7 @@ impl NewTask {
         Draft {
             outcome: Some("replay-task-draft".to_owned()),
             reference: Some(id.to_string()),
-            operator: Some(self.operator.clone()),
+            operator: Some(self.operator.as_str().into()),
             reason: Some(format!("{}; items {count}{}", self.reason, second.unwrap_or_default())),
             bundle: Arc::from(self.bundle.as_str()),
             ..Draft::new(Kind::Operate, Phase::Noted, self.at)
@@ -88,7 +88,7 @@ impl TaskChange {
         Draft {
             outcome: Some(format!("replay-task-{}", self.verb.name())),
             reference: Some(self.task.to_string()),
-            operator: Some(self.operator.clone()),
+            operator: Some(self.operator.as_str().into()),
             reason: Some(self.reason.clone()),
             ..Draft::new(Kind::Operate, Phase::Noted, self.at)
         }

@@ -4,6 +4,7 @@
 use crate::fixture::{Folder, Ran};
 use crate::operating::{WHO, envelope, exchange};
 use serde_json::json;
+use std::sync::Arc;
 use watashi::model::{Secret, State};
 use watashi::store::sqlite::Options;
 use watashi::store::{AttemptResult, Claim, Intent, Keys, NewMessage, Next, Settlement};
@@ -68,7 +69,7 @@ fn message(keys: &Keys, shot: &Shot) -> NewMessage {
         exchanges: vec![exchange(keys, &id)],
         record: Vec::new(),
         if_reused: None,
-        envelope,
+        envelope: Arc::new(envelope),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fixture::{Folder, MESSAGE};
 use serde_json::json;
+use std::sync::Arc;
 use watashi::model::codes::{message as message_codes, transport as transport_codes};
 use watashi::model::{Class, Envelope, Failure, MessageId, Secret, Stage, State};
 use watashi::record::{Draft, Kind, Phase};
@@ -132,22 +133,22 @@ pub fn message(folder: &Folder, id: &str) -> NewMessage {
         exchanges: vec![exchange(&keys, id)],
         record: Vec::new(),
         if_reused: None,
-        envelope: envelope(id),
+        envelope: Arc::new(envelope(id)),
     }
 }
 
 /// The envelope of a message of the fixture's route.
 pub fn envelope(id: &str) -> Envelope {
     Envelope {
-        source: "shop".to_owned(),
+        source: "shop".into(),
         message_id: MessageId::parse(id).unwrap(),
-        message_type: "order.placed".to_owned(),
+        message_type: "order.placed".into(),
         content_type: "application/json".to_owned(),
         correlation_id: None,
         reply_to: None,
         traceparent: None,
         operator: None,
-        municipality: Some("131237".to_owned()),
+        municipality: Some("131237".into()),
         accepted_at: "2026-06-01T00:00:00Z".parse().unwrap(),
     }
 }
@@ -155,16 +156,16 @@ pub fn envelope(id: &str) -> Envelope {
 /// Its exchange, in a lane of its own.
 pub fn exchange(keys: &Keys, id: &str) -> NewExchange {
     NewExchange {
-        route: "placing".to_owned(),
-        counterpart: "post".to_owned(),
-        operation: "place".to_owned(),
+        route: "placing".into(),
+        counterpart: "post".into(),
+        operation: "place".into(),
         lane: keys.lane("post", id),
-        idempotency_key: keys.idempotency_key("post", "shop", id, "placing"),
-        subject: Some(keys.subject("山田")),
+        idempotency_key: keys.idempotency_key("post", "shop", id, "placing").into(),
+        subject: Some(keys.subject("山田").into()),
         failure: None,
         announce: None,
         supersedes: None,
-        bundle: "b".to_owned(),
+        bundle: "b".into(),
         first: None,
         approval: None,
         opens: None,
@@ -177,9 +178,9 @@ fn failure(code: &'static watashi::model::Code, class: Class) -> Failure {
 
 fn draft(phase: Phase, id: &str) -> Draft {
     Draft {
-        message_id: id.to_owned(),
+        message_id: id.into(),
         route: "placing".into(),
-        subject: Some(if id == "good" { "0a".repeat(16) } else { "0b".repeat(16) }),
+        subject: Some(if id == "good" { "0a" } else { "0b" }.repeat(16).into()),
         ..Draft::new(Kind::Send, phase, "2026-06-01T00:01:00Z".parse().unwrap())
     }
 }
@@ -327,11 +328,11 @@ fn what_waits_for_a_person_is_listed_shown_and_acted_on() {
 /// A message that no route took when it came.
 fn add_unrouted(folder: &Folder, id: &str, message_type: &str) {
     let mut message = message(folder, id);
-    message.envelope.message_type = message_type.to_owned();
+    Arc::make_mut(&mut message.envelope).message_type = message_type.into();
     for exchange in &mut message.exchanges {
         exchange.failure = Some(failure(&message_codes::UNKNOWN_TYPE, Class::Never));
         for name in [&mut exchange.route, &mut exchange.counterpart, &mut exchange.operation] {
-            name.clear();
+            *name = Arc::default();
         }
     }
     tokio::runtime::Runtime::new().unwrap().block_on(async {

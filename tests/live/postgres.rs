@@ -188,7 +188,8 @@ async fn calls_made_together_share_transactions_and_one_bad_call_harms_only_itse
     let accept = |number: i64| {
         let mut message = suite::message(&format!("m{number}"), 1, vec![suite::exchange(number)]);
         // What PostgreSQL's text cannot hold comes from outside here.
-        message.envelope.operator = Some(format!("a\u{0}b\u{1a}{number}"));
+        Arc::make_mut(&mut message.envelope).operator =
+            Some(format!("a\u{0}b\u{1a}{number}").into());
         store.accept(message)
     };
     for accepted in join_all((0..200).map(accept)).await {
@@ -203,7 +204,7 @@ async fn calls_made_together_share_transactions_and_one_bad_call_harms_only_itse
     let bad = suite::message(
         "bad",
         1,
-        vec![watashi::store::NewExchange { bundle: "\u{0}".to_owned(), ..suite::exchange(900) }],
+        vec![watashi::store::NewExchange { bundle: "\u{0}".into(), ..suite::exchange(900) }],
     );
     let calls = [suite::message("g1", 1, vec![suite::exchange(901)]), bad];
     let later = suite::message("g2", 1, vec![suite::exchange(901)]);

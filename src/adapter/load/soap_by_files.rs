@@ -114,13 +114,13 @@ fn a_message_becomes_an_envelope_with_its_action() {
         let operation = &bundle.adapters["library"].operations["reserve"];
         let order = json!({"title": "渡し", "id": "m-1"});
         let meta = Meta {
-            message_id: "m-1".to_owned(),
-            message_type: "book.wanted".to_owned(),
-            source: "desk".to_owned(),
+            message_id: "m-1".into(),
+            message_type: "book.wanted".into(),
+            source: "desk".into(),
             municipality: None,
             operator: None,
             accepted_at: jiff::Timestamp::UNIX_EPOCH,
-            idempotency_key: "k".to_owned(),
+            idempotency_key: "k".into(),
             correlation_id: None,
             ticket: None,
             request: None,

@@ -8,6 +8,7 @@ use crate::pipeline::{Context, map, validate};
 use crate::store::Claimed;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug)]
@@ -78,20 +79,18 @@ fn claimed(recognised: &Recognised<'_>, route: &Route, cx: &Context) -> Claimed 
         message: 0,
         fence: 0,
         state: State::Received,
-        route: route.name.clone(),
-        idempotency_key: cx.keys.idempotency_key(
-            &route.adapter.name,
-            &envelope.source,
-            id,
-            &route.name,
-        ),
+        route: route.name.clone().into(),
+        idempotency_key: cx
+            .keys
+            .idempotency_key(&route.adapter.name, &envelope.source, id, &route.name)
+            .into(),
         attempts: 0,
         maybe_applied: false,
         ticket: None,
         since: envelope.accepted_at,
         subject: None,
         bundle: cx.bundle().shared_digest(),
-        commitment: String::new(),
+        commitment: Arc::default(),
         body: Secret::new(recognised.body.clone()),
         envelope,
     }

@@ -271,25 +271,25 @@ impl Sender {
             2 => chance.pick(&ids).map(|name| String::clone(name)),
             _ => None,
         };
-        let mut some = |text: String| chance.one_in(2).then_some(text);
+        let mut some = |text: &'static str| chance.one_in(2).then_some(text);
         let mut meta = Meta {
-            municipality: some("131237".to_owned()),
-            operator: some("sato".to_owned()),
-            correlation_id: some("c-1".to_owned()),
-            ticket: some("ticket-1".to_owned()),
+            municipality: some("131237").map(Into::into),
+            operator: some("sato").map(Into::into),
+            correlation_id: some("c-1").map(Into::into),
+            ticket: some("ticket-1").map(Into::into),
             ..Meta::nothing()
         };
         let moment = chance.pick(MOMENTS).and_then(|moment| moment.parse().ok());
         meta.accepted_at = moment.unwrap_or(meta.accepted_at);
         // As long as those of the gateway: 32 letters and digits.
-        meta.idempotency_key = format!("{:016x}{:016x}", chance.bits(), chance.bits());
+        meta.idempotency_key = format!("{:016x}{:016x}", chance.bits(), chance.bits()).into();
         meta.message_id = match chance.below(3) {
-            0 => "1".to_owned(),
-            1 => format!("m-{:08x}", chance.below(1 << 32)),
-            _ => "m".repeat(MessageId::MAX_LENGTH),
+            0 => "1".into(),
+            1 => format!("m-{:08x}", chance.below(1 << 32)).into(),
+            _ => "m".repeat(MessageId::MAX_LENGTH).into(),
         };
-        meta.message_type = "generated".to_owned();
-        meta.source = "generated".to_owned();
+        meta.message_type = "generated".into();
+        meta.source = "generated".into();
         Sender { message_id_from, meta }
     }
 
@@ -297,7 +297,7 @@ impl Sender {
         let mut meta = self.meta.clone();
         let named = self.message_id_from.as_ref().and_then(|name| document.get(name));
         if let Some(id) = named.and_then(Value::as_str) {
-            meta.message_id = id.to_owned();
+            meta.message_id = id.into();
         }
         meta
     }

@@ -217,7 +217,7 @@ fn meta(reader: &mut Reader<'_>, node: Option<&Node>) -> Meta {
     };
     let Some(node) = node else { return meta };
     reader.keys(node, &keys::META);
-    let mut text = |key: &str| reader.text_at(node, key).map(str::to_owned);
+    let mut text = |key: &str| reader.text_at(node, key).map(Arc::<str>::from);
     meta.message_id = text("messageId").unwrap_or(meta.message_id);
     meta.message_type = text("messageType").unwrap_or(meta.message_type);
     meta.source = text("source").unwrap_or(meta.source);
@@ -225,7 +225,7 @@ fn meta(reader: &mut Reader<'_>, node: Option<&Node>) -> Meta {
     meta.operator = text("operator");
     meta.idempotency_key = text("idempotencyKey").unwrap_or(meta.idempotency_key);
     meta.correlation_id = text("correlationId");
-    meta.ticket = text("ticket");
+    meta.ticket = text("ticket").map(|ticket| ticket.to_string());
     if let Some(time) = text("acceptedAt") {
         match (time.parse(), node.get("acceptedAt")) {
             (Ok(time), _) => meta.accepted_at = time,

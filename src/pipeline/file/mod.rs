@@ -107,13 +107,13 @@ fn place(counterpart: &Counterpart, name: &str) -> Result<Arc<dyn Place>, Failed
 /// What a mapping from `watashi/file@1` may know beside it.
 fn meta(at: Timestamp) -> Meta {
     Meta {
-        message_id: String::new(),
-        message_type: String::new(),
-        source: String::new(),
+        message_id: Arc::default(),
+        message_type: Arc::default(),
+        source: Arc::default(),
         municipality: None,
         operator: None,
         accepted_at: at,
-        idempotency_key: String::new(),
+        idempotency_key: Arc::default(),
         correlation_id: None,
         ticket: None,
         request: None,

@@ -68,7 +68,7 @@ impl<'w> Keyed<'w> {
             keyed.ids.push(message.envelope.message_id.as_str());
             keyed.sources.push(kept(&message.envelope.source));
             let open = message.exchanges.iter().map(|one| &one.exchange);
-            lanes.extend(open.map(|exchange| (exchange.counterpart.as_str(), exchange.lane)));
+            lanes.extend(open.map(|exchange| (&*exchange.counterpart, exchange.lane)));
         }
         (keyed.counterparts, keyed.lanes) = lanes.into_iter().unzip();
         keyed
@@ -327,8 +327,7 @@ async fn quarantine(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, Stor
     }
     let envelope = &message.envelope;
     let at = envelope.accepted_at;
-    let bundle =
-        message.exchanges.first().map(|one| one.exchange.bundle.as_str()).unwrap_or_default();
+    let bundle = message.exchanges.first().map(|one| &*one.exchange.bundle).unwrap_or_default();
     let code = &codes::MESSAGE_ID_REUSED;
     let row = insert_message(tx, message, &id).await?;
     tx.head.exchange += 1;
@@ -347,12 +346,12 @@ async fn quarantine(tx: &mut Tx<'_>, message: &Message) -> Result<Accepted, Stor
     }
     tx.append(&Entry::new(&Draft {
         source: envelope.source.clone(),
-        message_id: id,
+        message_id: id.into(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
         outcome: Some("quarantined".to_owned()),
         code: Some(code.code.to_owned()),
-        commitment: Some(message.commitment.clone()),
+        commitment: Some(Arc::clone(&message.commitment)),
         operator: envelope.operator.clone(),
         bundle: bundle.into(),
         ..Draft::new(Kind::Receive, Phase::Noted, at)
@@ -385,6 +384,7 @@ impl<'p> Messages<'p> {
     fn new(rows: &'p [(i64, Cow<'_, str>, &Message)]) -> Messages<'p> {
         let all = || rows.iter().map(|(_, _, message)| &message.envelope);
         let maybe = |text: &'p Option<String>| text.as_deref().map(kept);
+        let shared = |text: &'p Option<Arc<str>>| text.as_deref().map(kept);
         Messages {
             ids: rows.iter().map(|row| row.0).collect(),
             sources: all().map(|envelope| kept(&envelope.source)).collect(),
@@ -396,11 +396,11 @@ impl<'p> Messages<'p> {
                 .collect(),
             replies: all().map(|envelope| maybe(&envelope.reply_to)).collect(),
             traces: all().map(|envelope| maybe(&envelope.traceparent)).collect(),
-            operators: all().map(|envelope| maybe(&envelope.operator)).collect(),
-            municipalities: all().map(|envelope| maybe(&envelope.municipality)).collect(),
+            operators: all().map(|envelope| shared(&envelope.operator)).collect(),
+            municipalities: all().map(|envelope| shared(&envelope.municipality)).collect(),
             accepted: all().map(|envelope| envelope.accepted_at.as_millisecond()).collect(),
             fingerprints: rows.iter().map(|row| row.2.fingerprint.as_slice()).collect(),
-            commitments: rows.iter().map(|row| row.2.commitment.as_str()).collect(),
+            commitments: rows.iter().map(|row| &*row.2.commitment).collect(),
             sealed: rows.iter().map(|row| row.2.sealed.0.as_slice()).collect(),
         }
     }
@@ -457,13 +457,13 @@ impl<'p> Exchanges<'p> {
         Exchanges {
             ids: rows.iter().map(|row| row.id).collect(),
             messages: rows.iter().map(|row| row.message).collect(),
-            routes: all().map(|exchange| exchange.route.as_str()).collect(),
-            counterparts: all().map(|exchange| exchange.counterpart.as_str()).collect(),
-            operations: all().map(|exchange| exchange.operation.as_str()).collect(),
+            routes: all().map(|exchange| &*exchange.route).collect(),
+            counterparts: all().map(|exchange| &*exchange.counterpart).collect(),
+            operations: all().map(|exchange| &*exchange.operation).collect(),
             lanes: all().map(|exchange| exchange.lane).collect(),
-            keys: all().map(|exchange| exchange.idempotency_key.as_str()).collect(),
+            keys: all().map(|exchange| &*exchange.idempotency_key).collect(),
             subjects: all().map(|exchange| exchange.subject.as_deref()).collect(),
-            bundles: all().map(|exchange| exchange.bundle.as_str()).collect(),
+            bundles: all().map(|exchange| &*exchange.bundle).collect(),
             states: rows.iter().map(|row| row.state.name()).collect(),
             dues: rows.iter().map(due).collect(),
             sinces: rows.iter().map(|row| row.at).collect(),

@@ -1,7 +1,7 @@
 //! An operator's act: its effect and its entry in one transaction.
 
 use super::approvals;
-use super::connection::{Params, column, odd, plain};
+use super::connection::{Params, column, maybe_shared, odd, plain, shared};
 use super::exchanges::{lane_is_open, leave_lane};
 use super::prepared::{Entry, Outgoing};
 use super::tx::Tx;
@@ -109,22 +109,22 @@ pub(super) async fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreEr
         |row: &Row, index| Ok::<_, StoreError>(column::<Option<String>>(row, index)?.map(plain));
     let attempts: i64 = column(&row, 9)?;
     let draft = Draft {
-        source: plain(column(&row, 2)?),
-        message_id: column(&row, 3)?,
-        message_type: plain(column(&row, 4)?),
-        municipality: maybe(&row, 5)?,
+        source: plain(column(&row, 2)?).into(),
+        message_id: shared(&row, 3)?,
+        message_type: plain(column(&row, 4)?).into(),
+        municipality: maybe(&row, 5)?.map(Into::into),
         route: column::<&str>(&row, 6)?.into(),
         counterpart: column::<&str>(&row, 7)?.into(),
         operation: column::<&str>(&row, 8)?.into(),
         attempt: u32::try_from(attempts).map_err(|_| odd())?,
-        idempotency_key: column(&row, 10)?,
+        idempotency_key: shared(&row, 10)?,
         reference: maybe(&row, 11)?,
         code: column(&row, 12)?,
-        subject: column(&row, 13)?,
-        commitment: column(&row, 14)?,
+        subject: maybe_shared(&row, 13)?,
+        commitment: maybe_shared(&row, 14)?,
         bundle: column::<&str>(&row, 15)?.into(),
         outcome: Some(act.verb.name().to_owned()),
-        operator: Some(act.operator.clone()),
+        operator: Some(act.operator.as_str().into()),
         reason: Some(act.reason.clone()),
         ..Draft::new(Kind::Operate, Phase::Noted, act.at)
     };

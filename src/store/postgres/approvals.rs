@@ -85,7 +85,7 @@ pub(super) async fn enter(
     let (opened, due) = (at.as_millisecond(), demand.due.map(Timestamp::as_millisecond));
     let item = kept(&demand.item);
     let params: Params<'_> =
-        &[&demand.kind, &exchange.counterpart, &demand.number, &item, &id, &opened, &due];
+        &[&demand.kind, &exchange.counterpart.as_ref(), &demand.number, &item, &id, &opened, &due];
     tx.execute(sql, params).await.map(drop)
 }
 
@@ -306,7 +306,7 @@ async fn note(
     let Some(seen) = find(tx, id, at).await? else { return Ok(()) };
     tx.append(&Entry::new(&Draft {
         outcome: Some(word.to_owned()),
-        operator: Some(operator.to_owned()).filter(|name| !name.is_empty()),
+        operator: Some(operator.to_owned()).filter(|name| !name.is_empty()).map(Into::into),
         reason: reason.map(str::to_owned),
         ..seen.draft
     }));
@@ -327,7 +327,7 @@ pub(super) async fn close(tx: &mut Tx<'_>, closing: &Closing) -> Result<bool, St
         outcome: Some("demand-closed".to_owned()),
         counterpart: column::<&str>(&row, 1)?.into(),
         reference: Some(column(&row, 0)?),
-        operator: Some(operator.clone()),
+        operator: Some(operator.as_str().into()),
         reason: Some(reason.clone()),
         ..Draft::new(Kind::Operate, Phase::Noted, *at)
     }));

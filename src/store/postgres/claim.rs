@@ -1,7 +1,7 @@
 //! Reading for work: what is due is reserved for this instance; what waits to be published is
 //! read. Bodies are opened here.
 
-use super::connection::{Session, column, odd, plain};
+use super::connection::{Session, column, maybe_shared, odd, plain, shared};
 use super::instances::now;
 use super::views::instant;
 use crate::model::codes::store as codes;
@@ -12,6 +12,7 @@ use crate::store::{
     Claim, Claimed, MAX_TICKETED, NewOutgoing, Overdue, Pending, StoreError, Ticketed,
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 use tokio_postgres::Row;
 
 /// What is due, earliest first, one state at a time in the order of the index; what others have
@@ -191,16 +192,16 @@ fn claimed(row: &Row, keys: &Keys) -> Result<Claimed, StoreError> {
         message: column(row, 1)?,
         fence: column(row, 2)?,
         state: State::from_name(column(row, 3)?).ok_or_else(odd)?,
-        route: column(row, 4)?,
-        idempotency_key: column(row, 5)?,
+        route: shared(row, 4)?,
+        idempotency_key: shared(row, 5)?,
         attempts: u32::try_from(attempts).map_err(|_| odd())?,
         maybe_applied: column(row, 7)?,
         ticket: maybe(row, 8)?,
         since: instant(column(row, 9)?)?,
-        subject: column(row, 10)?,
-        commitment: column(row, 11)?,
+        subject: maybe_shared(row, 10)?,
+        commitment: shared(row, 11)?,
         bundle: column::<&str>(row, 24)?.into(),
-        envelope: envelope(row, 12)?.ok_or_else(odd)?,
+        envelope: Arc::new(envelope(row, 12)?.ok_or_else(odd)?),
         body,
     })
 }
@@ -214,15 +215,15 @@ pub(super) fn envelope(row: &Row, first: usize) -> Result<Option<Envelope>, Stor
     let Some(message_id) = MessageId::parse(column(row, first + 1)?) else { return Ok(None) };
     let correlation: Option<&str> = column(row, first + 4)?;
     Ok(Some(Envelope {
-        source: plain(column(row, first)?),
+        source: plain(column(row, first)?).into(),
         message_id,
-        message_type: plain(column(row, first + 2)?),
+        message_type: plain(column(row, first + 2)?).into(),
         content_type: plain(column(row, first + 3)?),
         correlation_id: correlation.and_then(MessageId::parse),
         reply_to: maybe(row, first + 5)?,
         traceparent: maybe(row, first + 6)?,
-        operator: maybe(row, first + 7)?,
-        municipality: maybe(row, first + 8)?,
+        operator: maybe(row, first + 7)?.map(Into::into),
+        municipality: maybe(row, first + 8)?.map(Into::into),
         accepted_at: instant(column(row, first + 9)?)?,
     }))
 }

@@ -5,7 +5,7 @@ use crate::model::codes::store as codes;
 use crate::store::StoreError;
 use futures_util::future::try_join_all;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -184,6 +184,16 @@ pub(super) fn column<'r, T: tokio_postgres::types::FromSql<'r>>(
     index: usize,
 ) -> Result<T, StoreError> {
     row.try_get(index).map_err(|_| odd())
+}
+
+/// A text that will be shared.
+pub(super) fn shared(row: &Row, index: usize) -> Result<Arc<str>, StoreError> {
+    column::<&str>(row, index).map(Into::into)
+}
+
+/// The same where there may be none.
+pub(super) fn maybe_shared(row: &Row, index: usize) -> Result<Option<Arc<str>>, StoreError> {
+    column::<Option<&str>>(row, index).map(|text| text.map(Into::into))
 }
 
 /// A row of another shape than expected.

@@ -51,10 +51,10 @@ pub(super) struct Arriving {
 
 /// A message on its way in.
 pub(super) struct Message {
-    pub envelope: crate::model::Envelope,
+    pub envelope: Arc<crate::model::Envelope>,
     pub fingerprint: [u8; 32],
     pub sealed: Sealed,
-    pub commitment: String,
+    pub commitment: Arc<str>,
     pub exchanges: Vec<Arriving>,
     pub record: Vec<Entry>,
     pub if_reused: Option<Announcement>,
@@ -66,11 +66,11 @@ impl Message {
     /// Seals body and salt as one and completes entries that name no commitment.
     pub fn new(keys: &Arc<Keys>, message: NewMessage) -> Result<Message, StoreError> {
         let NewMessage { envelope, fingerprint, body, exchanges, mut record, if_reused } = message;
-        let (salt, commitment) = keys.commitment(body.expose())?;
         let label = body_label(&envelope.source, &fingerprint);
-        let sealed = keys.seal_parts(&label, &[body.expose(), &salt])?;
+        let (sealed, commitment) = keys.seal_committed(&label, body.expose())?;
+        let commitment: Arc<str> = commitment.into();
         for draft in &mut record {
-            draft.commitment.get_or_insert_with(|| commitment.clone());
+            draft.commitment.get_or_insert_with(|| Arc::clone(&commitment));
         }
         let arriving = |mut exchange: NewExchange| {
             let announce = exchange.announce.take();
@@ -78,7 +78,7 @@ impl Message {
                 announce.map(|message| Outgoing::new(keys, &message).map(Arc::new)).transpose()?;
             let draft = exchange.first.as_mut().and_then(|first| first.record.as_mut());
             let intended = draft.map(|draft| {
-                draft.commitment.get_or_insert_with(|| commitment.clone());
+                draft.commitment.get_or_insert_with(|| Arc::clone(&commitment));
                 Entry::new(draft)
             });
             Ok(Arriving { exchange, announce, intended })

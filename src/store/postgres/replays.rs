@@ -116,7 +116,7 @@ async fn anew(
     tx.execute(sql, params).await?;
     approvals::ask_anew(tx, made, act.exchange, act.at).await?;
     tx.append(&Entry::new(&Draft {
-        idempotency_key: key.to_owned(),
+        idempotency_key: key.into(),
         bundle: bundle.map_or(draft.bundle, Arc::from),
         attempt: 0,
         ..draft

@@ -12,6 +12,7 @@ use crate::model::{MessageId, State};
 use crate::store::acts::{born_final, first_state};
 use crate::store::epoch::Known;
 use crate::store::{Act, Kept, Keys, NewExchange, Rerouted, StoreError};
+use std::sync::Arc;
 
 /// What is kept of a message whose only exchange is dead and without a route.
 pub(super) async fn kept_of(
@@ -81,6 +82,7 @@ async fn replace_message(tx: &Tx<'_>, row: i64, message: &Message) -> Result<(),
             municipality = $9, fingerprint = $10, commitment = $11
         WHERE id = $1";
     let maybe = |text: &'_ Option<String>| text.as_deref().map(|text| kept(text).into_owned());
+    let shared = |text: &'_ Option<Arc<str>>| text.as_deref().map(|text| kept(text).into_owned());
     let params: Params<'_> = &[
         &row,
         &envelope.message_id.as_str(),
@@ -89,10 +91,10 @@ async fn replace_message(tx: &Tx<'_>, row: i64, message: &Message) -> Result<(),
         &envelope.correlation_id.as_ref().map(|id| id.as_str()),
         &maybe(&envelope.reply_to),
         &maybe(&envelope.traceparent),
-        &maybe(&envelope.operator),
-        &maybe(&envelope.municipality),
+        &shared(&envelope.operator),
+        &shared(&envelope.municipality),
         &message.fingerprint.as_slice(),
-        &message.commitment,
+        &message.commitment.as_ref(),
     ];
     tx.execute(sql, params).await?;
     let sql = "UPDATE bodies SET sealed = $2 WHERE message = $1";
@@ -124,13 +126,13 @@ async fn replace_exchange(
         WHERE id = $1";
     let params: Params<'_> = &[
         &act.exchange,
-        &exchange.route,
-        &exchange.counterpart,
-        &exchange.operation,
+        &exchange.route.as_ref(),
+        &exchange.counterpart.as_ref(),
+        &exchange.operation.as_ref(),
         &exchange.lane,
-        &exchange.idempotency_key,
-        &exchange.subject,
-        &exchange.bundle,
+        &exchange.idempotency_key.as_ref(),
+        &exchange.subject.as_deref(),
+        &exchange.bundle.as_ref(),
         &state.name(),
         &matches!(state, State::Received | State::Unknown).then_some(at),
         &at,

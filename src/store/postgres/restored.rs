@@ -37,7 +37,8 @@ pub(super) async fn known(
     }
     let sql = "SELECT fate FROM ghosts WHERE message_id = $1 AND source = $2 AND route = $3";
     let source = kept(&envelope.source);
-    let row = tx.row(sql, &[&envelope.message_id.as_str(), &source, &exchange.route]).await?;
+    let row =
+        tx.row(sql, &[&envelope.message_id.as_str(), &source, &exchange.route.as_ref()]).await?;
     let fate: Option<String> = row.map(|row| column(&row, 0)).transpose()?;
     Ok(Known::by(fate.as_deref(), tx.head.restored.window))
 }

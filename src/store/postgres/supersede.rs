@@ -1,7 +1,7 @@
 //! Supersede: a newer full state ends older ones of its route and lane that nobody will miss.
 
 use super::claim::envelope;
-use super::connection::{Params, column, odd, plain};
+use super::connection::{Params, column, maybe_shared, odd, plain};
 use super::exchanges::{final_states, leave_lane};
 use super::prepared::{Entry, Message, Outgoing};
 use super::tx::Tx;
@@ -33,7 +33,7 @@ pub(super) async fn run(
     newer: &NewExchange,
     rule: &Supersede,
 ) -> Result<(), StoreError> {
-    let params: Params<'_> = &[&newer.counterpart, &newer.lane, &newer.route];
+    let params: Params<'_> = &[&newer.counterpart.as_ref(), &newer.lane, &newer.route.as_ref()];
     let found = tx.query(FIND, params).await?;
     for older in &found {
         end(tx, message, newer, rule, older).await?;
@@ -71,22 +71,22 @@ async fn end(
     let Some(kind) = rule.record else { return Ok(()) };
     tx.append(&Entry::new(&Draft {
         source: envelope.source,
-        message_id: envelope.message_id.as_str().to_owned(),
+        message_id: envelope.message_id.shared(),
         message_type: envelope.message_type,
         municipality: envelope.municipality,
-        route: newer.route.as_str().into(),
-        counterpart: newer.counterpart.as_str().into(),
-        operation: newer.operation.as_str().into(),
+        route: Arc::clone(&newer.route),
+        counterpart: Arc::clone(&newer.counterpart),
+        operation: Arc::clone(&newer.operation),
         attempt: u32::try_from(attempts).map_err(|_| odd())?,
-        idempotency_key: key,
+        idempotency_key: key.into(),
         reference: column::<Option<String>>(older, 5)?.map(plain),
         outcome: Some("superseded".to_owned()),
         code: Some(code.to_owned()),
         reason: Some(failure.detail.clone()),
-        subject: column(older, 6)?,
-        commitment: column(older, 7)?,
+        subject: maybe_shared(older, 6)?,
+        commitment: maybe_shared(older, 7)?,
         operator: envelope.operator,
-        bundle: newer.bundle.as_str().into(),
+        bundle: Arc::clone(&newer.bundle),
         ..Draft::new(kind, Phase::Noted, at)
     }));
     Ok(())

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 /// A message prepared on its caller's thread: sealed, committed to, its entries complete.
 pub(super) struct Prepared {
-    pub envelope: Envelope,
+    pub envelope: Arc<Envelope>,
     pub fingerprint: [u8; 32],
     /// Of its id.
     key: Key,
     pub sealed: Sealed,
-    pub commitment: String,
+    pub commitment: Arc<str>,
     pub exchanges: Vec<NewExchange>,
     pub record: Vec<Draft>,
     /// Sealed announcements of the exchanges, in their order.
@@ -42,11 +42,11 @@ pub(in crate::store) fn label(source: &str, fingerprint: &[u8]) -> String {
 /// Seals body and salt as one and completes entries that name no commitment.
 pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared, StoreError> {
     let NewMessage { envelope, fingerprint, body, mut exchanges, mut record, if_reused } = message;
-    let (salt, commitment) = keys.commitment(body.expose())?;
     let label = label(&envelope.source, &fingerprint);
-    let sealed = keys.seal_parts(&label, &[body.expose(), &salt])?;
+    let (sealed, commitment) = keys.seal_committed(&label, body.expose())?;
+    let commitment: Arc<str> = commitment.into();
     for draft in &mut record {
-        draft.commitment.get_or_insert_with(|| commitment.clone());
+        draft.commitment.get_or_insert_with(|| Arc::clone(&commitment));
     }
     let seal = |exchange: &NewExchange| {
         exchange.announce.as_ref().map(|outgoing| exchanges::seal(keys, outgoing)).transpose()
@@ -54,7 +54,7 @@ pub(super) fn prepare(keys: &Arc<Keys>, message: NewMessage) -> Result<Prepared,
     let announced = exchanges.iter().map(seal).collect::<Result<_, _>>()?;
     let intended = |exchange: &mut NewExchange| {
         let draft = exchange.first.as_mut().and_then(|first| first.record.as_mut())?;
-        draft.commitment.get_or_insert_with(|| commitment.clone());
+        draft.commitment.get_or_insert_with(|| Arc::clone(&commitment));
         Some(Entry::new(draft))
     };
     let intended = exchanges.iter_mut().map(intended).collect();
@@ -135,7 +135,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
     }
     tx.check_room()?;
     let row = insert(tx, message, (key, &id))?;
-    let bundle = message.exchanges.first().map(|exchange| exchange.bundle.as_str()).unwrap_or("");
+    let bundle = message.exchanges.first().map(|exchange| &*exchange.bundle).unwrap_or("");
     let at = message.envelope.accepted_at;
     let code = codes::MESSAGE_ID_REUSED.code;
     let sql = "INSERT INTO exchanges (message, route, counterpart, operation, lane,
@@ -151,7 +151,7 @@ fn quarantine(tx: &mut Tx<'_>, message: &Prepared) -> Result<Accepted, StoreErro
     }
     tx.append(&Draft {
         source: message.envelope.source.clone(),
-        message_id: id,
+        message_id: id.into(),
         message_type: message.envelope.message_type.clone(),
         municipality: message.envelope.municipality.clone(),
         outcome: Some("quarantined".to_owned()),

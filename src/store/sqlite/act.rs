@@ -112,7 +112,7 @@ pub(super) fn find(tx: &Tx<'_>, act: &Act) -> Result<Option<Seen>, StoreError> {
             commitment: row.get(14)?,
             bundle: row.get(15)?,
             outcome: Some(act.verb.name().to_owned()),
-            operator: Some(act.operator.clone()),
+            operator: Some(act.operator.as_str().into()),
             reason: Some(act.reason.clone()),
             ..Draft::new(Kind::Operate, Phase::Noted, act.at)
         };

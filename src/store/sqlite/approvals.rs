@@ -308,7 +308,7 @@ fn note(
     let Some(seen) = find(tx, id, at)? else { return Ok(()) };
     tx.append(&Draft {
         outcome: Some(word.to_owned()),
-        operator: Some(operator.to_owned()).filter(|name| !name.is_empty()),
+        operator: Some(operator.to_owned()).filter(|name| !name.is_empty()).map(Into::into),
         reason: reason.map(str::to_owned),
         ..seen.draft
     })
@@ -334,7 +334,7 @@ fn close(
         outcome: Some("demand-closed".to_owned()),
         counterpart: counterpart.into(),
         reference: Some(number),
-        operator: Some(operator.to_owned()),
+        operator: Some(operator.into()),
         reason: Some(reason.to_owned()),
         ..Draft::new(Kind::Operate, Phase::Noted, at)
     })?;

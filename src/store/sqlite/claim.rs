@@ -9,6 +9,7 @@ use crate::store::{
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row};
+use std::sync::Arc;
 
 /// What is due, earliest first. The index over due rows gives them in order, one state at a time.
 pub(super) fn claim(
@@ -167,7 +168,7 @@ pub(super) fn claimed(
         subject: row.get(9)?,
         commitment: row.get(10)?,
         bundle: row.get::<_, String>(21)?.into(),
-        envelope: envelope(row, 11)?.ok_or_else(odd)?,
+        envelope: Arc::new(envelope(row, 11)?.ok_or_else(odd)?),
         body,
     })
 }

@@ -57,7 +57,7 @@ pub(super) fn run(tx: &mut Tx<'_>, act: &Act, message: &Prepared) -> Result<Rero
     if approvals::refusal(tx, first)?.is_some() {
         return Ok(Rerouted::NotAllowed);
     }
-    if id != before.draft.message_id {
+    if id != &*before.draft.message_id {
         tx.ids.change(tx.connection, Key::of(id), before.message)?;
     }
     replace_message(tx, before.message, message)?;

@@ -9,6 +9,7 @@ use crate::record::{Draft, Phase};
 use crate::store::acts::Ended;
 use crate::store::{NewExchange, StoreError, Supersede};
 use rusqlite::{Row, params};
+use std::sync::Arc;
 
 /// An older state, as it is found.
 struct Older {
@@ -105,22 +106,22 @@ fn end(
     let Some(kind) = rule.record else { return Ok(()) };
     tx.append(&Draft {
         source: envelope.source.clone(),
-        message_id: envelope.message_id.as_str().to_owned(),
+        message_id: envelope.message_id.shared(),
         message_type: envelope.message_type.clone(),
         municipality: envelope.municipality.clone(),
-        route: newer.route.as_str().into(),
-        counterpart: newer.counterpart.as_str().into(),
-        operation: newer.operation.as_str().into(),
+        route: Arc::clone(&newer.route),
+        counterpart: Arc::clone(&newer.counterpart),
+        operation: Arc::clone(&newer.operation),
         attempt: older.attempts,
-        idempotency_key: older.key.clone(),
+        idempotency_key: older.key.clone().into(),
         reference: older.reference.clone(),
         outcome: Some("superseded".to_owned()),
         code: Some(code.to_owned()),
         reason: Some(failure.detail.clone()),
-        subject: older.subject.clone(),
-        commitment: Some(older.commitment.clone()),
+        subject: older.subject.clone().map(Into::into),
+        commitment: Some(older.commitment.as_str().into()),
         operator: envelope.operator.clone(),
-        bundle: newer.bundle.as_str().into(),
+        bundle: Arc::clone(&newer.bundle),
         ..Draft::new(kind, Phase::Noted, at)
     })
 }

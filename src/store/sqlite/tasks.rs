@@ -347,7 +347,7 @@ fn anew(tx: &mut Tx<'_>, act: &Act, key: &str, bundle: Option<&str>) -> Result<E
     tx.lanes.enter(&counterpart, lane, next);
     approvals::ask_anew(tx, made, act.exchange, act.at)?;
     tx.append(&Draft {
-        idempotency_key: key.to_owned(),
+        idempotency_key: key.into(),
         bundle: bundle.map_or(draft.bundle, Arc::from),
         attempt: 0,
         ..draft

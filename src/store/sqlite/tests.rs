@@ -466,7 +466,7 @@ async fn nothing_rests_in_the_clear() {
     let store = folder.open();
     let mut message = suite::message("m1", 1, vec![suite::exchange(keys(1).lane("pmh", CANARY))]);
     message.body = Secret::new(format!("{{\"individualNumber\":\"{CANARY}\"}}").into_bytes());
-    message.exchanges[0].subject = Some(keys(1).subject(CANARY));
+    message.exchanges[0].subject = Some(keys(1).subject(CANARY).into());
     message.fingerprint = keys(1).fingerprint("t", message.body.expose());
     store.accept(message).await.unwrap();
     suite::intend(&*store, 1, 0).await;
@@ -538,17 +538,15 @@ async fn the_writer_syncs_every_commit() {
     let folder = Folder::new();
     let store = folder.open();
     let settings = [
-        ("synchronous", 2),
-        ("foreign_keys", 1),
-        ("secure_delete", 1),
-        ("trusted_schema", 0),
-        ("user_version", 6),
+        ("PRAGMA synchronous", 2),
+        ("PRAGMA foreign_keys", 1),
+        ("PRAGMA secure_delete", 1),
+        ("PRAGMA trusted_schema", 0),
+        ("PRAGMA user_version", 6),
     ];
-    for (name, expected) in settings {
-        let read = move |tx: &mut Tx<'_>| {
-            tx.row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
-        };
-        assert_eq!(store.write(writer::OTHER, read).await.unwrap(), Some(expected), "{name}");
+    for (sql, expected) in settings {
+        let read = move |tx: &mut Tx<'_>| tx.row(sql, [], |row| row.get::<_, i64>(0));
+        assert_eq!(store.write(writer::OTHER, read).await.unwrap(), Some(expected), "{sql}");
     }
     let mode = |tx: &mut Tx<'_>| tx.row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
     assert_eq!(store.write(writer::OTHER, mode).await.unwrap().as_deref(), Some("wal"));

@@ -12,7 +12,11 @@ use crate::record::{Draft, Frontier, Hash, Head, Kind, Phase, tree};
 use crate::store::epoch::Restored;
 use crate::store::{RecordRow, StoreError};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, TransactionBehavior};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension as _, Params, Row, Statement, Transaction,
+    TransactionBehavior,
+};
+use std::cell::RefCell;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,6 +25,13 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Rows of the index of before that one step goes through: some two milliseconds.
 const CATCH_UP: usize = 1_024;
+/// How long the writer waits for more calls where some wait already. It costs each of them less than
+/// they save together: a commit has its flush, and pages of its own that every commit writes.
+const GATHER: Duration = Duration::from_micros(700);
+/// So many calls behind the first one show that more are on their way. Fewer are not kept waiting.
+const COMPANY: usize = 4;
+/// So many are enough for one commit.
+const ENOUGH: usize = 48;
 
 /// What kind of call a job is: names its crash points.
 #[derive(Clone, Copy)]
@@ -235,6 +246,7 @@ impl Loop {
             Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         let mut tx = Tx {
             connection: &self.connection,
+            statements: RefCell::default(),
             tail: self.tail.clone(),
             lanes: &mut self.lanes,
             ids: &mut self.ids,
@@ -244,7 +256,7 @@ impl Loop {
         };
         tx.end_chain(now)?;
         exchanges::recover(&mut tx, now)?;
-        let tail = tx.tail;
+        let (tail, _) = tx.end();
         transaction.commit()?;
         self.ids.keep();
         self.tail = tail;
@@ -254,6 +266,9 @@ impl Loop {
 
     fn run(mut self, mut queue: mpsc::UnboundedReceiver<Order>) {
         while let Some(first) = queue.blocking_recv() {
+            if (COMPANY..ENOUGH).contains(&queue.len()) {
+                std::thread::sleep(GATHER);
+            }
             let mut group = Vec::new();
             let mut close = None;
             let mut next = Some(first);
@@ -364,6 +379,7 @@ impl Loop {
             Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         let mut tx = Tx {
             connection: &self.connection,
+            statements: RefCell::default(),
             tail: self.tail.clone(),
             lanes: &mut self.lanes,
             ids: &mut self.ids,
@@ -376,7 +392,7 @@ impl Loop {
         }
         tx.tallies.write(&self.connection)?;
         tx.lanes.sound()?;
-        let (tail, restored) = (tx.tail, tx.restored);
+        let (tail, restored) = tx.end();
         self.reach(group, |call| call.before);
         transaction.commit()?;
         self.restored = restored;
@@ -399,6 +415,8 @@ impl Loop {
 /// One transaction under way: what the calls write through.
 pub(super) struct Tx<'c> {
     pub connection: &'c Connection,
+    /// Statements it has used, with their texts.
+    statements: RefCell<Vec<(&'static str, CachedStatement<'c>)>>,
     tail: Frontier,
     /// What is open in each lane.
     pub lanes: &'c mut Lanes,
@@ -412,36 +430,58 @@ pub(super) struct Tx<'c> {
 }
 
 impl Tx<'_> {
+    /// What it made of the tree and of what was in doubt; its statements are given back.
+    fn end(self) -> (Frontier, Restored) {
+        (self.tail, self.restored)
+    }
+
+    /// Runs something with a statement. What this transaction used before is found by where its
+    /// text stands, which is quicker than by the text.
+    fn with<T>(
+        &self,
+        sql: &'static str,
+        run: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let Ok(mut known) = self.statements.try_borrow_mut() else {
+            return Ok(run(&mut *self.connection.prepare_cached(sql)?)?);
+        };
+        if let Some((_, statement)) = known.iter_mut().find(|(text, _)| std::ptr::eq(*text, sql)) {
+            return Ok(run(statement)?);
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let ran = run(&mut statement);
+        known.push((sql, statement));
+        Ok(ran?)
+    }
+
     /// Runs a statement; gives the number of rows changed.
-    pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+    pub fn execute(&self, sql: &'static str, params: impl Params) -> Result<usize, StoreError> {
+        self.with(sql, |statement| statement.execute(params))
     }
 
     /// Inserts one row; gives its id.
-    pub fn insert(&self, sql: &str, params: impl Params) -> Result<i64, StoreError> {
-        Ok(self.connection.prepare_cached(sql)?.insert(params)?)
+    pub fn insert(&self, sql: &'static str, params: impl Params) -> Result<i64, StoreError> {
+        self.with(sql, |statement| statement.insert(params))
     }
 
     /// The first row, if any.
     pub fn row<T>(
         &self,
-        sql: &str,
+        sql: &'static str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+        self.with(sql, |statement| statement.query_row(params, read).optional())
     }
 
     /// All rows.
     pub fn rows<T>(
         &self,
-        sql: &str,
+        sql: &'static str,
         params: impl Params,
-        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params, |row| read(row))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.with(sql, |statement| statement.query_map(params, read)?.collect())
     }
 
     /// Refuses new messages beyond `max_bytes`. What is under way may go on: `max_page_count`

@@ -44,7 +44,7 @@ fn blocks(folder: &Folder) -> usize {
 
 async fn accept(store: &SqliteStore, id: &str, source: &str, fill: u8) -> Accepted {
     let mut message = suite::message(id, fill, vec![suite::exchange(7)]);
-    message.envelope.source = source.to_owned();
+    Arc::make_mut(&mut message.envelope).source = source.into();
     store.accept(message).await.unwrap()
 }
 
@@ -313,7 +313,7 @@ async fn follows_the_model(steps: Vec<Step>) {
                 let (id, fill) = (format!("m{id}"), 1 + u8::from(other));
                 let mut message = suite::message(&id, fill, vec![suite::exchange(i64::from(fill))]);
                 message.exchanges[0].lane = under_way.len() as i64 + 100;
-                message.envelope.source = source.to_owned();
+                Arc::make_mut(&mut message.envelope).source = source.into();
                 let aside = format!("{id}~{}", crate::record::hex(&message.fingerprint));
                 let aside = (source.to_owned(), aside[..id.len() + 13].to_owned());
                 let accepted = store.accept(message).await.unwrap();
