@@ -21,7 +21,10 @@ pub(super) async fn open(
     let Some(postgres) = &config.store.postgres else {
         let crash_points = cfg!(debug_assertions).then(|| Arc::new(crash::reach) as _);
         let max_bytes = config.store.max_bytes;
-        let options = Options { max_bytes, crash_points, ..Options::default() };
+        let defaults = Options::default();
+        // Where a build can be ended at named points, the log is short, so that these are reached.
+        let log = if cfg!(debug_assertions) { 128 } else { defaults.log };
+        let options = Options { max_bytes, crash_points, log, ..defaults };
         let store =
             SqliteStore::open(&config.store.path, keys, options).map_err(super::unusable)?;
         return Ok((store, Arc::new(SystemClock)));

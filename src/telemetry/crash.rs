@@ -44,6 +44,10 @@ pub const POINTS: &[&str] = &[
     // Ids become a block.
     "ids:before-commit",
     "ids:after-commit",
+    // The log goes into the database.
+    "write-back:begun",
+    "write-back:beside",
+    "write-back:ended",
 ];
 
 /// A point of the way is reached.

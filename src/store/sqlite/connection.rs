@@ -28,9 +28,6 @@ const TREE: usize = 3;
 const WRITER_CACHE: i64 = -6_144;
 /// Page cache of a reader, the same way: it reads rows by their number, mostly once.
 const READER_CACHE: i64 = -512;
-/// Pages in the log before it is written back (4 KiB each). Pages that change with every message
-/// are then written back once for many commits, and the writer pauses less often.
-const CHECKPOINT_PAGES: i64 = 8_000;
 /// How long a connection waits for another one.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// More statements than the store has, so that none is ever compiled twice.
@@ -99,7 +96,6 @@ pub(super) fn open_writer(path: &Path, keys: &Keys) -> Result<Connection, StoreE
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     migrate(&connection)?;
     fit(&connection, keys)?;
     if created {

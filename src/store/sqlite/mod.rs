@@ -21,6 +21,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use write_back::WriteBack;
 use writer::{Call, Loop, Shared, Tx, Writer};
 
 mod accept;
@@ -48,6 +49,7 @@ mod tallies;
 mod task_calls;
 mod tasks;
 mod views;
+mod write_back;
 mod writer;
 
 pub(super) use accept::label as body_label;
@@ -75,6 +77,9 @@ pub struct Options {
     pub lanes: usize,
     /// Calls in one transaction at most.
     pub group: usize,
+    /// Frames in the log before they are written back (of 4 KiB each). Pages that change with every
+    /// message are then written back once for many commits.
+    pub log: u32,
     /// Tells when the restart was, for what it interrupted.
     pub clock: Arc<dyn Clock>,
     /// The store was put back: `begin_epoch` comes next, and nothing is written before it.
@@ -91,6 +96,7 @@ impl Default for Options {
             id_block: ids::BLOCK,
             lanes: Lanes::LIMIT,
             group: 512,
+            log: 8_000,
             clock,
             adopt: false,
             crash_points: None,
@@ -123,28 +129,31 @@ impl SqliteStore {
         options: Options,
     ) -> Result<Arc<SqliteStore>, StoreError> {
         let lock = connection::lock(path)?;
-        let connection = connection::open_writer(path, &keys)?;
+        let mut connection = connection::open_writer(path, &keys)?;
         integrity::quick(&connection)?;
         limit_pages(&connection, options.max_bytes)?;
+        let shared = Arc::<Shared>::default();
+        let readers = (0..READERS).map(|_| connection::open_reader(path)).collect::<Result<_, _>>();
+        let readers = Readers::start(readers?, Arc::clone(&shared))?;
+        let points = options.crash_points.clone();
+        let write_back = WriteBack::new(&mut connection, readers.sender(), options.log, points)?;
         let mut state = Loop {
             tail: record::checked(&connection)?,
             lanes: Lanes::read(&connection, Overflow::beside(path), options.lanes)?,
             restored: restored::read(&connection)?,
             ids: Ids::read(&connection, options.id_block)?,
             connection,
+            write_back,
             group: options.group.max(1),
             max_bytes: options.max_bytes,
             crash_points: options.crash_points,
-            shared: Arc::default(),
+            shared: Arc::clone(&shared),
             lock,
         };
         if !options.adopt {
             state.recover(options.clock.now())?;
         }
-        let shared = Arc::clone(&state.shared);
         shared.set_backlog(state.lanes.backlog());
-        let readers = (0..READERS).map(|_| connection::open_reader(path)).collect::<Result<_, _>>();
-        let readers = Readers::start(readers?, Arc::clone(&shared))?;
         let ids = Some(state.ids.shared());
         let behind = !state.ids.is_caught_up();
         let (writer, thread) = state.start()?;

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
-type Read = Box<dyn FnOnce(&Connection) + Send>;
+pub(super) type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The callers' end.
 pub(super) struct Readers {
@@ -32,6 +32,11 @@ impl Readers {
                 })?;
         }
         Ok(Readers { reads, shared })
+    }
+
+    /// For what runs on the next free connection and tells its end itself.
+    pub fn sender(&self) -> Sender<Read> {
+        self.reads.clone()
     }
 
     /// Runs a read on the next free connection.

@@ -57,7 +57,7 @@ impl Clock for Fixed {
 
 fn options() -> Options {
     // So little in memory that every test has some on the disk.
-    Options { clock: Arc::new(Fixed), id_block: 3, lanes: 1, ..Options::default() }
+    Options { clock: Arc::new(Fixed), id_block: 3, lanes: 1, log: 20, ..Options::default() }
 }
 
 pub(crate) fn keys(fill: u8) -> Arc<Keys> {

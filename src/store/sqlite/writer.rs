@@ -7,6 +7,7 @@ use super::ids::Ids;
 use super::lanes::Lanes;
 use super::record;
 use super::tallies::Tallies;
+use super::write_back::WriteBack;
 use crate::model::codes::store as codes;
 use crate::record::{Draft, Frontier, Hash, Head, Kind, Phase, tree};
 use crate::store::epoch::Restored;
@@ -216,6 +217,7 @@ impl Entry {
 /// The writer's own end; lives on its thread.
 pub(super) struct Loop {
     pub connection: Connection,
+    pub write_back: WriteBack,
     /// The tree over the record.
     pub tail: Frontier,
     pub lanes: Lanes,
@@ -285,11 +287,13 @@ impl Loop {
                 }
             }
             self.commit(group);
+            self.write_back.step(&self.connection);
             if let Some(reply) = close {
                 let _ = reply.send(self.checkpoint());
                 break;
             }
         }
+        self.write_back.wait();
         let Loop { connection, lock, .. } = self;
         drop(connection);
         drop(lock);
@@ -297,7 +301,8 @@ impl Loop {
 
     /// All of the log goes into the database, and its file is cut: old pages are gone. It waits for
     /// nobody; a reader in the way makes it `false`.
-    fn scrub(&self) -> Result<bool, StoreError> {
+    fn scrub(&mut self) -> Result<bool, StoreError> {
+        self.write_back.wait();
         self.connection.busy_timeout(Duration::ZERO)?;
         let busy: Result<bool, rusqlite::Error> =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
@@ -305,7 +310,8 @@ impl Loop {
         Ok(!busy?)
     }
 
-    fn checkpoint(&self) -> Result<(), StoreError> {
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.write_back.wait();
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
