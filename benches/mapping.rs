@@ -35,7 +35,7 @@ use watashi::model::json::{Elements, Tree, write};
 
 /// The allocator of the gateway.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The routes measured: the repository's for this record, and that of the end-to-end benchmark.
 const REPOSITORY_ROUTES: [&str; 2] = ["vaccination-record-to-pmh", "vaccination-record-to-copy"];

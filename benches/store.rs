@@ -31,7 +31,7 @@ use watashi::store::{
 
 /// The allocator of the gateway.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Messages under way at once, as a busy gateway has them.
 const TOGETHER: usize = 256;

@@ -12,14 +12,14 @@ pub const KINDS: &[&str] = &["my-number", "corporate-number", "municipality-code
 /// give 10, becomes. `zero_for_ten` writes 0; otherwise such a body has no number.
 pub fn complete(kind: &str, body: &str, zero_for_ten: bool) -> Option<String> {
     let check = match kind {
-        "my-number" => my_number_check(&digits(body, 11)?),
+        "my-number" => my_number_check(&digits::<11>(body)?),
         "corporate-number" => {
-            let check = corporate_number_check(&digits(body, 12)?);
+            let check = corporate_number_check(&digits::<12>(body)?);
             return Some(format!("{check}{body}"));
         }
-        "municipality-code" => municipality_code_check(&digits(body, 5)?),
+        "municipality-code" => municipality_code_check(&digits::<5>(body)?),
         "atena-number" => {
-            let (check, open) = atena_number_check(&digits(body, 14)?);
+            let (check, open) = atena_number_check(&digits::<14>(body)?);
             (!open || zero_for_ten).then_some(check)?
         }
         _ => return None,
@@ -58,7 +58,7 @@ fn atena_number_check(body: &[u32]) -> (u32, bool) {
 /// 個人番号: twelve digits, the last one the check digit (総務省令第85号第5条). Twelve zeros pass
 /// the arithmetic but stand for "no number" and are refused.
 pub fn my_number(text: &str) -> bool {
-    let Some((body, check)) = split_last(text, 12) else { return false };
+    let Some([body @ .., check]) = digits::<12>(text) else { return false };
     if body.iter().all(|digit| *digit == 0) {
         return false;
     }
@@ -67,39 +67,31 @@ pub fn my_number(text: &str) -> bool {
 
 /// 法人番号: thirteen digits, the first one the check digit, never 0 (財務省令第70号第2条).
 pub fn corporate_number(text: &str) -> bool {
-    let Some(digits) = digits(text, 13) else { return false };
-    let Some((check, body)) = digits.split_first() else { return false };
-    *check == corporate_number_check(body)
+    digits::<13>(text).is_some_and(|[check, body @ ..]| check == corporate_number_check(&body))
 }
 
 /// 全国地方公共団体コード: six digits, the last one the check digit.
 pub fn municipality_code(text: &str) -> bool {
-    let Some((body, check)) = split_last(text, 6) else { return false };
-    check == municipality_code_check(&body)
+    digits::<6>(text).is_some_and(|[body @ .., check]| check == municipality_code_check(&body))
 }
 
 /// 宛名番号: fifteen digits. Its check digit is not tested: numbers given before the rule keep
 /// their old last digit (共通機能標準仕様書, footnotes on 宛名番号), so a wrong one proves nothing.
 pub fn atena_number(text: &str) -> bool {
-    digits(text, 15).is_some()
+    digits::<15>(text).is_some()
 }
 
 /// 宛名番号 whose last digit follows the rule (modulus 11, weights 2 to 7): those given since it
 /// is in force. Where the rule leaves the digit open, 0 is taken.
 pub fn atena_number_by_rule(text: &str) -> bool {
-    split_last(text, 15).is_some_and(|(body, check)| check == atena_number_check(&body).0)
+    digits::<15>(text).is_some_and(|[body @ .., check]| check == atena_number_check(&body).0)
 }
 
-/// The digits of `text` when it consists of exactly `count` ASCII digits.
-fn digits(text: &str, count: usize) -> Option<Vec<u32>> {
-    let all = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    all.then(|| text.bytes().map(|byte| u32::from(byte - b'0')).collect())
-}
-
-fn split_last(text: &str, count: usize) -> Option<(Vec<u32>, u32)> {
-    let mut body = digits(text, count)?;
-    let check = body.pop()?;
-    Some((body, check))
+/// The digits of `text` when it consists of exactly `N` ASCII digits.
+fn digits<const N: usize>(text: &str) -> Option<[u32; N]> {
+    let bytes: &[u8; N] = text.as_bytes().try_into().ok()?;
+    let all = bytes.iter().all(u8::is_ascii_digit);
+    all.then(|| bytes.map(|byte| u32::from(byte - b'0')))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use vrl::compiler::{CompilationResult, Program, TargetValue, TimeZone};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const WAYS: [(&str, &str); 2] =
     [("as one writes it", include_str!("plain.vrl")), ("tuned by hand", include_str!("tuned.vrl"))];
