@@ -84,7 +84,8 @@ impl WriteBack {
         let (frames, rest) = (Arc::clone(&self.frames), self.many / 16);
         let points = self.crash_points.clone();
         let passes = move |reader: &Connection| {
-            reach(points.as_ref(), "write-back:begun");
+            let reached = |point| points.iter().for_each(|reached| reached(point));
+            reached("write-back:begun");
             for _ in 0..PASSES {
                 let before = frames.load(Ordering::Relaxed);
                 let came = || frames.load(Ordering::Relaxed).saturating_sub(before);
@@ -92,7 +93,7 @@ impl WriteBack {
                     break;
                 }
             }
-            reach(points.as_ref(), "write-back:beside");
+            reached("write-back:beside");
             // The writer may have ended.
             let _ = tell.send(());
         };
@@ -106,7 +107,8 @@ impl WriteBack {
         let frames = self.frames.load(Ordering::Relaxed);
         let all = pass(writer);
         self.from = if all { self.many } else { frames.saturating_add(self.many / 8) };
-        reach(self.crash_points.as_ref(), "write-back:ended");
+        let reached = |point| self.crash_points.iter().for_each(|reached| reached(point));
+        reached("write-back:ended");
     }
 }
 
@@ -126,12 +128,9 @@ fn pass(connection: &Connection) -> bool {
     }
 }
 
-fn reach(points: Option<&CrashPoints>, point: &'static str) {
-    points.into_iter().for_each(|reached| reached(point));
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::connection::open_reader;
     use super::super::reader::Readers;
     use super::*;
     use std::path::PathBuf;
@@ -152,11 +151,11 @@ mod tests {
             let id = std::process::id();
             let folder = std::env::temp_dir().join(format!("watashi-write-back-{id}-{name}"));
             std::fs::create_dir_all(&folder).unwrap();
-            let open = || Connection::open(folder.join("db")).unwrap();
-            let mut writer = open();
+            let mut writer = Connection::open(folder.join("db")).unwrap();
             let sql = "PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)";
             writer.execute_batch(sql).unwrap();
-            let readers = Readers::start(vec![open()], Arc::default()).unwrap();
+            let reader = open_reader(&folder.join("db")).unwrap();
+            let readers = Readers::start(vec![reader], Arc::default()).unwrap();
             let back = WriteBack::new(&mut writer, readers.sender(), MANY, None).unwrap();
             Log { folder, writer, readers: Some(readers), back, rows: 0 }
         }
