@@ -13,11 +13,14 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, sync_channel};
+use std::time::Duration;
 
 /// Passes beside the writer at most. Should it be quicker than they are, it ends the rest all the
 /// same.
 const PASSES: usize = 4;
+/// How long the writer waits for passes under way, each of which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The writer's end.
 pub(super) struct WriteBack {
@@ -71,11 +74,13 @@ impl WriteBack {
         }
     }
 
-    /// Waits for the passes under way: nothing else may write back meanwhile.
+    /// Waits for the passes under way, for nothing else may write back meanwhile; not long where
+    /// they stand behind something that is read.
     pub fn wait(&mut self) {
-        if let Some(done) = self.beside.take() {
-            // Where there is no reader any more, there is no pass either.
-            let _ = done.recv();
+        if let Some(done) = self.beside.take()
+            && done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout)
+        {
+            self.beside = Some(done);
         }
     }
 
@@ -291,6 +296,7 @@ mod tests {
         assert!(log.begins_anew());
         free.send(()).unwrap();
         log.back.wait();
+        assert!(log.back.beside.is_none(), "they have ended");
         log.check();
     }
 }
